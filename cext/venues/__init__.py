@@ -1,0 +1,1 @@
+"""Decoders, one file a venue: bytes to events."""
