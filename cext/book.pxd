@@ -1,0 +1,55 @@
+"""One instrument's L2 book: a price-indexed ladder around the touch with a presence bitmap, and a sorted overflow for what lies far.
+
+Prices are scaled integers; a slot of the ladder is one tick. What is off the tick grid or outside the ladder lives in the overflow, so the
+book is exact for every price. Bounded only by what it is told to prune.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint64_t
+
+from cext.events cimport Level
+from cext.units cimport px_t, qty_t
+
+cdef enum BookSide:
+    BIDS = 0
+    ASKS = 1
+
+cdef struct Ladder:
+    """One side of the book. Private to book.pyx."""
+    bint bids
+    px_t tick
+    px_t base               # price of slot 0
+    qty_t* slots
+    uint64_t* bits          # one bit a slot
+    uint64_t* words         # one bit a word of `bits`
+    int32_t n_slots_used
+    Level* far              # ascending by price; every level that is not in the ladder
+    int32_t n_far
+    int32_t max_far
+    px_t best               # valid while n_slots_used + n_far > 0
+
+cdef struct Walk:
+    """A walk from the touch outwards. Any change of the book ends it."""
+    const Ladder* ladder
+    int32_t slot
+    int32_t far
+
+cdef class Book:
+    cdef Ladder _sides[2]
+    cdef readonly px_t valid_bid        # bids below it are unknown (0: the book is known to the bottom)
+    cdef readonly px_t valid_ask        # asks above it are unknown (INT64_MAX: known to the top)
+    cdef readonly int64_t n_removed_unknown   # removals of levels that were not there: normal on some venues, telling on others
+
+    cdef bint load(self, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks) noexcept nogil
+    cdef bint apply(self, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks) noexcept nogil
+    cdef void clear(self) noexcept nogil
+    cdef bint best(self, BookSide side, Level* out) noexcept nogil
+    cdef bint crossed(self) noexcept nogil
+    cdef int32_t n_levels(self, BookSide side) noexcept nogil
+    cdef qty_t quantity(self, BookSide side, px_t px) noexcept nogil
+    cdef Walk walk(self, BookSide side) noexcept nogil
+    cdef int32_t take(self, BookSide side, Level* out, int32_t n) noexcept nogil
+    cdef void set_window(self, px_t valid_bid, px_t valid_ask) noexcept nogil
+    cdef bint prune(self) noexcept nogil
+    cdef bint rescale(self, int64_t px_factor, int64_t qty_factor, px_t tick) noexcept nogil
+
+cdef bint walk_next(Walk* walk, Level* out) noexcept nogil

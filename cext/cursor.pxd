@@ -1,0 +1,195 @@
+"""A forward-only window on borrowed bytes. It owns nothing, frees nothing, and never reads past `end`.
+
+The venues' JSON is walked key by key in any order; a function that cannot go on sets `bad` and stays where it is, and a
+caller may go on asking: a bad cursor answers nothing more. Only functions of this file move `at`.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memcmp
+
+cdef enum:
+    MAX_NESTING = 64  # deeper than any venue ever was; a hostile frame must not grow our stack
+
+cdef struct View:
+    const char* at
+    Py_ssize_t size
+
+cdef struct Cursor:
+    const char* at
+    const char* end
+    bint bad
+
+
+cdef inline Cursor cursor_of(const char* at, Py_ssize_t size) noexcept nogil:
+    cdef Cursor c
+    c.at = at
+    c.end = at + size
+    c.bad = False
+    return c
+
+
+cdef inline char cursor_peek(Cursor* c) noexcept nogil:
+    """The next byte after white space, or 0 at the end."""
+    while c.at < c.end and (c.at[0] == c' ' or c.at[0] == c'\n' or c.at[0] == c'\r' or c.at[0] == c'\t'):
+        c.at += 1
+    return c.at[0] if c.at < c.end and not c.bad else 0
+
+
+cdef inline bint cursor_take(Cursor* c, char wanted) noexcept nogil:
+    """Step over `wanted` if it comes next (white space apart)."""
+    if c.at < c.end and c.at[0] == wanted and not c.bad:
+        c.at += 1
+        return True
+    if cursor_peek(c) == wanted:
+        c.at += 1
+        return True
+    return False
+
+
+cdef inline bint cursor_expect(Cursor* c, char wanted) noexcept nogil:
+    """Step over `wanted`; anything else makes the cursor bad."""
+    if not cursor_take(c, wanted):
+        c.bad = True
+    return not c.bad
+
+
+cdef inline View cursor_string(Cursor* c) noexcept nogil:
+    """The raw bytes between the quotes of a string (escapes left as they are: no venue's names or numbers have any)."""
+    cdef View v
+    cdef const char* p
+    v.at = c.at
+    v.size = 0
+    if not cursor_expect(c, c'"'):
+        return v
+    v.at = p = c.at
+    while p < c.end:
+        if p[0] == c'"':
+            v.size = p - v.at
+            c.at = p + 1
+            return v
+        if p[0] == c'\\':
+            p += 1
+        p += 1
+    c.bad = True
+    return v
+
+
+cdef inline View cursor_scalar(Cursor* c) noexcept nogil:
+    """A string's inside, or the text of a bare number, true, false, null."""
+    cdef View v
+    cdef const char* p
+    if cursor_peek(c) == c'"':
+        return cursor_string(c)
+    v.at = p = c.at
+    while p < c.end and p[0] != c',' and p[0] != c'}' and p[0] != c']' and p[0] != c' ' \
+            and p[0] != c'\n' and p[0] != c'\r' and p[0] != c'\t':
+        if p[0] == c'{' or p[0] == c'[' or p[0] == c'"' or p[0] == c':':
+            c.bad = True
+            break
+        p += 1
+    v.size = 0 if c.bad else p - v.at
+    if v.size == 0:
+        c.bad = True
+    else:
+        c.at = p
+    return v
+
+
+cdef inline bint view_is(View v, const char* text, Py_ssize_t size) noexcept nogil:
+    return v.size == size and memcmp(v.at, text, size) == 0
+
+
+cdef inline bint view_is_null(View v) noexcept nogil:
+    """JSON null, or the empty string that venues write for it."""
+    return v.size == 0 or (v.size == 4 and memcmp(v.at, b"null", 4) == 0)
+
+
+cdef inline bint view_int(View v, int64_t* out) noexcept nogil:
+    """A whole number that fits; False (and nothing written) for anything else."""
+    cdef Py_ssize_t i = 0
+    cdef int64_t n = 0
+    cdef bint negative = v.size > 0 and v.at[0] == c'-'
+    if negative:
+        i = 1
+    if v.size - i < 1 or v.size - i > 18:
+        return False
+    while i < v.size:
+        if v.at[i] < c'0' or v.at[i] > c'9':
+            return False
+        n = n * 10 + (v.at[i] - c'0')
+        i += 1
+    out[0] = -n if negative else n
+    return True
+
+
+cdef inline int64_t cursor_int(Cursor* c) noexcept nogil:
+    """A whole number, quoted or bare; anything else makes the cursor bad."""
+    cdef int64_t n = 0
+    cdef View v = cursor_scalar(c)
+    if not c.bad and not view_int(v, &n):
+        c.bad = True
+    return n
+
+
+cdef inline bint cursor_bool(Cursor* c) noexcept nogil:
+    cdef View v = cursor_scalar(c)
+    if view_is(v, b"true", 4):
+        return True
+    if not view_is(v, b"false", 5):
+        c.bad = True
+    return False
+
+
+cdef inline void cursor_skip(Cursor* c) noexcept nogil:
+    """Step over one value of any kind, however nested, without recursion."""
+    cdef int32_t depth = 0
+    cdef char ch
+    while not c.bad:
+        ch = cursor_peek(c)
+        if ch == c'{' or ch == c'[':
+            depth += 1
+            if depth > MAX_NESTING:
+                c.bad = True
+                return
+            c.at += 1
+        elif ch == c'}' or ch == c']':
+            depth -= 1
+            if depth < 0:
+                c.bad = True
+                return
+            c.at += 1
+        elif ch == c',' or ch == c':':
+            if depth == 0:
+                c.bad = True
+                return
+            c.at += 1
+            continue
+        elif ch == c'"':
+            cursor_string(c)
+        else:
+            cursor_scalar(c)
+        if depth == 0:
+            return
+
+
+cdef inline bint cursor_next_key(Cursor* c, bint first, View* key) noexcept nogil:
+    """The next key of the object that the cursor stands in, with its colon taken; False at the closing brace.
+
+    Walk an object so:  cursor_expect(c, '{');  first = True;  while cursor_next_key(c, first, &key): first = False; ...
+    """
+    if cursor_take(c, c'}'):
+        return False
+    if not first and not cursor_expect(c, c','):
+        return False
+    key[0] = cursor_string(c)
+    return cursor_expect(c, c':')
+
+
+cdef inline bint cursor_next_item(Cursor* c, bint first) noexcept nogil:
+    """True if another item of the array follows (its comma taken); False at the closing bracket."""
+    if cursor_take(c, c']'):
+        return False
+    if c.bad or c.at >= c.end:
+        c.bad = True
+        return False
+    return first or cursor_expect(c, c',')

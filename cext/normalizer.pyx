@@ -1,0 +1,114 @@
+"""CONTRACT bytes -> events, and what every venue's levels have in common."""
+
+from libc.stdint cimport int32_t, int64_t
+
+from cext.cursor cimport Cursor, cursor_expect, cursor_next_item, cursor_skip, cursor_take
+from cext.decimal cimport DECIMAL_FINER, DECIMAL_OK, DECIMAL_OVERFLOW, DecimalVerdict, decimal_read
+from cext.events cimport (
+    EVENT_BBO, EVENT_DEPTH, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_IGNORED, OUTCOME_MALFORMED,
+    OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, Batch, Event, Level, Outcome,
+    batch_clear, batch_free, batch_init, batch_level,
+)
+from cext.symbols cimport Symbol, Symbols
+
+OUTCOME_NAMES = {
+    OUTCOME_EVENTS: "events", OUTCOME_CONTROL: "control", OUTCOME_IGNORED: "ignored", OUTCOME_UNKNOWN_TOPIC: "unknown_topic",
+    OUTCOME_UNKNOWN_SYMBOL: "unknown_symbol", OUTCOME_UNKNOWN_ENUM: "unknown_enum", OUTCOME_FINER: "finer",
+    OUTCOME_OVERFLOW: "overflow", OUTCOME_MALFORMED: "malformed", OUTCOME_OVERSIZED: "oversized",
+}
+KIND_NAMES = {EVENT_DEPTH: "depth", EVENT_SNAPSHOT: "snapshot", EVENT_BBO: "bbo", EVENT_TRADE: "trade"}
+
+
+cdef Outcome outcome_of(DecimalVerdict verdict) noexcept nogil:
+    """What a decimal that was refused makes of its frame."""
+    if verdict == DECIMAL_FINER:
+        return OUTCOME_FINER
+    if verdict == DECIMAL_OVERFLOW:
+        return OUTCOME_OVERFLOW
+    return OUTCOME_MALFORMED
+
+
+cdef Outcome read_levels(Cursor* c, const Symbol* symbol, Batch* batch, int32_t* first, int32_t* n) noexcept nogil:
+    """An array of [price, quantity, ...] rows into the batch; what follows the quantity in a row is stepped over.
+
+    `first` and `n` are the range written. A negative price or quantity is malformed: no venue has one in a book.
+    """
+    cdef bint first_row = True
+    cdef Level* level
+    cdef int64_t px, qty
+    cdef DecimalVerdict verdict
+    first[0] = batch.n_levels
+    n[0] = 0
+    if not cursor_expect(c, c'['):
+        return OUTCOME_MALFORMED
+    while cursor_next_item(c, first_row):
+        first_row = False
+        if not cursor_expect(c, c'['):
+            return OUTCOME_MALFORMED
+        verdict = decimal_read(c, symbol.px_scale, &px)
+        if verdict != DECIMAL_OK:
+            return outcome_of(verdict)
+        if not cursor_expect(c, c','):
+            return OUTCOME_MALFORMED
+        verdict = decimal_read(c, symbol.qty_scale, &qty)
+        if verdict != DECIMAL_OK:
+            return outcome_of(verdict)
+        while cursor_take(c, c','):
+            cursor_skip(c)
+        if not cursor_expect(c, c']') or px < 0 or qty < 0:
+            return OUTCOME_MALFORMED
+        level = batch_level(batch)
+        if level == NULL:
+            return OUTCOME_OVERSIZED
+        level.px = px
+        level.qty = qty
+        n[0] += 1
+    return OUTCOME_MALFORMED if c.bad else OUTCOME_EVENTS
+
+
+cdef class Normalizer:
+    """Bytes of one market to events. Subclasses write `decode` and, where the venue seeds books by REST, `decode_snapshot`."""
+
+    def __init__(self):
+        self.symbols = Symbols()
+
+    cdef Outcome decode(self, const char* frame, Py_ssize_t size, Batch* batch) noexcept nogil:
+        """One WebSocket frame."""
+        return OUTCOME_UNKNOWN_TOPIC
+
+    cdef Outcome decode_snapshot(self, int32_t instrument, const char* body, Py_ssize_t size, Batch* batch) noexcept nogil:
+        """The body of the venue's REST order book, asked for `instrument` (it names no symbol everywhere)."""
+        return OUTCOME_UNKNOWN_TOPIC
+
+    def explain(self, bytes frame, snapshot_of=None):
+        """What `decode` makes of a frame, as plain data: for tests, golden files and people.
+
+        (outcome, topic, instrument, events); numbers stay scaled integers. `snapshot_of`: an index, and the frame is a REST body.
+        """
+        cdef Batch batch
+        cdef Event* e
+        cdef int32_t i, j
+        cdef Outcome outcome
+        if not batch_init(&batch):
+            raise MemoryError
+        batch_clear(&batch)
+        try:
+            if snapshot_of is None:
+                outcome = self.decode(frame, len(frame), &batch)
+            else:
+                outcome = self.decode_snapshot(snapshot_of, frame, len(frame), &batch)
+            events = []
+            for i in range(batch.n_events):
+                e = &batch.events[i]
+                row = {"kind": KIND_NAMES[e.kind], "instrument": e.instrument, "flags": e.flags, "ts_event": e.ts_event,
+                       "first_id": e.first_id, "last_id": e.last_id, "prev_id": e.prev_id, "cross_id": e.cross_id}
+                if e.kind == EVENT_TRADE:
+                    row |= {"side": e.side, "px": e.px, "qty": e.qty, "trade_id": e.trade_id[:e.trade_id_size].decode("utf-8", "replace")}
+                else:
+                    row |= {"bids": [(batch.levels[j].px, batch.levels[j].qty) for j in range(e.bids, e.bids + e.n_bids)],
+                            "asks": [(batch.levels[j].px, batch.levels[j].qty) for j in range(e.asks, e.asks + e.n_asks)],
+                            "checksum": e.checksum}
+                events.append(row)
+            return OUTCOME_NAMES[outcome], batch.topic, batch.instrument, events
+        finally:
+            batch_free(&batch)
