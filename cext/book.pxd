@@ -13,8 +13,7 @@ cdef enum BookSide:
     BIDS = 0
     ASKS = 1
 
-cdef struct Ladder:
-    """One side of the book. Private to book.pyx."""
+cdef struct Ladder:  # One side of the book. Private to book.pyx.
     bint bids
     px_t tick
     px_t base               # price of slot 0
@@ -27,8 +26,7 @@ cdef struct Ladder:
     int32_t max_far
     px_t best               # valid while n_slots_used + n_far > 0
 
-cdef struct Walk:
-    """A walk from the touch outwards. Any change of the book ends it."""
+cdef struct Walk:  # A walk from the touch outwards. Any change of the book ends it.
     const Ladder* ladder
     int32_t slot
     int32_t far

@@ -34,8 +34,7 @@ cdef enum Topic:
     TOPIC_TRADES
     TOPIC_CONTROL
 
-cdef enum Outcome:
-    """What became of a frame. Each has a counter; the first two are the only good ones."""
+cdef enum Outcome:  # What became of a frame. Each has a counter; the first two are the only good ones.
     OUTCOME_EVENTS = 0
     OUTCOME_CONTROL         # an acknowledgement, an error, a pong, a notice: for p9 to read
     OUTCOME_IGNORED         # a topic that we know and did not ask for

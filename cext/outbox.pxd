@@ -23,8 +23,7 @@ cdef enum DeliveryClass:
     LOW = 3
     N_CLASSES = 4
 
-cdef enum EventMark:
-    """The envelope's `flags`."""
+cdef enum EventMark:  # The envelope's `flags`.
     MARK_SNAPSHOT = 1
     MARK_BACKFILL = 2
     MARK_SYNTHETIC = 4

@@ -24,8 +24,7 @@ cdef enum BookState:
     BOOK_BUFFERING          # waiting for an image, changes are held
     BOOK_SYNCED
 
-cdef enum Reason:
-    """Why a book changed its state."""
+cdef enum Reason:  # Why a book changed its state.
     REASON_START = 0
     REASON_SNAPSHOT         # an image was loaded and, where the venue needs it, bridged
     REASON_GAP
