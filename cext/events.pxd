@@ -25,7 +25,8 @@ cdef enum EventFlag:
     EVENT_HAS_CHECKSUM = 2
     EVENT_BACKFILL = 4
     EVENT_RESTART = 8       # the venue says that its numbering began anew
-    EVENT_OFF_BOOK = 16     # a trade that never stood in the book (block, RPI): out of book and candle checks
+    EVENT_OFF_BOOK = 16     # a trade that never stood in the book (block, RPI): out of checks against the book
+    EVENT_BLOCK = 32        # a negotiated trade, always off the book too: venues leave it out of their candles (RPI trades are in them)
 
 cdef enum Topic:
     TOPIC_NONE = 0
