@@ -1,0 +1,367 @@
+"""config.yaml -> frozen structs. Every default stands here once; the shipped file is written from these structs (config_text.py).
+
+Durations are text with a unit ("500ms", "1s", "5m", "24h"), sizes too ("16MB"). Unknown or duplicate keys, YAML's yes/no surprises and
+values out of bounds are errors that name the path, what was found and what is allowed.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+import yaml
+
+from p9.errors import ConfigError
+
+_UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_UNITS_B = {"B": 1, "kB": 1 << 10, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+
+
+class Seconds(float):
+    """A duration in seconds; in the file "500ms", "1s", "5m", "24h"."""
+
+    def __new__(cls, value: Any) -> "Seconds":
+        if isinstance(value, float):
+            return super().__new__(cls, value)
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError(f"found {value!r}, allowed is a duration with its unit such as 500ms, 1s, 5m, 24h")
+        return super().__new__(cls, float(match[1]) * _UNITS_S[match[2]])
+
+    def __str__(self) -> str:
+        for unit in ("d", "h", "m", "s"):
+            if self >= _UNITS_S[unit] and self % _UNITS_S[unit] == 0 and (unit != "d" or self > 86400):
+                return f"{int(self / _UNITS_S[unit])}{unit}"
+        return f"{float(self) * 1000:g}ms"
+
+
+class Bytes(int):
+    """A size in bytes; in the file "64kB", "16MB", "2GB"."""
+
+    def __new__(cls, value: Any) -> "Bytes":
+        if isinstance(value, int) and not isinstance(value, bool):
+            return super().__new__(cls, value)
+        match = re.fullmatch(r"(\d+)\s*(B|kB|KB|MB|GB)", value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError(f"found {value!r}, allowed is a size with its unit such as 64kB, 16MB, 2GB")
+        return super().__new__(cls, int(match[1]) * _UNITS_B[match[2]])
+
+    def __str__(self) -> str:
+        for unit in ("GB", "MB", "kB"):
+            if self >= _UNITS_B[unit] and self % _UNITS_B[unit] == 0:
+                return f"{int(self) // _UNITS_B[unit]}{unit}"
+        return f"{int(self)}B"
+
+
+def _text(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description)
+
+
+def _between(low: float | None, high: float | None, description: str) -> msgspec.Meta:
+    return msgspec.Meta(ge=low, le=high, description=description)
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
+    """What every section of the file is."""
+
+    _bounds = {}  # {field: (least, most)} for durations and sizes
+
+    def __post_init__(self) -> None:
+        for field, (least, most) in self._bounds.items():
+            value = getattr(self, field)
+            if not least <= value <= most:
+                raise ValueError(f"{field}: found {value}, allowed is {type(value)(least)} to {type(value)(most)}")
+
+
+class Redis(Section):
+    """Where events are published. The password comes from the environment or a file, never from here."""
+
+    url: Annotated[str, _text("redis://, rediss:// (TLS) or unix:// address; a password in it is refused")] = "redis://127.0.0.1:6379/0"
+    mode: Annotated[
+        Literal["auto", "external", "embedded"],
+        _text("auto: the URL if it answers, else the embedded server; external: the URL or nothing; embedded: always our own"),
+    ] = "auto"
+    username: Annotated[str, _text("ACL user; empty: the default user")] = ""
+    password_env: Annotated[str, _text("name of the environment variable that holds the password")] = "P9_REDIS_PASSWORD"
+    password_file: Annotated[str, _text("file that holds the password; empty: none")] = ""
+    tls_ca_file: Annotated[str, _text("authority file for rediss://; empty: the system's")] = ""
+    retain: Annotated[Seconds, _text("how long stream entries are kept")] = Seconds("1h")
+    max_stream_bytes: Annotated[Bytes, _text("bound over all streams, whichever comes first")] = Bytes("256MB")
+
+    _bounds = {"retain": (Seconds("1m"), Seconds("48h")), "max_stream_bytes": (Bytes("1MB"), Bytes("64GB"))}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not re.match(r"(redis|rediss|unix)://", self.url):
+            raise ValueError(f"url: found {self.url!r}, allowed is redis://, rediss:// or unix://")
+        if re.match(r"\w+://[^/]*:[^/@]+@", self.url):
+            raise ValueError("url: holds a password; put it into the environment variable that password_env names")
+
+
+class Http(Section):
+    """The appliance's own pages."""
+
+    enabled: Annotated[bool, _text("serve the health, metrics and status pages")] = True
+    host: Annotated[str, _text("address to listen on; loopback keeps strangers out")] = "127.0.0.1"
+    port: Annotated[int, _between(0, 65535, "port; 0 takes a free one")] = 8080
+
+
+class Log(Section):
+    """What is said, where and how."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], _text("least severity that is written")] = "info"
+    format: Annotated[Literal["auto", "text", "json"], _text("auto: text on a terminal, else JSON lines")] = "auto"
+
+
+class Market(Section):
+    """One product line of a venue."""
+
+    enabled: Annotated[bool, _text("capture this market")] = True
+    symbols: Annotated[tuple[str, ...], _text("our symbols (BTC-USDT-PERP) or the venue's own; empty: BTC and ETH")] = ()
+    depth: Annotated[int, _between(1, 5000, "levels a side of the book")] = 1000
+    speed: Annotated[str, _text("cadence of the depth stream, where the venue offers several; empty: the venue row's own")] = ""
+    trades: Annotated[
+        Literal["default", "aggregated", "raw"],
+        _text("default: what REST can back-fill; raw: one event a fill, where the venue offers it"),
+    ] = "default"
+    rest_url: Annotated[str, _text("another address of the venue's REST; empty: the venue's")] = ""
+    ws_url: Annotated[str, _text("another address of the venue's WebSocket; empty: the venue's")] = ""
+
+
+class OkxMarket(Market):
+    """A market whose books have 400 levels a side in the stream and no more."""
+
+    depth: Annotated[int, _between(1, 400, "levels a side of the book")] = 400
+
+
+class Binance(Section):
+    spot: Market = Market()
+    usdm: Market = Market()
+    coinm: Market = Market()
+
+
+class Bybit(Section):
+    spot: Market = Market()
+    linear: Market = Market()
+    inverse: Market = Market()
+
+
+class Okx(Section):
+    spot: OkxMarket = OkxMarket()
+    swap: OkxMarket = OkxMarket()
+    futures: OkxMarket = OkxMarket()
+
+
+class Venues(Section):
+    """Which markets are captured. A venue without an entry is captured with its defaults; `enabled: false` leaves a market out."""
+
+    binance: Binance = Binance()
+    bybit: Bybit = Bybit()
+    okx: Okx = Okx()
+
+    def markets(self) -> dict[str, Market]:
+        """{market name: its section}, the enabled ones."""
+        return {
+            f"{venue}_{line}": market
+            for venue in self.__struct_fields__
+            for line, market in ((name, getattr(getattr(self, venue), name)) for name in getattr(self, venue).__struct_fields__)
+            if market.enabled
+        }
+
+
+class Capture(Section):
+    """Sockets and books."""
+
+    max_held_frames: Annotated[int, _between(10, 1_000_000, "depth frames kept for a book that waits for its image")] = 2000
+    max_held_bytes: Annotated[Bytes, _text("the same bound in bytes")] = Bytes("8MB")
+    timer: Annotated[Seconds, _text("tick of what is published by the clock")] = Seconds("50ms")
+    rest_share: Annotated[float, _between(0.05, 0.95, "share of a venue's REST budget that we allow ourselves")] = 0.5
+
+    _bounds = {"max_held_bytes": (Bytes("64kB"), Bytes("1GB")), "timer": (Seconds("10ms"), Seconds("1s"))}
+
+
+class Stream(Section):
+    """One stream of events."""
+
+    enabled: Annotated[bool, _text("publish this stream")] = True
+    publish_channel: Annotated[str, _text("another first word of the channel; empty: the stream's own name")] = ""
+
+
+class BookTicker(Stream):
+    imbalance_tracking: Annotated[bool, _text("add the imbalance of the book's top 5 levels")] = True
+
+
+class Snapshots(Stream):
+    interval: Annotated[Seconds, _text("one full book each")] = Seconds("1s")
+    storage_duration: Annotated[Seconds, _text("how long snapshots are kept")] = Seconds("24h")
+
+    _bounds = {"interval": (Seconds("100ms"), Seconds("1h")), "storage_duration": (Seconds("1m"), Seconds("48h"))}
+
+
+class Candles(Stream):
+    close_delay: Annotated[Seconds, _text("wait after a candle's end for trades that are on their way")] = Seconds("250ms")
+
+    _bounds = {"close_delay": (Seconds("0ms"), Seconds("10s"))}
+
+
+class Confirmer(Section):
+    """Confirmed delivery."""
+
+    enabled: Annotated[bool, _text("false: no retry and no spool; replies are still counted")] = True
+    max_retries: Annotated[int, _between(0, 100, "tries of a refused batch before it goes to the spool")] = 3
+    retry_delay: Annotated[Seconds, _text("first pause, doubling with full jitter")] = Seconds("500ms")
+    confirm_timeout: Annotated[Seconds, _text("a batch without an answer for so long is sent again on a new connection")] = Seconds("5s")
+    priority_queues: Annotated[tuple[Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], ...], _text("the classes, first drained first")] = (
+        "CRITICAL", "HIGH", "MEDIUM", "LOW",
+    )
+
+    _bounds = {"retry_delay": (Seconds("10ms"), Seconds("1m")), "confirm_timeout": (Seconds("100ms"), Seconds("5m"))}
+
+
+class Analytics(Section):
+    """What is published. Section names are those that users of the reference know."""
+
+    book_ticker_aggregator: BookTicker = BookTicker()
+    depth: Stream = Stream()
+    trades: Stream = Stream()
+    candles: Candles = Candles()
+    periodic_snapshots: Snapshots = Snapshots()
+    integrity: Stream = Stream()
+    redis_publish_confirmer: Confirmer = Confirmer()
+
+
+class Config(Section):
+    """The whole file."""
+
+    data_dir: Annotated[
+        str, _text("state, spool, snapshots and audit trail; empty: beside this file if that can be written, else the system's place")
+    ] = ""
+    redis: Redis = Redis()
+    http: Http = Http()
+    log: Log = Log()
+    venues: Venues = Venues()
+    capture: Capture = Capture()
+    analytics: Analytics = Analytics()
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its traps: a key that stands twice is an error, and only true and false are truth values."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict:
+    seen: set = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str):
+            raise ConfigError(f"line {key_node.start_mark.line + 1}: found the key {key!r}, allowed are words")
+        if key in seen:
+            raise ConfigError(f"line {key_node.start_mark.line + 1}: the key {key!r} stands twice")
+        seen.add(key)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
+
+def _truth(loader: _Loader, node: yaml.ScalarNode) -> bool | str:
+    return {"true": True, "false": False}.get(node.value, node.value)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:bool", _truth)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+
+
+def _hook(kind: type, value: Any) -> Any:
+    if kind in (Seconds, Bytes):
+        return kind(value)
+    raise NotImplementedError(kind)
+
+
+def _section_at(path: list[str]) -> Any:
+    """The struct that stands at `path` of Config, or None."""
+    kind: Any = Config
+    for name in path:
+        hints = get_type_hints(kind) if isinstance(kind, type) and issubclass(kind, Section) else {}
+        if name not in hints:
+            return None
+        kind = hints[name]
+        if get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+    return kind
+
+
+def _explain(error: msgspec.ValidationError, tree: Any) -> tuple[str, str]:
+    """(path, message) with what was found and, for an unknown key, the nearest known one."""
+    text = str(error)
+    match = re.fullmatch(r"(?s)(.*) - at `(\$[^`]*)`", text)
+    message, path = (match[1], match[2].lstrip("$").lstrip(".")) if match else (text, "")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message)
+    parts = [part for part in re.split(r"[.\[\]]", path) if part]
+    if unknown:
+        section = _section_at(parts)
+        known = list(section.__struct_fields__) if section is not None else []
+        near = difflib.get_close_matches(unknown[1], known, n=1, cutoff=0.5)
+        where = f"{path}.{unknown[1]}" if path else unknown[1]
+        suggestion = f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(known)
+        return where, f"unknown key; {suggestion}"
+    allowed = get_args(_section_at(parts)) if get_origin(_section_at(parts)) is Literal else ()
+    if allowed:
+        message = f"allowed is {', '.join(map(str, allowed))}"
+    found = tree
+    for part in parts:
+        try:
+            found = found[int(part)] if isinstance(found, list) else found[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return path, message
+    return path, message if "found" in message or isinstance(found, Mapping | list) else f"{message}, found {found!r}"
+
+
+def parse(text: str, name: str = "config.yaml", environment: Mapping[str, str] | None = None) -> Config:
+    """A configuration from YAML text. `P9__REDIS__URL=…` in the environment overrides `redis.url`. Raises ConfigError."""
+    try:
+        tree = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"not YAML: {getattr(error, 'problem', error)}", where=f"{name}{place}") from None
+    except ConfigError as error:
+        raise ConfigError(error.message, where=name) from None
+    if tree is None:
+        tree = {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"found {type(tree).__name__}, allowed is a mapping of sections", where=name)
+    for key, value in (environment or {}).items():
+        if key.startswith("P9__"):
+            _override(tree, key, value)
+    try:
+        return msgspec.convert(tree, Config, dec_hook=_hook, strict=True)
+    except msgspec.ValidationError as error:
+        path, message = _explain(error, tree)
+        raise ConfigError(message, where=f"{name}: {path}" if path else name) from None
+
+
+def _override(tree: dict, key: str, value: str) -> None:
+    *sections, last = key[len("P9__"):].lower().split("__")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{key} names a key below {section!r}, which is no section", where="environment")
+    tree[last] = yaml.load(value, _Loader)  # noqa: S506 - a SafeLoader
+
+
+def load(path: Path | None) -> Config:
+    """The configuration in `path`; None: the defaults. Raises ConfigError."""
+    if path is None:
+        return parse("", "defaults", os.environ)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", where=str(path), hint="leave --config out to run with the defaults") from None
+    except IsADirectoryError:
+        raise ConfigError("is a directory, not a file", where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"not UTF-8 text at byte {error.start}", where=str(path)) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    return parse(text, str(path), os.environ)
