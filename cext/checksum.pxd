@@ -1,0 +1,7 @@
+"""CRC-32 of a book's best 25 levels, as OKX computed it until June 2026."""
+
+from libc.stdint cimport int32_t
+
+from cext.book cimport Book
+
+cdef int32_t book_checksum(Book book, int32_t px_scale, int32_t qty_scale) noexcept nogil

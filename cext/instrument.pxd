@@ -1,0 +1,84 @@
+"""One symbol of one market: its book and the book's life, its streams, and what was counted."""
+
+from libc.stdint cimport int32_t, int64_t
+
+from cext.book cimport Book
+from cext.events cimport Batch, Event, Level
+from cext.held cimport Held
+from cext.outbox cimport Outbox
+from cext.sequence cimport Sequence, SequenceRule
+from cext.stream cimport BookState, Reason, Stream
+from cext.symbols cimport Symbol
+from cext.touch cimport Touch, Touches
+from cext.units cimport ns_t
+
+cdef struct Notice:         # a change of a book's state, for p9 to act on
+    int32_t instrument
+    BookState state
+    Reason reason
+    int64_t expected_id
+    int64_t got_id
+    ns_t at_ns
+
+cdef struct Notices:
+    Notice* rows
+    int32_t n
+    int32_t _room
+    bint lost               # no memory: whoever reads them must look at every book
+
+cdef struct InstrumentCounters:
+    int64_t depth_frames    # depth frames that decoded, images apart
+    int64_t images
+    int64_t applied
+    int64_t stale           # already in the book: dropped
+    int64_t unseeded        # before any image: held or dropped
+    int64_t keepalives
+    int64_t gaps
+    int64_t too_old         # images older than the changes held
+    int64_t crossed
+    int64_t lost_frames     # depth frames that could not be read
+    int64_t checksums
+    int64_t checksums_matched
+    int64_t touches
+    int64_t touches_compared   # best bid/ask events whose update id the book had
+    int64_t touches_agreed
+    int64_t trades
+    int64_t rescales
+
+cdef class Instrument:
+    cdef readonly bytes venue_symbol
+    cdef readonly str name
+    cdef readonly Book book
+    cdef Symbol* symbol
+    cdef Sequence sequence
+    cdef readonly BookState state
+    cdef readonly Reason reason
+    cdef InstrumentCounters n
+    cdef int64_t cross_id           # of the last applied depth event
+    cdef int32_t depth              # levels a side that the venue keeps or was asked for; 0: no bound
+    cdef bint bounded               # live: prune to the valid window; a replay keeps everything
+    cdef public bint in_auction     # a crossed book is legal now
+    cdef Held held
+    cdef Touches touches
+    cdef Notices* notices           # the pipeline's
+    cdef void* _streams[32]         # borrowed Streams; `_keep` owns them
+    cdef int32_t _n_streams
+    cdef tuple _keep
+
+    cdef void attach(self, Symbol* symbol, SequenceRule rule, Notices* notices, Outbox out)
+    cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil
+    cdef bint _on_depth(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
+    cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil
+    cdef void _on_touch(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
+    cdef bint _compare(self, const Touch* touch, ns_t ts_recv) noexcept nogil
+    cdef bint _agrees(self, ns_t ts_recv) noexcept nogil
+    cdef void _set_window(self, const Event* event, const Level* levels) noexcept nogil
+    cdef void _tell_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil
+    cdef void become_synced(self, Reason reason, ns_t now_ns) noexcept nogil
+    cdef void lost_frame(self, Reason reason, ns_t now_ns) noexcept nogil
+    cdef void invalidate(self, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil
+    cdef void on_timer(self, ns_t now_ns) noexcept nogil
+    cdef bint rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil
+
+cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Reason reason, int64_t expected_id, int64_t got_id,
+                      ns_t at_ns) noexcept nogil

@@ -1,0 +1,291 @@
+"""One symbol of one market: its book and the book's life.
+
+    BUFFERING/INVALID --image--> SYNCED --gap, crossed, malformed, disconnect--> BUFFERING (image by REST) or INVALID (image in the stream)
+
+A book that is not SYNCED is never shown to a stream. The sequence check comes before the book is touched, so that a frame that does not
+fit changes nothing.
+"""
+
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdlib cimport realloc
+
+from cext.book cimport ASKS, BIDS, Book
+from cext.checksum cimport book_checksum
+from cext.events cimport (
+    EVENT_BBO, EVENT_FROM_REST, EVENT_HAS_CHECKSUM, EVENT_RESTART, EVENT_SNAPSHOT, EVENT_TRADE, Batch, Event, Level,
+)
+from cext.held cimport held_clear, held_free
+from cext.outbox cimport Outbox
+from cext.sequence cimport (
+    LINK_PREV, VERDICT_APPLY, VERDICT_GAP, VERDICT_KEEPALIVE, VERDICT_REPLACE, VERDICT_STALE, VERDICT_TOO_OLD, VERDICT_UNSEEDED, SequenceRule,
+    Verdict, sequence_check, sequence_reset,
+)
+from cext.stream cimport (
+    BOOK_BUFFERING, BOOK_INVALID, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_STATE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM, REASON_CROSSED,
+    REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
+)
+from cext.symbols cimport Symbol
+from cext.touch cimport Touch, touches_add, touches_at, touches_clear, touches_first, touches_free, touches_init
+from cext.units cimport NO_ID, ns_t
+
+
+cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Reason reason, int64_t expected_id, int64_t got_id,
+                      ns_t at_ns) noexcept nogil:
+    """Note a change of state for p9."""
+    cdef Notice* rows
+    cdef int32_t room
+    if notices.n == notices._room:
+        room = 2 * notices._room if notices._room > 0 else 64
+        rows = <Notice*>realloc(notices.rows, room * sizeof(Notice))
+        if rows == NULL:
+            notices.lost = True
+            return
+        notices.rows = rows
+        notices._room = room
+    notices.rows[notices.n].instrument = instrument
+    notices.rows[notices.n].state = state
+    notices.rows[notices.n].reason = reason
+    notices.rows[notices.n].expected_id = expected_id
+    notices.rows[notices.n].got_id = got_id
+    notices.rows[notices.n].at_ns = at_ns
+    notices.n += 1
+
+
+cdef class Instrument:
+    """Made by Pipeline.add; `streams` are told of everything in the order given."""
+
+    def __init__(self, bytes venue_symbol, str name, tuple streams, int32_t depth, bint bounded):
+        cdef Stream stream
+        if len(streams) > 32:
+            raise ValueError(f"{name}: more than 32 streams")
+        if not touches_init(&self.touches):
+            raise MemoryError
+        self.venue_symbol = venue_symbol
+        self.name = name
+        self.depth = depth
+        self.bounded = bounded
+        self._keep = streams
+        for stream in streams:
+            self._streams[self._n_streams] = <void*>stream
+            self._n_streams += 1
+
+    def __dealloc__(self):
+        touches_free(&self.touches)
+        held_free(&self.held)
+
+    cdef void attach(self, Symbol* symbol, SequenceRule rule, Notices* notices, Outbox out):
+        """Called once by the pipeline, before any event."""
+        cdef Stream stream
+        self.symbol = symbol
+        self.notices = notices
+        self.sequence.rule = rule
+        sequence_reset(&self.sequence)
+        self.state = BOOK_BUFFERING if rule.rest_seeded else BOOK_INVALID
+        self.reason = REASON_START
+        self.cross_id = NO_ID
+        self.book = Book(symbol.tick)
+        for stream in self._keep:
+            stream.attach(self.book, out, symbol)
+
+    cdef void _tell_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
+        cdef int32_t i
+        self.state = state
+        self.reason = reason
+        notices_add(self.notices, self.symbol.ix, state, reason, expected_id, got_id, now_ns)
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_STATE:
+                (<Stream>self._streams[i]).on_state(state, reason, expected_id, got_id, now_ns)
+
+    cdef void invalidate(self, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
+        """Nothing derived from this book may be published until an image has come."""
+        sequence_reset(&self.sequence)
+        held_clear(&self.held)
+        touches_clear(&self.touches)
+        self.cross_id = NO_ID
+        self._tell_state(BOOK_BUFFERING if self.sequence.rule.rest_seeded else BOOK_INVALID, reason, expected_id, got_id, now_ns)
+
+    cdef void lost_frame(self, Reason reason, ns_t now_ns) noexcept nogil:
+        """A depth frame of ours could not be read: whatever it said is missing from now on."""
+        self.n.lost_frames += 1
+        if self.state == BOOK_SYNCED:
+            self.n.gaps += 1
+        if self.state == BOOK_SYNCED or self.held.n > 0:
+            self.invalidate(reason, self.sequence.id, NO_ID, now_ns)
+
+    cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil:
+        """Take one event. True asks the owner to hold the frame: it belongs after an image that has not come."""
+        cdef int32_t i
+        if event.kind == EVENT_TRADE:
+            self.n.trades += 1
+            for i in range(self._n_streams):
+                if (<Stream>self._streams[i]).hears & HEARS_TRADES:
+                    (<Stream>self._streams[i]).on_trade(event, ts_recv)
+            return False
+        if event.kind == EVENT_BBO:
+            self._on_touch(event, batch.levels, ts_recv)
+            return False
+        return self._on_depth(event, batch.levels, ts_recv)
+
+    cdef bint _on_depth(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil:
+        cdef int64_t known = self.sequence.id
+        cdef Verdict verdict = sequence_check(&self.sequence, event)
+        cdef Reason reason
+        if event.kind != EVENT_SNAPSHOT:
+            self.n.depth_frames += 1
+        if verdict == VERDICT_APPLY:
+            self.n.applied += 1
+            if not self.book.apply(levels + event.bids, event.n_bids, levels + event.asks, event.n_asks):
+                self.invalidate(REASON_OVERFLOW, known, event.last_id, ts_recv)
+                return False
+            self.cross_id = event.cross_id
+            self._on_applied(event, levels, ts_recv, REASON_SNAPSHOT)
+        elif verdict == VERDICT_REPLACE:
+            self.n.images += 1
+            reason = REASON_SNAPSHOT if event.kind == EVENT_SNAPSHOT and not event.flags & EVENT_RESTART else REASON_RESTART
+            if not self.book.load(levels + event.bids, event.n_bids, levels + event.asks, event.n_asks):
+                self.invalidate(REASON_OVERFLOW, known, event.last_id, ts_recv)
+                return False
+            self.cross_id = event.cross_id
+            if event.flags & EVENT_FROM_REST:
+                self._set_window(event, levels)
+            else:
+                self._on_applied(event, levels, ts_recv, reason)
+        elif verdict == VERDICT_KEEPALIVE:
+            self.n.keepalives += 1
+        elif verdict == VERDICT_STALE:
+            self.n.stale += 1
+        elif verdict == VERDICT_UNSEEDED:
+            self.n.unseeded += 1
+            return self.sequence.rule.rest_seeded
+        elif self.state == BOOK_SYNCED:
+            self.n.gaps += 1
+            if self.sequence.rule.link == LINK_PREV:
+                self.invalidate(REASON_GAP, known, event.prev_id, ts_recv)
+            else:
+                self.invalidate(REASON_GAP, known + 1, event.first_id, ts_recv)
+            return self.sequence.rule.rest_seeded
+        else:
+            # the image was older than the changes held, or these have a hole: only another image helps
+            if verdict == VERDICT_TOO_OLD:
+                self.n.too_old += 1
+            else:
+                self.n.gaps += 1
+            sequence_reset(&self.sequence)
+            return self.sequence.rule.rest_seeded
+        return False
+
+    cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil:
+        """The book has a new state that the stream vouches for: check it, then tell."""
+        cdef int32_t i
+        if self.book.crossed() and not self.in_auction:
+            self.n.crossed += 1
+            self.invalidate(REASON_CROSSED, NO_ID, event.last_id, ts_recv)
+            return
+        if event.flags & EVENT_HAS_CHECKSUM:
+            self.n.checksums += 1
+            if book_checksum(self.book, self.symbol.px_scale, self.symbol.qty_scale) != event.checksum:
+                self.invalidate(REASON_CHECKSUM, NO_ID, event.last_id, ts_recv)
+                return
+            self.n.checksums_matched += 1
+        if self.bounded and self.depth > 0 and not self.sequence.rule.rest_seeded and (
+                self.book.n_levels(BIDS) > self.depth or self.book.n_levels(ASKS) > self.depth):
+            # the venue itself removes what leaves its window: more levels than that means that a removal was lost
+            self.invalidate(REASON_WINDOW, self.depth, event.last_id, ts_recv)
+            return
+        if not self._agrees(ts_recv):
+            return
+        if self.state != BOOK_SYNCED:
+            self.become_synced(reason, ts_recv)
+            return
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_BOOK:
+                (<Stream>self._streams[i]).on_book(event, levels, ts_recv)
+
+    cdef void become_synced(self, Reason reason, ns_t now_ns) noexcept nogil:
+        """From here on the streams may show the book; each begins with a full image of it."""
+        self._tell_state(BOOK_SYNCED, reason, NO_ID, self.sequence.id, now_ns)
+
+    cdef void _set_window(self, const Event* event, const Level* levels) noexcept nogil:
+        """What lies beyond a truncated image is unknown, and must not be claimed."""
+        cdef int64_t low = 0
+        cdef int64_t high = INT64_MAX
+        cdef int32_t i
+        if not self.bounded or self.depth <= 0:
+            return
+        if event.n_bids >= self.depth:
+            low = levels[event.bids].px
+            for i in range(event.bids, event.bids + event.n_bids):
+                low = min(low, levels[i].px)
+        if event.n_asks >= self.depth:
+            high = levels[event.asks].px
+            for i in range(event.asks, event.asks + event.n_asks):
+                high = max(high, levels[i].px)
+        self.book.set_window(low, high)
+
+    cdef void _on_touch(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil:
+        cdef int32_t i
+        cdef Touch* touch
+        self.n.touches += 1
+        if event.cross_id != NO_ID:
+            touch = touches_add(&self.touches, event, levels)
+            if self.state == BOOK_SYNCED and touch.cross_id == self.cross_id:
+                self._compare(touch, ts_recv)
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_BBO:
+                (<Stream>self._streams[i]).on_bbo(event, levels, ts_recv)
+
+    cdef bint _compare(self, const Touch* touch, ns_t ts_recv) noexcept nogil:
+        """The book's top against the venue's own best bid and ask at the same update id. False: the book is wrong, and is invalid now."""
+        cdef Level bid
+        cdef Level ask
+        cdef bint same
+        self.n.touches_compared += 1
+        bid.px = bid.qty = ask.px = ask.qty = 0
+        self.book.best(BIDS, &bid)
+        self.book.best(ASKS, &ask)
+        same = bid.qty == touch.bid.qty and ask.qty == touch.ask.qty \
+            and (bid.qty == 0 or bid.px == touch.bid.px) and (ask.qty == 0 or ask.px == touch.ask.px)
+        if same:
+            self.n.touches_agreed += 1
+        else:
+            self.invalidate(REASON_DISAGREES, touch.cross_id, self.cross_id, ts_recv)
+        return same
+
+    cdef bint _agrees(self, ns_t ts_recv) noexcept nogil:
+        """Hold the new state against the touches that came before it."""
+        cdef int64_t i
+        if self.cross_id == NO_ID or self.touches.n == 0:
+            return True
+        i = touches_first(&self.touches, self.cross_id)
+        while i < self.touches.n and touches_at(&self.touches, i).cross_id == self.cross_id:
+            if not self._compare(touches_at(&self.touches, i), ts_recv):
+                return False
+            i += 1
+        return True
+
+    cdef void on_timer(self, ns_t now_ns) noexcept nogil:
+        """Every tick of the pipeline's timer."""
+        cdef int32_t i
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_TIMER:
+                (<Stream>self._streams[i]).on_timer(now_ns)
+
+    cdef bint rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
+        """Finer scales for all that is remembered; the symbol's row is the caller's. False: something does not fit."""
+        cdef int32_t i
+        cdef bint fits = self.book.rescale(px_factor, qty_factor, self.symbol.tick)
+        for i in range(self._n_streams):
+            fits = (<Stream>self._streams[i]).on_rescale(px_factor, qty_factor) and fits
+        touches_clear(&self.touches)
+        self.n.rescales += 1
+        return fits
+
+    def counters(self):
+        """What was counted, by name."""
+        return {
+            "depth_frames": self.n.depth_frames, "images": self.n.images, "applied": self.n.applied, "stale": self.n.stale,
+            "unseeded": self.n.unseeded, "keepalives": self.n.keepalives, "gaps": self.n.gaps, "too_old": self.n.too_old,
+            "crossed": self.n.crossed, "lost_frames": self.n.lost_frames, "checksums": self.n.checksums,
+            "checksums_matched": self.n.checksums_matched, "touches": self.n.touches, "touches_compared": self.n.touches_compared,
+            "touches_agreed": self.n.touches_agreed, "trades": self.n.trades, "rescales": self.n.rescales,
+        }

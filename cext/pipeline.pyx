@@ -1,0 +1,281 @@
+"""The frames of one market: bytes in, events to the instruments, messages in the outbox.
+
+    feed -> Normalizer.decode -> Instrument.on_event -> sequence_check -> Book.apply -> Stream.on_* -> Outbox
+
+Live and replay come through the same `feed`; what differs is the clock. Nothing here raises or logs: every frame ends in an Outcome, each
+with its counter.
+"""
+
+from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memset
+
+from collections import namedtuple
+
+from cext.book cimport ASKS, BIDS
+from cext.checksum cimport book_checksum
+from cext.clock cimport Clock
+from cext.cursor cimport View
+from cext.decimal cimport MAX_SCALE, POW10
+from cext.events cimport (
+    OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED, OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM,
+    TOPIC_DEPTH, Event, Outcome, batch_clear, batch_free, batch_init,
+)
+from cext.held cimport HeldFrame, held_add, held_clear, held_drop_before, held_init
+from cext.instrument cimport Instrument, Notice
+from cext.normalizer cimport Normalizer
+from cext.outbox cimport Outbox
+from cext.sequence cimport LINK_NEXT, LINK_NONE, LINK_PREV, LINK_STEP
+from cext.stream cimport BOOK_SYNCED, REASON_DISCONNECT, REASON_MALFORMED, REASON_OVERFLOW, REASON_SNAPSHOT
+from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
+from cext.units cimport ns_t
+
+from cext import decimal
+from cext.normalizer import OUTCOME_NAMES
+from cext.stream import REASON_NAMES, STATE_NAMES
+
+LINKS = {"none": LINK_NONE, "next": LINK_NEXT, "prev": LINK_PREV, "step": LINK_STEP}
+CONTRACTS = {"base": CONTRACT_BASE, "linear": CONTRACT_LINEAR, "inverse": CONTRACT_INVERSE}
+REASONS = {name: reason for reason, name in REASON_NAMES.items()}
+
+BookNotice = namedtuple("BookNotice", "ix state reason expected_id got_id at_ns")
+BookNotice.__doc__ = "A change of one book's state: instrument index, state and reason by name, the ids that did not fit (-1: none), ns."
+
+# Where a number is finer than an instrument's scale, these are tried in turn: (decimals more for prices, for quantities).
+cdef int32_t[8][2] FINER = [[0, 2], [2, 0], [2, 2], [0, 4], [4, 0], [4, 4], [0, 6], [6, 6]]
+
+
+cdef class Pipeline:
+    """One market's road from bytes to the outbox.
+
+    `link`, `rest_seeded`, `repeats_are_stale`, `restart_id`: the market's sequence rule (sequence.pxd). `prune`: live books are held to what
+    their image covered; a replay keeps every level.
+    """
+
+    def __init__(self, *, str market, str exchange, Normalizer normalizer, Outbox outbox, Clock clock, str link, bint rest_seeded,
+                 bint repeats_are_stale, int64_t restart_id=-1, Py_ssize_t max_held_bytes=8 << 20, int32_t max_held_frames=2000,
+                 bint prune=True):
+        if not batch_init(&self.batch):
+            raise MemoryError
+        self.market = market
+        self.exchange = exchange
+        self.normalizer = normalizer
+        self.outbox = outbox
+        self.clock = clock
+        self.rule.link = LINKS[link]
+        self.rule.rest_seeded = rest_seeded
+        self.rule.repeats_are_stale = repeats_are_stale
+        self.rule.restart_id = restart_id
+        self.max_held_bytes = max_held_bytes
+        self.max_held_frames = max_held_frames
+        self.prune = prune
+        self._keep = []
+
+    def __dealloc__(self):
+        batch_free(&self.batch)
+        free(self._instruments)
+        free(self.notices.rows)
+
+    def add(self, *, bytes venue_symbol, str symbol, int32_t px_scale, int32_t qty_scale, int64_t tick=1, str contract="base",
+            str contract_value="1", int32_t depth=0, aliases=(), streams=()):
+        """One more instrument; its index. `tick` is scaled, `contract_value` decimal text, `depth` the levels a side of an image (0: unknown).
+
+        Raises ValueError for a symbol that is taken or a scale out of range.
+        """
+        cdef bytes value = contract_value.encode("ascii")
+        cdef int32_t value_scale = decimal.places(value)
+        cdef int32_t ix = self.normalizer.symbols.add(venue_symbol, px_scale, qty_scale, tick, CONTRACTS[contract],
+                                                      decimal.parse(value, value_scale), value_scale)
+        cdef Instrument instrument
+        cdef void** grown
+        for name in aliases:
+            self.normalizer.symbols.alias(name, ix)
+        instrument = Instrument(venue_symbol, symbol, tuple(streams), depth, self.prune)
+        held_init(&instrument.held, self.max_held_bytes, self.max_held_frames)
+        instrument.attach(self.normalizer.symbols.row(ix), self.rule, &self.notices, self.outbox)
+        grown = <void**>realloc(self._instruments, (ix + 1) * sizeof(void*))
+        if grown == NULL:
+            raise MemoryError
+        self._instruments = grown
+        self._instruments[ix] = <void*>instrument
+        self._keep.append(instrument)
+        self._n_instruments = ix + 1
+        return ix
+
+    cdef Outcome _decode(self, int32_t snapshot_of, const char* frame, Py_ssize_t size) noexcept nogil:
+        batch_clear(&self.batch)
+        if snapshot_of >= 0:
+            return self.normalizer.decode_snapshot(snapshot_of, frame, size, &self.batch)
+        return self.normalizer.decode(frame, size, &self.batch)
+
+    cdef Outcome _decode_finer(self, int32_t snapshot_of, const char* frame, Py_ssize_t size) noexcept nogil:
+        """A number was finer than its instrument's scale: find the scale that takes it, and bring along all that is remembered."""
+        cdef int32_t ix = self.batch.instrument
+        cdef Symbol* symbol
+        cdef Symbol was
+        cdef int32_t i
+        cdef Outcome outcome = OUTCOME_FINER
+        if ix < 0:
+            return OUTCOME_MALFORMED
+        symbol = self.normalizer.symbols.row(ix)
+        was = symbol[0]
+        for i in range(8):
+            if was.px_scale + FINER[i][0] > MAX_SCALE or was.qty_scale + FINER[i][1] > MAX_SCALE:
+                continue
+            symbol.px_scale = was.px_scale + FINER[i][0]
+            symbol.qty_scale = was.qty_scale + FINER[i][1]
+            outcome = self._decode(snapshot_of, frame, size)
+            if outcome != OUTCOME_FINER:
+                break
+        if outcome != OUTCOME_EVENTS:
+            symbol[0] = was
+            return OUTCOME_OVERFLOW if outcome == OUTCOME_FINER else outcome
+        symbol.tick = was.tick * POW10[FINER[i][0]]
+        if not (<Instrument>self._instruments[ix]).rescale(POW10[FINER[i][0]], POW10[FINER[i][1]]):
+            (<Instrument>self._instruments[ix]).invalidate(REASON_OVERFLOW, -1, -1, self.clock.now_ns())
+            return OUTCOME_OVERFLOW
+        return outcome
+
+    cdef Outcome feed(self, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil:
+        """One WebSocket frame, received at `ts_recv`. A frame is atomic: it is decoded whole before anything is applied."""
+        cdef Outcome outcome = self._decode(-1, frame, size)
+        cdef Event* event
+        cdef int32_t i
+        if outcome == OUTCOME_FINER:
+            outcome = self._decode_finer(-1, frame, size)
+        self._n_frames += 1
+        self._n_bytes += size
+        self._outcomes[<int>outcome] += 1
+        self._n_unknown_enums += self.batch.unknown_enums
+        if outcome == OUTCOME_EVENTS:
+            for i in range(self.batch.n_events):
+                event = &self.batch.events[i]
+                if (<Instrument>self._instruments[event.instrument]).on_event(event, &self.batch, ts_recv):
+                    self._hold(<Instrument>self._instruments[event.instrument], frame, size, ts_recv)
+        elif self.batch.topic == TOPIC_DEPTH and self.batch.instrument >= 0 and (
+                outcome == OUTCOME_MALFORMED or outcome == OUTCOME_OVERFLOW or outcome == OUTCOME_OVERSIZED or outcome == OUTCOME_UNKNOWN_ENUM):
+            (<Instrument>self._instruments[self.batch.instrument]).lost_frame(REASON_MALFORMED, ts_recv)
+        return outcome
+
+    cdef void _hold(self, Instrument instrument, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil:
+        if not held_add(&instrument.held, frame, size, ts_recv):
+            instrument.invalidate(REASON_OVERFLOW, -1, -1, ts_recv)
+            held_add(&instrument.held, frame, size, ts_recv)
+
+    def feed_bytes(self, bytes frame, ns_t ts_recv):
+        """`feed` for replay and tests; the outcome's name."""
+        return OUTCOME_NAMES[self.feed(frame, len(frame), ts_recv)]
+
+    def image(self, int32_t ix, bytes body, ns_t ts_recv):
+        """A REST order book for instrument `ix`; then the held frames, as if they came now, each with its own receive time.
+
+        "events": the book is synced. "awaits": loaded, and nothing held tells whether the stream began before it: the next change will.
+        "too_old": older than the changes held; fetch another. "gap": the held changes have a hole; what follows it is still held, fetch another.
+        Any other name is the outcome of a body that could not be read.
+        """
+        cdef Instrument instrument = self._keep[ix]
+        cdef Outcome outcome = self._decode(ix, body, len(body))
+        cdef HeldFrame* held
+        cdef int32_t i = 0
+        cdef int64_t stale = instrument.n.stale
+        cdef int64_t too_old = instrument.n.too_old
+        cdef Event* event
+        if outcome == OUTCOME_FINER:
+            outcome = self._decode_finer(ix, body, len(body))
+        if outcome != OUTCOME_EVENTS:
+            return OUTCOME_NAMES[outcome]
+        instrument.on_event(&self.batch.events[0], &self.batch, ts_recv)
+        while i < instrument.held.n:
+            held = &instrument.held.frames[i]
+            outcome = self._decode(-1, instrument.held.bytes + held.offset, held.size)
+            if outcome == OUTCOME_FINER:
+                outcome = self._decode_finer(-1, instrument.held.bytes + held.offset, held.size)
+            if outcome == OUTCOME_EVENTS:
+                event = &self.batch.events[0]
+                if instrument.on_event(event, &self.batch, held.ts_recv):
+                    held_drop_before(&instrument.held, i)
+                    return "too_old" if instrument.n.too_old > too_old else "gap"
+            i += 1
+        held_clear(&instrument.held)
+        if instrument.state != BOOK_SYNCED and instrument.sequence.seeded and instrument.n.stale > stale:
+            # a held change that the image already contains proves that the stream began before it: nothing can lie between
+            instrument.become_synced(REASON_SNAPSHOT, ts_recv)
+        return "events" if instrument.state == BOOK_SYNCED else "awaits"
+
+    def on_timer(self, ns_t now_ns):
+        """Every 50 ms of the loop (or of the recording): what is published by the clock."""
+        cdef int32_t i
+        with nogil:
+            for i in range(self._n_instruments):
+                (<Instrument>self._instruments[i]).on_timer(now_ns)
+
+    def disconnected(self, indices, ns_t now_ns):
+        """The socket of these instruments (None: all) is gone: their books are invalid until an image comes."""
+        cdef Instrument instrument
+        for ix in range(self._n_instruments) if indices is None else indices:
+            instrument = self._keep[ix]
+            if instrument.state == BOOK_SYNCED or instrument.sequence.seeded or instrument.held.n > 0:
+                instrument.invalidate(REASON_DISCONNECT, instrument.sequence.id, -1, now_ns)
+
+    def invalidate(self, int32_t ix, str reason, ns_t now_ns):
+        """An audit or a person found book `ix` wrong. `reason`: one of stream.REASON_NAMES."""
+        (<Instrument>self._keep[ix]).invalidate(REASONS[reason], -1, -1, now_ns)
+
+    def take_notices(self):
+        """The changes of state since the last call, oldest first, as BookNotice. Empties the list."""
+        cdef int32_t i
+        cdef Notice* row
+        taken = []
+        for i in range(self.notices.n):
+            row = &self.notices.rows[i]
+            taken.append(BookNotice(row.instrument, STATE_NAMES[row.state], REASON_NAMES[row.reason], row.expected_id, row.got_id, row.at_ns))
+        self.notices.n = 0
+        if self.notices.lost:
+            self.notices.lost = False
+            now_ns = self.clock.now()
+            taken = [BookNotice(i, STATE_NAMES[(<Instrument>self._keep[i]).state], REASON_NAMES[(<Instrument>self._keep[i]).reason], -1, -1, now_ns)
+                     for i in range(self._n_instruments)]
+        return taken
+
+    def unknown_symbol(self):
+        """The symbol that the last frame named and nobody knows, or None. Valid until the next frame, while its bytes live."""
+        cdef View v = self.batch.unknown
+        return v.at[:v.size] if v.size > 0 else None
+
+    def counters(self):
+        """Frames, bytes and outcomes by name."""
+        return {"frames": self._n_frames, "bytes": self._n_bytes, "unknown_enums": self._n_unknown_enums,
+                **{name: self._outcomes[<int>outcome] for outcome, name in OUTCOME_NAMES.items()}}
+
+    def instrument_counters(self, int32_t ix):
+        """What instrument `ix` counted, by name."""
+        return self._keep[ix].counters()
+
+    def states(self):
+        """The state of every book by name, in the order of their indices."""
+        cdef Instrument instrument
+        return [STATE_NAMES[instrument.state] for instrument in self._keep]
+
+    def checksum(self, int32_t ix):
+        """CRC-32 of the best 25 levels as they are now, signed."""
+        cdef Instrument instrument = self._keep[ix]
+        return book_checksum(instrument.book, instrument.symbol.px_scale, instrument.symbol.qty_scale)
+
+    def set_auction(self, int32_t ix, bint in_auction):
+        """In a call auction the venue's own book may be crossed."""
+        (<Instrument>self._keep[ix]).in_auction = in_auction
+
+    def book(self, int32_t ix, int32_t n=0):
+        """The book as plain data: state, last id, valid window, and the best `n` levels a side (0: all) as exact decimal text."""
+        cdef Instrument instrument = self._keep[ix]
+        cdef Symbol* symbol = instrument.symbol
+        write = decimal.write
+        sides = {name: [(write(px, symbol.px_scale), write(qty, symbol.qty_scale)) for px, qty in instrument.book.levels(side, n)]
+                 for name, side in (("bids", BIDS), ("asks", ASKS))}
+        return {
+            "symbol": instrument.name, "venue_symbol": instrument.venue_symbol.decode(), "state": STATE_NAMES[instrument.state],
+            "reason": REASON_NAMES[instrument.reason], "id": instrument.sequence.id, "cross_id": instrument.cross_id,
+            "valid_bid": write(instrument.book.valid_bid, symbol.px_scale) if instrument.book.valid_bid > 0 else None,
+            "valid_ask": write(instrument.book.valid_ask, symbol.px_scale) if instrument.book.valid_ask < 9223372036854775807 else None,
+            **sides,
+        }

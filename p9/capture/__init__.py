@@ -1,0 +1,1 @@
+"""What comes in: sockets, recordings, and the repair of books."""
