@@ -1,0 +1,16 @@
+# Short names for the scripts. A machine without make runs the scripts themselves.
+.PHONY: demo run build test coverage lint bench bench-peers fuzz exe chaos clean
+
+demo run test coverage bench bench-peers fuzz exe chaos:
+	@bash scripts/$@.sh $(ARGS)
+
+build:
+	@bash -c 'source scripts/setup.sh && setup dev'
+
+lint: build
+	.venv/bin/ruff check .
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/cython-lint cext
+
+clean:
+	rm -rf build dist htmlcov .pytest_cache .hypothesis
+	find cext \( -name '*.so' -o -name '*.pyd' -o -name '*.c' -o -name '*.html' \) -delete
