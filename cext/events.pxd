@@ -74,8 +74,9 @@ cdef struct Event:
     Side side
     px_t px                 # trade
     qty_t qty
+    int64_t agg_id          # trade: the venue's id of the aggregate whose fills are first_id..last_id; NO_ID for a single fill
     int32_t trade_id_size
-    char trade_id[TRADE_ID_SIZE]  # the venue's own text
+    char trade_id[TRADE_ID_SIZE]  # the venue's own text, of the id that its REST history is asked by (an aggregate's where it aggregates)
 
 cdef struct Batch:
     Event* events

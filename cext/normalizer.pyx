@@ -1,6 +1,8 @@
 """CONTRACT bytes -> events, and what every venue's levels have in common."""
 
 from libc.stdint cimport int32_t, int64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from cext.cursor cimport Cursor, cursor_expect, cursor_next_item, cursor_skip, cursor_take
 from cext.decimal cimport DECIMAL_FINER, DECIMAL_OK, DECIMAL_OVERFLOW, DecimalVerdict, decimal_read
@@ -89,21 +91,27 @@ cdef class Normalizer:
         cdef Event* e
         cdef int32_t i, j
         cdef Outcome outcome
-        if not batch_init(&batch):
+        cdef Py_ssize_t size = len(frame)
+        # its own memory, exactly as long as the frame: under AddressSanitizer a read past the end is then an error
+        cdef char* copy = <char*>malloc(size if size > 0 else 1)
+        if copy == NULL or not batch_init(&batch):
+            free(copy)
             raise MemoryError
+        memcpy(copy, <const char*>frame, size)
         batch_clear(&batch)
         try:
             if snapshot_of is None:
-                outcome = self.decode(frame, len(frame), &batch)
+                outcome = self.decode(copy, size, &batch)
             else:
-                outcome = self.decode_snapshot(snapshot_of, frame, len(frame), &batch)
+                outcome = self.decode_snapshot(snapshot_of, copy, size, &batch)
             events = []
             for i in range(batch.n_events):
                 e = &batch.events[i]
                 row = {"kind": KIND_NAMES[e.kind], "instrument": e.instrument, "flags": e.flags, "ts_event": e.ts_event,
                        "first_id": e.first_id, "last_id": e.last_id, "prev_id": e.prev_id, "cross_id": e.cross_id}
                 if e.kind == EVENT_TRADE:
-                    row |= {"side": e.side, "px": e.px, "qty": e.qty, "trade_id": e.trade_id[:e.trade_id_size].decode("utf-8", "replace")}
+                    row |= {"side": e.side, "px": e.px, "qty": e.qty, "agg_id": e.agg_id,
+                            "trade_id": e.trade_id[:e.trade_id_size].decode("utf-8", "replace")}
                 else:
                     row |= {"bids": [(batch.levels[j].px, batch.levels[j].qty) for j in range(e.bids, e.bids + e.n_bids)],
                             "asks": [(batch.levels[j].px, batch.levels[j].qty) for j in range(e.asks, e.asks + e.n_asks)],
@@ -112,3 +120,4 @@ cdef class Normalizer:
             return OUTCOME_NAMES[outcome], batch.topic, batch.instrument, events
         finally:
             batch_free(&batch)
+            free(copy)
