@@ -4,7 +4,7 @@ The venues' JSON is walked key by key in any order; a function that cannot go on
 caller may go on asking: a bad cursor answers nothing more. Only functions of this file move `at`.
 """
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memcmp
 
 cdef enum:
@@ -13,6 +13,7 @@ cdef enum:
 cdef struct View:
     const char* at
     Py_ssize_t size
+    bint escaped    # a backslash stands in it: the text is not yet what it says (view_unescape)
 
 cdef struct Cursor:
     const char* at
@@ -54,11 +55,12 @@ cdef inline bint cursor_expect(Cursor* c, char wanted) noexcept nogil:
 
 
 cdef inline View cursor_string(Cursor* c) noexcept nogil:
-    """The raw bytes between the quotes of a string (escapes left as they are: no venue's names or numbers have any)."""
+    """The raw bytes between the quotes of a string; escapes are left as they are, and said."""
     cdef View v
     cdef const char* p
     v.at = c.at
     v.size = 0
+    v.escaped = False
     if not cursor_expect(c, c'"'):
         return v
     v.at = p = c.at
@@ -68,6 +70,7 @@ cdef inline View cursor_string(Cursor* c) noexcept nogil:
             c.at = p + 1
             return v
         if p[0] == c'\\':
+            v.escaped = True
             p += 1
         p += 1
     c.bad = True
@@ -81,6 +84,7 @@ cdef inline View cursor_scalar(Cursor* c) noexcept nogil:
     if cursor_peek(c) == c'"':
         return cursor_string(c)
     v.at = p = c.at
+    v.escaped = False
     while p < c.end and p[0] != c',' and p[0] != c'}' and p[0] != c']' and p[0] != c' ' \
             and p[0] != c'\n' and p[0] != c'\r' and p[0] != c'\t':
         if p[0] == c'{' or p[0] == c'[' or p[0] == c'"' or p[0] == c':':
@@ -97,6 +101,101 @@ cdef inline View cursor_scalar(Cursor* c) noexcept nogil:
 
 cdef inline bint view_is(View v, const char* text, Py_ssize_t size) noexcept nogil:
     return v.size == size and memcmp(v.at, text, size) == 0
+
+
+cdef inline int32_t _hex4(const char* at) noexcept nogil:
+    """The value of four hexadecimal digits, or -1."""
+    cdef int32_t n = 0
+    cdef int32_t i
+    cdef char ch
+    for i in range(4):
+        ch = at[i]
+        n <<= 4
+        if c'0' <= ch <= c'9':
+            n += ch - c'0'
+        elif c'a' <= ch <= c'f':
+            n += ch - c'a' + 10
+        elif c'A' <= ch <= c'F':
+            n += ch - c'A' + 10
+        else:
+            return -1
+    return n
+
+
+cdef inline View view_unescape(View v, char* room, Py_ssize_t n_room) noexcept nogil:
+    """The text that an escaped string stands for (UTF-8), written into `room`; empty if it is no text or finds no room.
+
+    For names only: a symbol of the venue's may hold letters beyond ASCII, and a sender may write any letter as an escape.
+    """
+    cdef View out
+    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t n = 0
+    cdef int32_t point, low
+    cdef char ch
+    out.at = room
+    out.size = 0
+    out.escaped = False
+    while i < v.size:
+        if n + 4 > n_room:
+            return out
+        ch = v.at[i]
+        i += 1
+        if ch != c'\\':
+            room[n] = ch
+            n += 1
+            continue
+        if i >= v.size:
+            return out
+        ch = v.at[i]
+        i += 1
+        if ch != c'u':
+            if ch == c'b':
+                ch = 8
+            elif ch == c'f':
+                ch = 12
+            elif ch == c'n':
+                ch = 10
+            elif ch == c'r':
+                ch = 13
+            elif ch == c't':
+                ch = 9
+            elif ch != c'"' and ch != c'\\' and ch != c'/':
+                return out
+            room[n] = ch
+            n += 1
+            continue
+        point = _hex4(v.at + i) if v.size - i >= 4 else -1
+        if point < 0:
+            return out
+        i += 4
+        if 0xD800 <= point < 0xDC00:  # the first half of a pair
+            low = _hex4(v.at + i + 2) if v.size - i >= 6 and v.at[i] == c'\\' and v.at[i + 1] == c'u' else -1
+            if not 0xDC00 <= low < 0xE000:
+                return out
+            i += 6
+            point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00)
+        elif 0xDC00 <= point < 0xE000:
+            return out
+        if point < 0x80:
+            room[n] = <char>point
+            n += 1
+        elif point < 0x800:
+            room[n] = <char>(0xC0 | (point >> 6))
+            room[n + 1] = <char>(0x80 | (point & 0x3F))
+            n += 2
+        elif point < 0x10000:
+            room[n] = <char>(0xE0 | (point >> 12))
+            room[n + 1] = <char>(0x80 | ((point >> 6) & 0x3F))
+            room[n + 2] = <char>(0x80 | (point & 0x3F))
+            n += 3
+        else:
+            room[n] = <char>(0xF0 | (point >> 18))
+            room[n + 1] = <char>(0x80 | ((point >> 12) & 0x3F))
+            room[n + 2] = <char>(0x80 | ((point >> 6) & 0x3F))
+            room[n + 3] = <char>(0x80 | (point & 0x3F))
+            n += 4
+    out.size = n
+    return out
 
 
 cdef inline bint view_is_null(View v) noexcept nogil:
@@ -141,33 +240,44 @@ cdef inline bint cursor_bool(Cursor* c) noexcept nogil:
 
 
 cdef inline void cursor_skip(Cursor* c) noexcept nogil:
-    """Step over one value of any kind, however nested, without recursion."""
+    """Step over one value of any kind, however nested, without recursion. Brackets must match, commas and colons stand where they belong."""
+    cdef uint64_t objects = 0   # bit i: level i is an object
     cdef int32_t depth = 0
     cdef char ch
     while not c.bad:
+        # a value must begin here
         ch = cursor_peek(c)
         if ch == c'{' or ch == c'[':
+            if depth == MAX_NESTING:
+                c.bad = True
+                return
+            c.at += 1
+            objects = (objects << 1) | (ch == c'{')
             depth += 1
-            if depth > MAX_NESTING:
-                c.bad = True
-                return
-            c.at += 1
-        elif ch == c'}' or ch == c']':
-            depth -= 1
-            if depth < 0:
-                c.bad = True
-                return
-            c.at += 1
-        elif ch == c',' or ch == c':':
-            if depth == 0:
-                c.bad = True
-                return
-            c.at += 1
-            continue
+            if cursor_peek(c) == (c'}' if ch == c'{' else c']'):
+                c.at += 1
+                objects >>= 1
+                depth -= 1
+            else:
+                if ch == c'{':
+                    cursor_string(c)
+                    cursor_expect(c, c':')
+                continue
         elif ch == c'"':
             cursor_string(c)
         else:
             cursor_scalar(c)
+        # a value has ended here: close what it ends, then the next one begins
+        while depth > 0 and not c.bad:
+            if cursor_take(c, c','):
+                if objects & 1:
+                    cursor_string(c)
+                    cursor_expect(c, c':')
+                break
+            if not cursor_expect(c, c'}' if objects & 1 else c']'):
+                return
+            objects >>= 1
+            depth -= 1
         if depth == 0:
             return
 
