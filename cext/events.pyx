@@ -63,6 +63,7 @@ cdef Event* batch_event(Batch* batch, EventKind kind, int32_t instrument) noexce
     event.side = SIDE_NONE
     event.px = 0
     event.qty = 0
+    event.agg_id = NO_ID
     event.trade_id_size = 0
     return event
 
