@@ -1,0 +1,1 @@
+"""How the one executable is made."""
