@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# Sourced by the other scripts: brings a fresh Debian-like machine to a built `.venv`. Quick when nothing changed.
+#   setup            everything that running needs
+#   setup dev        and what the tests need (a real redis-server among it)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo "$@"
+    else return 1; fi
+}
+
+# system PACKAGE...: installs what is missing, or says what to ask an administrator for
+system() {
+    command -v apt-get >/dev/null || die "please install: $* (this script knows apt-get only)"
+    say "installing system packages: $*"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update \
+        && as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null \
+        || die "cannot install $*; as root: apt-get install $*"
+}
+
+# A Python from 3.11 to 3.13 that has venv and its headers; P9_PYTHON names one by hand.
+usable() {
+    "$1" - 2>/dev/null <<'PY'
+import ensurepip, os, sys, sysconfig, venv
+sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13) and os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h"))))
+PY
+}
+
+find_python() {
+    local name
+    for name in ${P9_PYTHON:-} python3 python3.11 python3.12 python3.13 /usr/bin/python3; do
+        if command -v "$name" >/dev/null && usable "$name"; then command -v "$name"; return; fi
+    done
+    return 1
+}
+
+setup() {
+    local needed=() python stamp
+    command -v cc >/dev/null || needed+=(gcc libc6-dev)
+    command -v strip >/dev/null || needed+=(binutils)
+    find_python >/dev/null || needed+=(python3 python3-venv python3-dev)
+    if [ "${1:-}" = dev ] && ! command -v redis-server >/dev/null; then needed+=(redis-server); fi
+    [ ${#needed[@]} = 0 ] || system "${needed[@]}"
+    python=$(find_python) || die "no Python 3.11 to 3.13 with venv and headers; set P9_PYTHON to one"
+
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    stamp=.venv/p9-stamp-${1:-run}
+    if ! cmp -s <(cat pyproject.toml setup.py) "$stamp"; then
+        say "installing Python packages into .venv"
+        .venv/bin/python -m pip install -q --disable-pip-version-check "setuptools==84.2.1" "cython==3.3.1"
+        say "building the extension modules (about a minute)"
+        .venv/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".${1:+[$1]}"
+        cat pyproject.toml setup.py > "$stamp"
+    fi
+    .venv/bin/python setup.py -q build_ext --inplace -j "$(nproc)" >/dev/null
+}
