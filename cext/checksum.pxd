@@ -1,4 +1,4 @@
-"""CRC-32 of a book's best 25 levels, as OKX computed it until June 2026."""
+"""CRC-32 of a book's best 25 levels, as one venue sent it until June 2026."""
 
 from libc.stdint cimport int32_t
 

@@ -1,12 +1,14 @@
 """Sequence rules as data, and the one check that reads them. It answers with a verdict; its owner acts.
 
-| venue's rule                     | link      | seeded by | repeats       | restart                          |
-|----------------------------------|-----------|-----------|---------------|----------------------------------|
-| Binance spot   U <= id+1 <= u    | LINK_NEXT | REST      | stale         | -                                |
-| Binance futures pu == id         | LINK_PREV | REST      | stale         | -                                |
-| Bybit          u == id+1         | LINK_STEP | in-band   | stale         | u == 1: the frame is a new image |
-| OKX            prevSeqId == id   | LINK_PREV | in-band   | by link alone | seqId < prevSeqId is legal       |
-| OKX before 2023: no ids at all   | LINK_NONE | in-band   | -             | -                                |
+| a venue's rule                     | link      | seeded by | repeats       | restart                          |
+|------------------------------------|-----------|-----------|---------------|----------------------------------|
+| U <= id+1 <= u                     | LINK_NEXT | REST      | stale         | -                                |
+| pu == id                           | LINK_PREV | REST      | stale         | -                                |
+| u == id+1                          | LINK_STEP | in-band   | stale         | u == 1: the frame is a new image |
+| prevSeqId == id                    | LINK_PREV | in-band   | by link alone | seqId < prevSeqId is legal       |
+| no ids at all (old recordings)     | LINK_NONE | in-band   | -             | -                                |
+
+Which market has which rule is a row in p9/venues.
 """
 
 from libc.stdint cimport int64_t

@@ -3,5 +3,5 @@
 source "$(dirname "$0")/setup.sh"
 setup dev
 .venv/bin/ruff check -q .
-PATH="$PWD/.venv/bin:$PATH" .venv/bin/cython-lint -q cext
+PATH="$PWD/.venv/bin:$PATH" .venv/bin/cython-lint cext
 exec .venv/bin/python -m pytest -n 2 "$@"

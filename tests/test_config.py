@@ -1,5 +1,7 @@
 """The configuration: what it takes, and how it refuses."""
 
+from pathlib import Path
+
 import pytest
 
 from p9.config import Bytes, Config, Seconds, load, parse
@@ -71,3 +73,11 @@ def test_a_missing_file_is_an_error_and_never_the_defaults(tmp_path):
 
 def test_a_venue_without_an_entry_keeps_its_own_depth():
     assert parse("venues: {okx: {swap: {symbols: [BTC-USDT-PERP]}}}").venues.okx.swap.depth == 400
+
+
+def test_the_shipped_file_is_the_defaults_and_names_every_key():
+    from p9.config_text import render
+
+    shipped = (Path(__file__).parents[1] / "config.yaml").read_text()
+    assert shipped == render(), "run: python -m p9.config_text > config.yaml"
+    assert parse(shipped) == Config()

@@ -1,7 +1,7 @@
 """Recordings: raw frames and REST answers with their receive time, line by line, plain or gzip.
 
 Lines that are understood:
-    {"recv_ns": 1723161253937085768, "market": "binance_spot", "url": "…", "raw": <frame>}     our own
+    {"recv_ns": 1723161253937085768, "market": "…", "url": "…", "raw": <frame>}     our own
     1723161253937085768 <frame>
     {"recv_ns"|"recv_s"|"recv_ts": …, "raw"|"msg": <frame>, "category"|"src": …, "url": …}
     <frame>                                                                                     no receive time: the frame's own

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from cext import decimal
 from cext.pipeline import Pipeline
+
+from cext import decimal
 from p9.capture.recording import Recorded, asked_symbol
 
 _NUMBER = rb'"(\d+(?:\.\d+)?)"'

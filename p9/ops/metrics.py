@@ -1,6 +1,6 @@
 """Prometheus metrics, read from the counters where they are counted at the moment of a scrape.
 
-Names: p9_<noun>_<unit>[_total]. Labels: market (binance_spot), outcome, verdict, class.
+Names: p9_<noun>_<unit>[_total]. Labels: market (venue_line), outcome, verdict, class.
 """
 
 from collections.abc import Callable, Iterator

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-
 from cext.venues.binance import BinanceNormalizer
+
 from tests.cext.venues.binance_model import Model
 
 FIXTURES = Path(__file__).parent / "binance"

@@ -1,0 +1,66 @@
+"""What holds for every file of the tree."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = [
+    ROOT / name
+    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    if (ROOT / name).is_file()
+] or [path for path in ROOT.rglob("*") if path.suffix in (".py", ".pyx", ".pxd")]
+CODE = [path for path in FILES if path.suffix in (".py", ".pyx", ".pxd")]
+VENUES_OWN = ("p9/venues/", "cext/venues/", "p9/simulate/", "p9/config.py")
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_only_the_venues_own_places_say_a_venues_name():
+    wrong = []
+    for path in CODE:
+        name = relative(path)
+        if not name.startswith(("p9/", "cext/")) or name.startswith(VENUES_OWN):
+            continue
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if re.search(r"binance|bybit|okx", line, re.I):
+                wrong.append(f"{name}:{number}: {line.strip()}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_files_are_named_for_what_they_define():
+    assert not [relative(path) for path in FILES if path.stem.lower() in FORBIDDEN_NAMES]
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if relative(path).startswith("cext/")], ids=relative)
+def test_the_hot_path_is_portable_c(path):
+    text = path.read_text()
+    assert "__int128" not in re.sub(r"#.*|\"\"\".*?\"\"\"", "", text, flags=re.S), "MSVC has no __int128"
+    assert not re.search(r"\b(?:cdef|cpdef|<)\s*(?:unsigned )?long\b(?! long)", text), "long has 32 bits on Windows: int64_t"
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if path.suffix != ".pxd" or path.stem != "__init__"], ids=relative)
+def test_every_module_says_what_it_is(path):
+    text = path.read_text().lstrip()
+    assert not text or text.startswith(('"""', 'r"""', "#")), "begins with a docstring"
+
+
+def test_no_machines_paths_or_hosts_are_committed():
+    wrong = []
+    for path in FILES:
+        if path.suffix in (".png", ".gz", ".ico") or relative(path) == "tests/test_source.py":
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if re.search(r"/(?:work|farm|root)/[a-z.]|registry[.]npmjs|pypi[.]org|files[.]pythonhosted|deb[.]debian", line):
+                wrong.append(f"{relative(path)}:{number}: {line.strip()[:100]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_is_left_unfinished_in_words():
+    marks = "TO" + "DO|FIX" + "ME|NotImplemented" + "Error"
+    assert not [relative(path) for path in CODE if relative(path).startswith(("p9/", "cext/")) and re.search(rf"\b(?:{marks})\b", path.read_text())]
