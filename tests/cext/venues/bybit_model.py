@@ -1,0 +1,142 @@
+"""Bybit frames read by json and Decimal, a line a rule: what the decoder must agree with. Only the docs are shared."""
+
+import re
+
+from tests.cext.venues.frames import NO_ID, Refused, an_id, event, levels, ms, parse, scaled, text_of, trade_id
+
+READ = re.compile(r"(?:orderbook\.(1|25|50|100|200|500|1000)|(publicTrade))\.(.*)", re.DOTALL)
+KNOWN = re.compile(
+    r"(orderbook\.(rpi|full)|tickers|kline|allLiquidation|liquidation|insurance|adlAlert|priceLimit|system)(\..*)?",
+    re.DOTALL,
+)
+FROM_REST, OFF_BOOK, BLOCK = 1, 16, 32
+
+
+class Model:
+    """`known`: symbol -> (index, price scale, quantity scale)."""
+
+    def __init__(self, known):
+        self.known = known
+
+    def decode(self, frame):
+        """(outcome, events)"""
+        try:
+            return "events", self._push(parse(frame))
+        except Refused as refused:
+            return str(refused), []
+
+    def decode_snapshot(self, instrument, body):
+        """(outcome, events)"""
+        try:
+            return "events", self._answer(instrument, parse(body))
+        except Refused as refused:
+            return str(refused), []
+
+    def _push(self, push):
+        if not isinstance(push, dict):
+            raise Refused("malformed")
+        if "topic" not in push:
+            reply = "op" in push or "success" in push or "ret_msg" in push or push.get("type") == "COMMAND_RESP"
+            raise Refused("control" if reply else "unknown_topic")
+        topic = READ.fullmatch(text_of(push, "topic"))
+        if topic is None:
+            raise Refused("ignored" if KNOWN.fullmatch(push["topic"]) else "unknown_topic")
+        depth, trades, name = topic.groups()
+        if trades:
+            return self._trades(push, name)
+        if name not in self.known:
+            raise Refused("unknown_symbol")
+        if depth == "1" and push.get("type") == "delta":
+            raise Refused("ignored")
+        text_of(push, "type")
+        book = self._book(push.get("data"), self.known[name])
+        ts, cts = ms(push.get("ts")), ms(push.get("cts"))
+        if push["type"] not in ("snapshot", "delta"):
+            raise Refused("unknown_enum")
+        book["ts_event"] = cts if cts >= 0 else ts
+        if depth != "1":
+            return [event("snapshot" if push["type"] == "snapshot" else "depth", **book)]
+        if len(book["bids"]) > 1 or len(book["asks"]) > 1:
+            raise Refused("malformed")
+        for side in ("bids", "asks"):
+            book[side] = [level for level in book[side] if level[1] > 0]
+        return [event("bbo", **book)]
+
+    def _book(self, data, symbol):
+        instrument, px_scale, qty_scale = symbol
+        if not isinstance(data, dict):
+            raise Refused("malformed")
+        if "s" in data and self.known.get(text_of(data, "s")) != symbol:
+            raise Refused("malformed")
+        u = an_id(data.get("u"))
+        if u == NO_ID:
+            raise Refused("malformed")
+        return {
+            "instrument": instrument,
+            "first_id": u,
+            "last_id": u,
+            "cross_id": an_id(data.get("seq")),
+            "bids": levels(data.get("b"), px_scale, qty_scale),
+            "asks": levels(data.get("a"), px_scale, qty_scale),
+        }
+
+    def _trades(self, push, name):
+        if not isinstance(push.get("data"), list):
+            raise Refused("malformed")
+        ms(push.get("ts"))
+        events, left_out = [], []
+        for row in push["data"]:
+            try:
+                events.append(self._trade(row, name))
+            except Refused as refused:
+                if str(refused) not in ("unknown_symbol", "unknown_enum"):
+                    raise
+                left_out.append(str(refused))
+        if left_out and not events:
+            raise Refused("unknown_enum" if "unknown_enum" in left_out else "unknown_symbol")
+        return events
+
+    def _trade(self, row, name):
+        if not isinstance(row, dict):
+            raise Refused("malformed")
+        flags = 0
+        for key, flag in (("BT", BLOCK | OFF_BOOK), ("RPI", OFF_BOOK)):
+            if row.get(key, False) not in (True, False):
+                raise Refused("malformed")
+            flags |= flag if row.get(key) else 0
+        ts, seq, side = ms(row.get("T")), an_id(row.get("seq")), text_of(row, "S")
+        text_of(row, "i")
+        if not isinstance(row.get("p"), str) or not isinstance(row.get("v"), str):
+            raise Refused("malformed")
+        symbol = text_of(row, "s") if "s" in row else name
+        if symbol not in self.known:
+            raise Refused("unknown_symbol")
+        if side not in ("Buy", "Sell"):
+            raise Refused("unknown_enum")
+        instrument, px_scale, qty_scale = self.known[symbol]
+        px, qty = scaled(row["p"], px_scale), scaled(row["v"], qty_scale)
+        number = int(row["i"]) if re.fullmatch(r"\d{1,19}", row["i"], re.ASCII) and int(row["i"]) < 2**63 else NO_ID
+        return event(
+            "trade",
+            instrument,
+            flags=flags,
+            ts_event=ts,
+            first_id=number,
+            last_id=number,
+            cross_id=seq,
+            side=1 if side == "Buy" else -1,
+            px=px,
+            qty=qty,
+            trade_id=trade_id(row["i"]),
+        )
+
+    def _answer(self, instrument, answer):
+        if not isinstance(answer, dict) or str(answer.get("retCode")) != "0":
+            raise Refused("malformed")
+        symbol = next(symbol for symbol in self.known.values() if symbol[0] == instrument)
+        result = answer.get("result")
+        book = self._book(result, symbol)
+        ts, cts = ms(result.get("ts")), ms(result.get("cts"))
+        if ts <= 0 or book["last_id"] == 0:
+            raise Refused("malformed")
+        return [event("snapshot", **book, flags=FROM_REST, ts_event=cts if cts >= 0 else ts)]

@@ -1,0 +1,121 @@
+"""Bybit frames and REST books: goldens checked by hand, an independent reading, other spellings, mutations."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cext.venues.bybit import BybitNormalizer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cext.venues.bybit_model import Model
+from tests.cext.venues.frames import ANY_JSON, Refused, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
+
+FIXTURES = Path(__file__).parent / "bybit"
+KNOWN = {"BTCUSDT": (0, 2, 5), "BTCUSD": (1, 2, 0), "BTC-26DEC26-90000-C": (2, 2, 2)}
+TOPIC_DEPTH, TOPIC_BBO, TOPIC_TRADES = 1, 2, 3
+
+
+def decoder(known):
+    normalizer = BybitNormalizer()
+    for symbol, (ix, px_scale, qty_scale) in known.items():
+        assert normalizer.symbols.add(symbol.encode(), px_scale, qty_scale) == ix
+    return normalizer
+
+
+OURS, MODEL = decoder(KNOWN), Model(KNOWN)
+PUSHES = [frame for path in fixtures(FIXTURES) if not path.name.startswith("rest_") for frame in path.read_bytes().splitlines()]
+SPELLABLE = [frame for frame in PUSHES if is_json(frame)]
+BODIES = (FIXTURES / "rest_book.jsonl").read_bytes().splitlines()
+
+
+@pytest.mark.parametrize("path", fixtures(FIXTURES), ids=lambda path: path.stem)
+def test_golden(path):
+    against_golden(path, lambda frame: OURS.explain(frame, 0 if path.name.startswith("rest_") else None))
+
+
+@pytest.mark.parametrize("frame", PUSHES)
+def test_fixture_reads_as_in_the_model(frame):
+    outcome, _, _, events = OURS.explain(frame)
+    assert (outcome, events) == MODEL.decode(frame)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_rest_fixture_reads_as_in_the_model(body):
+    outcome, _, _, events = OURS.explain(body, 0)
+    assert (outcome, events) == MODEL.decode_snapshot(0, body)
+
+
+def test_every_recorded_frame_reads_as_in_the_model():
+    frames = list(recorded("bybit", "*.jsonl"))
+    names = set()
+    for _, frame in frames:
+        try:
+            message = parse(frame)
+            rows = message.get("data") or message.get("example") or {}
+        except (Refused, AttributeError):
+            continue
+        names |= {row["s"] for row in (rows if isinstance(rows, list) else [rows]) if isinstance(row, dict) and isinstance(row.get("s"), str)}
+    known = {name: (ix, 8, 8) for ix, name in enumerate(sorted(names))}
+    ours, model = decoder(known), Model(known)
+    counts = {}
+    for where, frame in frames:
+        outcome, _, _, events = ours.explain(frame)
+        assert (outcome, events) == model.decode(frame), where
+        counts[outcome] = counts.get(outcome, 0) + 1
+    assert counts["events"] > 4000
+    assert set(counts) <= {"events", "ignored", "control", "unknown_topic"}, counts
+
+
+def test_documented_rest_book_is_an_image():
+    for where, line in recorded("bybit", "docs_examples*.jsonl"):
+        if b'"market/orderbook.mdx"' in line:
+            body = json.dumps(json.loads(line)["example"]).encode()
+            ours, model = decoder({"BTCUSDT": (0, 2, 8)}), Model({"BTCUSDT": (0, 2, 8)})
+            outcome, topic, instrument, events = ours.explain(body, 0)
+            assert (outcome, topic, instrument) == ("events", TOPIC_DEPTH, 0), where
+            assert events == model.decode_snapshot(0, body)[1]
+
+
+@given(st.sampled_from(SPELLABLE), st.randoms(use_true_random=False))
+def test_order_of_keys_and_white_space_change_nothing(frame, rng):
+    expected = OURS.explain(frame)
+    outcome, _, _, events = OURS.explain(spaced(shuffle(parse(frame), rng), rng).encode())
+    assert (outcome, events) == (expected[0], expected[3])
+
+
+@given(st.sampled_from(SPELLABLE), st.randoms(use_true_random=False), st.text(max_size=12), ANY_JSON)
+def test_a_field_nobody_knows_changes_nothing(frame, rng, name, value):
+    """Whatever stands in it: escapes, brackets in strings, other nesting, letters of any script."""
+    expected = OURS.explain(frame)
+    more = json.dumps(with_field(json.loads(frame), "new " + name, value, rng), ensure_ascii=rng.random() < 0.5)
+    outcome, _, _, events = OURS.explain(more.encode())
+    assert (outcome, events) == (expected[0], expected[3])
+
+
+@pytest.mark.parametrize(
+    "frame, place",
+    [
+        (b'{"topic":"orderbook.50.BTCUSDT","type":"delta","data":{"b":[["1', (TOPIC_DEPTH, 0)),
+        (b'{"topic":"orderbook.1.BTCUSD","type":"snap', (TOPIC_BBO, 1)),
+        (b'{"topic":"publicTrade.BTCUSDT"', (TOPIC_TRADES, 0)),
+        (
+            b'{"topic":"publicTrade.BTC","data":[{"i":"1","s":"BTC-26DEC26-90000-C","p":"x","v":"1","S":"Buy"}]}',
+            (TOPIC_TRADES, 2),
+        ),
+        (b'{"type":"delta","topic":"orderbook.50.BTCUSDT","cts":[]', (TOPIC_DEPTH, 0)),
+    ],
+)
+def test_a_broken_frame_says_whose_it_was(frame, place):
+    outcome, topic, instrument, events = OURS.explain(frame)
+    assert (outcome, (topic, instrument), events) == ("malformed", place, [])
+
+
+def test_more_rows_than_any_venue_sends_are_refused():
+    row = '{"i":"1","s":"BTCUSDT","p":"1","v":"1","S":"Buy"}'
+    assert OURS.explain(('{"topic":"publicTrade.BTCUSDT","data":[' + ",".join([row] * 8192) + "]}").encode())[0] == "events"
+    assert OURS.explain(('{"topic":"publicTrade.BTCUSDT","data":[' + ",".join([row] * 8193) + "]}").encode())[0] == "oversized"
+
+
+def test_an_image_for_an_unknown_index_is_refused():
+    assert OURS.explain(BODIES[0], 3)[0] == OURS.explain(BODIES[0], -1)[0] == "unknown_symbol"

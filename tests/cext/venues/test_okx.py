@@ -1,0 +1,109 @@
+"""OKX frames and REST books: goldens checked by hand, an independent reading, other spellings, mutations."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cext.venues.okx import OkxNormalizer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cext.venues.frames import ANY_JSON, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
+from tests.cext.venues.okx_model import Model
+
+FIXTURES = Path(__file__).parent / "okx"
+KNOWN = {"SOL-USDT": (0, 3, 8), "BTC-USD-SWAP": (1, 2, 2)}
+TOPIC_DEPTH, TOPIC_BBO, TOPIC_TRADES = 1, 2, 3
+
+
+def decoder(known):
+    normalizer = OkxNormalizer()
+    for symbol, (ix, px_scale, qty_scale) in known.items():
+        assert normalizer.symbols.add(symbol.encode(), px_scale, qty_scale) == ix
+    return normalizer
+
+
+OURS, MODEL = decoder(KNOWN), Model(KNOWN)
+PUSHES = [frame for path in fixtures(FIXTURES) if not path.name.startswith("rest_") for frame in path.read_bytes().splitlines()]
+SPELLABLE = [frame for frame in PUSHES if is_json(frame)]
+BODIES = (FIXTURES / "rest_book.jsonl").read_bytes().splitlines()
+
+
+@pytest.mark.parametrize("path", fixtures(FIXTURES), ids=lambda path: path.stem)
+def test_golden(path):
+    against_golden(path, lambda frame: OURS.explain(frame, 0 if path.name.startswith("rest_") else None))
+
+
+@pytest.mark.parametrize("frame", PUSHES)
+def test_fixture_reads_as_in_the_model(frame):
+    outcome, _, _, events = OURS.explain(frame)
+    assert (outcome, events) == MODEL.decode(frame)
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_rest_fixture_reads_as_in_the_model(body):
+    outcome, _, _, events = OURS.explain(body, 0)
+    assert (outcome, events) == MODEL.decode_snapshot(0, body)
+
+
+def test_every_recorded_frame_reads_as_in_the_model():
+    frames = [*recorded("okx", "ws_*.jsonl"), *recorded("okx", "DERIVED_*.jsonl")]
+    scales = {}
+    for _, frame in frames:
+        push = parse(frame)
+        name = push.get("arg", {}).get("instId", "-")
+        for row in push.get("data", []):
+            pairs = [(row.get("px", "0"), row.get("sz", "0"))] + [level[:2] for level in row.get("asks", []) + row.get("bids", [])]
+            for pair in pairs:
+                finer = [len(text.partition(".")[2]) for text in pair]
+                scales[name] = [max(had, needed) for had, needed in zip(scales.get(name, (0, 0)), finer, strict=True)]
+    known = {name: (ix, *scales[name]) for ix, name in enumerate(sorted(scales))}
+    ours, model = decoder(known), Model(known)
+    counts = {}
+    for where, frame in frames:
+        outcome, _, _, events = ours.explain(frame)
+        assert (outcome, events) == model.decode(frame), where
+        counts[outcome] = counts.get(outcome, 0) + 1
+    assert counts["events"] > 4000
+    assert set(counts) <= {"events", "ignored", "control"}, counts
+
+
+@given(st.sampled_from(SPELLABLE), st.randoms(use_true_random=False))
+def test_order_of_keys_and_white_space_change_nothing(frame, rng):
+    expected = OURS.explain(frame)
+    outcome, _, _, events = OURS.explain(spaced(shuffle(parse(frame), rng), rng).encode())
+    assert (outcome, events) == (expected[0], expected[3])
+
+
+@given(st.sampled_from(SPELLABLE), st.randoms(use_true_random=False), st.text(max_size=12), ANY_JSON)
+def test_a_field_nobody_knows_changes_nothing(frame, rng, name, value):
+    """Whatever stands in it: escapes, brackets in strings, other nesting, letters of any script."""
+    expected = OURS.explain(frame)
+    more = json.dumps(with_field(json.loads(frame), "new " + name, value, rng), ensure_ascii=rng.random() < 0.5)
+    outcome, _, _, events = OURS.explain(more.encode())
+    assert (outcome, events) == (expected[0], expected[3])
+
+
+@pytest.mark.parametrize(
+    "frame, place",
+    [
+        (b'{"arg":{"channel":"books","instId":"SOL-USDT"},"action":"update","data":[{"asks":[["1', (TOPIC_DEPTH, 0)),
+        (b'{"arg":{"channel":"bbo-tbt","instId":"BTC-USD-SWAP"},"data":{}}', (TOPIC_BBO, 1)),
+        (b'{"arg":{"channel":"trades","instId":"SOL-USDT"},"data":[{"px":"x"}]', (TOPIC_TRADES, 0)),
+        (b'{"data":[],"arg":{"channel":"trades-all","instId":"SOL-USDT"}', (TOPIC_TRADES, 0)),
+    ],
+)
+def test_a_broken_frame_says_whose_it_was(frame, place):
+    outcome, topic, instrument, events = OURS.explain(frame)
+    assert (outcome, (topic, instrument), events) == ("malformed", place, [])
+
+
+def test_more_rows_than_any_venue_sends_are_refused():
+    row = '{"tradeId":"1","px":"1","sz":"1","side":"buy"}'
+    head = '{"arg":{"channel":"trades","instId":"SOL-USDT"},"data":['
+    assert OURS.explain((head + ",".join([row] * 8192) + "]}").encode())[0] == "events"
+    assert OURS.explain((head + ",".join([row] * 8193) + "]}").encode())[0] == "oversized"
+
+
+def test_an_image_for_an_unknown_index_is_refused():
+    assert OURS.explain(BODIES[0], 2)[0] == OURS.explain(BODIES[0], -1)[0] == "unknown_symbol"
