@@ -17,7 +17,7 @@ from cext.events cimport (
 from cext.held cimport held_clear, held_free
 from cext.outbox cimport Outbox
 from cext.sequence cimport (
-    LINK_PREV, VERDICT_APPLY, VERDICT_GAP, VERDICT_KEEPALIVE, VERDICT_REPLACE, VERDICT_STALE, VERDICT_TOO_OLD, VERDICT_UNSEEDED, SequenceRule,
+    LINK_PREV, VERDICT_APPLY, VERDICT_KEEPALIVE, VERDICT_REPLACE, VERDICT_STALE, VERDICT_TOO_OLD, VERDICT_UNSEEDED, SequenceRule,
     Verdict, sequence_check, sequence_reset,
 )
 from cext.stream cimport (

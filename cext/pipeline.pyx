@@ -8,7 +8,6 @@ with its counter.
 
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memset
 
 from collections import namedtuple
 
@@ -165,6 +164,12 @@ cdef class Pipeline:
     def feed_bytes(self, bytes frame, ns_t ts_recv):
         """`feed` for replay and tests; the outcome's name."""
         return OUTCOME_NAMES[self.feed(frame, len(frame), ts_recv)]
+
+    def feed_all(self, list frames, ns_t ts_recv):
+        """Feed many frames as if they were received together; for measuring, where a Python call a frame would cost more than the frame."""
+        cdef bytes frame
+        for frame in frames:
+            self.feed(frame, len(frame), ts_recv)
 
     def image(self, int32_t ix, bytes body, ns_t ts_recv):
         """A REST order book for instrument `ix`; then the held frames, as if they came now, each with its own receive time.

@@ -1,7 +1,5 @@
 """Sequence rules as data, and the one check that reads them."""
 
-from libc.stdint cimport int64_t
-
 from cext.events cimport EVENT_FROM_REST, EVENT_RESTART, EVENT_SNAPSHOT, Event
 from cext.units cimport NO_ID
 
