@@ -1,0 +1,195 @@
+"""What was traded, exactly: the venue's native amount and its counter value."""
+
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
+
+from cext.decimal cimport MAX_SCALE, POW10
+from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
+from cext.units cimport px_t, qty_t
+from cext.wide cimport (
+    Wide, wide_add, wide_divide, wide_negated, wide_of, wide_product, wide_ratio, wide_scaled,
+)
+from cext.writer cimport Writer, put_bytes, put_decimal, put_wide
+
+cdef enum:
+    FINE_STEP = 1000000000  # 10 ** (FINE_PLACES - BASE_PLACES)
+
+
+cdef void turnover_clear(Turnover* t) noexcept nogil:
+    t.native = wide_of(0)
+    t.cross = wide_of(0)
+
+
+cdef bint _fine_base(const Symbol* symbol, px_t px, qty_t qty, Wide* fine) noexcept nogil:
+    """Base coins of `qty` inverse contracts at `px`: qty * contract_value / px, at FINE_PLACES, in two steps of long division."""
+    cdef Wide value = wide_product(qty, symbol.contract_value)
+    cdef int64_t by = px
+    cdef int64_t whole, rest
+    cdef Wide left
+    # value has qty_scale + contract_value_scale decimals and px has px_scale: what is missing up to BASE_PLACES
+    cdef int32_t shift = BASE_PLACES + symbol.px_scale - symbol.qty_scale - symbol.contract_value_scale
+    if px <= 0:
+        return False
+    while shift > 0:
+        if not wide_scaled(&value, POW10[shift if shift < MAX_SCALE else MAX_SCALE]):
+            return False
+        shift -= MAX_SCALE
+    if shift < 0:
+        if shift < -MAX_SCALE or by > INT64_MAX // POW10[-shift]:
+            return False
+        by *= POW10[-shift]
+    if not wide_divide(value, by, &whole):
+        return False
+    left = wide_negated(wide_product(whole, by))
+    if not wide_add(&left, value):
+        return False
+    # |left| <= by / 2, so that the second quotient is at most half a FINE_STEP
+    if not wide_scaled(&left, FINE_STEP) or not wide_divide(left, by, &rest):
+        return False
+    fine[0] = wide_product(whole, FINE_STEP)
+    return wide_add(fine, wide_of(rest))
+
+
+cdef bint turnover_add(Turnover* t, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil:
+    """Add one trade. False if a sum would not fit; then nothing was added."""
+    cdef Wide cross
+    cdef Wide native = t.native
+    if symbol.contract == CONTRACT_INVERSE:
+        if not _fine_base(symbol, px, qty, &cross):
+            return False
+    else:
+        cross = wide_product(px, qty)
+    if not wide_add(&native, wide_of(qty)) or not wide_add(&t.cross, cross):
+        return False
+    t.native = native
+    return True
+
+
+cdef bint turnover_merge(Turnover* t, const Turnover* other) noexcept nogil:
+    """Add another turnover of the same instrument. False if a sum would not fit; then nothing was added."""
+    cdef Wide native = t.native
+    if not wide_add(&native, other.native) or not wide_add(&t.cross, other.cross):
+        return False
+    t.native = native
+    return True
+
+
+cdef bint turnover_rescale(Turnover* t, const Symbol* symbol, int64_t px_factor, int64_t qty_factor) noexcept nogil:
+    """The instrument's scales grew by these powers of ten. False if a sum would not fit; then nothing was changed."""
+    cdef Turnover grown = t[0]
+    if not wide_scaled(&grown.native, qty_factor):
+        return False
+    if symbol.contract != CONTRACT_INVERSE:
+        if not wide_scaled(&grown.cross, px_factor) or not wide_scaled(&grown.cross, qty_factor):
+            return False
+    t[0] = grown
+    return True
+
+
+cdef inline void _put_null(Writer* w) noexcept nogil:
+    put_bytes(w, b"null", 4)
+
+
+cdef void _put_valued(Writer* w, const Symbol* symbol, Wide amount, int32_t scale) noexcept nogil:
+    """`amount`, at `scale`, times the contract's value."""
+    if wide_scaled(&amount, symbol.contract_value):
+        put_wide(w, amount, scale + symbol.contract_value_scale)
+    else:
+        _put_null(w)
+
+
+cdef void put_base(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil:
+    """In base coins, a quoted decimal: exact, except for inverse contracts (half-even to BASE_PLACES). null if it does not fit."""
+    cdef int64_t coins
+    if symbol.contract == CONTRACT_BASE:
+        put_wide(w, t.native, symbol.qty_scale)
+    elif symbol.contract == CONTRACT_LINEAR:
+        _put_valued(w, symbol, t.native, symbol.qty_scale)
+    elif wide_divide(t.cross, FINE_STEP, &coins):
+        put_decimal(w, coins, BASE_PLACES)
+    else:
+        _put_null(w)
+
+
+cdef void put_quote(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil:
+    """In quote coins, a quoted decimal, exact. null if it does not fit."""
+    if symbol.contract == CONTRACT_BASE:
+        put_wide(w, t.cross, symbol.px_scale + symbol.qty_scale)
+    elif symbol.contract == CONTRACT_LINEAR:
+        _put_valued(w, symbol, t.cross, symbol.px_scale + symbol.qty_scale)
+    else:
+        _put_valued(w, symbol, t.native, symbol.qty_scale)
+
+
+cdef void put_contracts(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil:
+    """As the venue counts them, a quoted decimal, exact."""
+    put_wide(w, t.native, symbol.qty_scale)
+
+
+cdef void put_quantity(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil:
+    """One native amount in base coins; `px` is where an inverse contract is converted."""
+    cdef Turnover t
+    if symbol.contract == CONTRACT_BASE:
+        put_decimal(w, qty, symbol.qty_scale)
+        return
+    turnover_clear(&t)
+    if turnover_add(&t, symbol, px, qty):
+        put_base(w, symbol, &t)
+    else:
+        _put_null(w)
+
+
+cdef void put_unit(Writer* w, const Symbol* symbol) noexcept nogil:
+    """The fields that say what a native amount counts; nothing where it counts base coins."""
+    if symbol.contract == CONTRACT_BASE:
+        return
+    put_bytes(w, b',"contract_value":', 18)
+    put_decimal(w, symbol.contract_value, symbol.contract_value_scale)
+    if symbol.contract == CONTRACT_LINEAR:
+        put_bytes(w, b',"contract_unit":"base"', 23)
+    else:
+        put_bytes(w, b',"contract_unit":"quote"', 24)
+
+
+cdef int32_t mean_places(const Symbol* symbol) noexcept nogil:
+    """Decimals of a mean price: four finer than the tick. It stays when the instrument is rescaled, as the tick's text does."""
+    cdef px_t tick = symbol.tick
+    cdef int32_t places = symbol.px_scale
+    while places > 0 and tick % 10 == 0:
+        tick //= 10
+        places -= 1
+    return places + 4 if places + 4 < MAX_SCALE else MAX_SCALE
+
+
+cdef void put_mean(Writer* w, Wide num, Wide den, int32_t shift, int32_t places) noexcept nogil:
+    """num / den * 10**-shift, half-even to `places` decimals or as many fewer as fit; null for 0 / 0 and the like.
+
+    `shift`: decimals of num less those of den.
+    """
+    cdef Wide by
+    cdef int64_t mean
+    cdef int32_t more
+    while places >= 0:
+        by = den
+        more = places - shift
+        if more < 0:
+            if more < -MAX_SCALE or not wide_scaled(&by, POW10[-more]):
+                break
+            more = 0
+        if wide_ratio(num, by, more, &mean):
+            put_decimal(w, mean, places)
+            return
+        places -= 1
+    _put_null(w)
+
+
+cdef void put_vwap(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil:
+    """Quote amount / base amount, half-even; the contract's value cancels out of a linear one. null where nothing was traded."""
+    cdef Wide quote
+    if symbol.contract == CONTRACT_INVERSE:
+        quote = t.native
+        if wide_scaled(&quote, symbol.contract_value):
+            put_mean(w, quote, t.cross, symbol.qty_scale + symbol.contract_value_scale - FINE_PLACES, mean_places(symbol))
+        else:
+            _put_null(w)
+    else:
+        put_mean(w, t.cross, t.native, symbol.px_scale, mean_places(symbol))
