@@ -4,7 +4,7 @@ from cext.outbox cimport Channel, DeliveryClass, Outbox, Source
 
 
 cdef class Names:
-    """`Names(exchange="binance", symbol="BTC-USDT", market="binance_spot", venue_symbol="BTCUSDT")`."""
+    """`Names(exchange=..., symbol="BTC-USDT-PERP", market=..., venue_symbol="BTCUSDT")`: the words of channels and envelopes."""
 
     def __init__(self, *, str exchange not None, str symbol not None, str market not None, str venue_symbol not None):
         self.exchange = exchange

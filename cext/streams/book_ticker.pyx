@@ -28,18 +28,19 @@ cdef double _imbalance(double bids, double asks) noexcept nogil:
 cdef class BookTicker(Stream):
     """`book_ticker`: conflated, on every change of a field.
 
-    bid_price, bid_quantity, ask_price, ask_quantity (base coins; null price with quantity "0": that side is empty; both null: unknown),
-    contracts venues also bid_contracts, ask_contracts. spread, mid, micro_price (prices; the latter is the mid weighted by the
-    opposite sizes, Stoikov 2018, half-even to four decimals under the tick), spread_bps (of the mid), imbalance (of the best sizes), imbalance_5 (of the
-    five best levels of the book; null while it is not synced), update_id (the venue's).
+    bid_price, bid_quantity, ask_price, ask_quantity (base coins; null price with quantity "0": that side is empty; both null: unknown).
+    Contracts also: bid_contracts, ask_contracts. spread, mid, micro_price (the mid weighted by the opposite sizes, as in Stoikov 2018;
+    half-even to four decimals under the tick), spread_bps (of the mid), imbalance (of the best sizes, native), imbalance_5 (of the five best
+    levels of the book; null while it is not synced, or with `imbalance` off), update_id (the venue's).
 
-    The venue's own best bid/ask stream is the authority. The book's top stands in until the first of it came, and where the book is newer by the venue's
-    ids (by its times where it gives no ids); the older of the two never replaces the newer.
+    The venue's own best bid/ask stream is the authority. The book's top stands in until the first of it came, and where the book is newer by
+    the venue's ids (by its times where it gives no ids); the older of the two never replaces the newer.
     """
 
     cdef readonly Names names
     cdef readonly str word
     cdef readonly Channel channel
+    cdef bint _tops                 # follow the TOP best levels
     cdef bint _known
     cdef bint _synced
     cdef bint _heard_bbo
@@ -53,9 +54,10 @@ cdef class BookTicker(Stream):
     cdef ns_t _ts_event             # of what is shown
     cdef ns_t _ts_recv
 
-    def __init__(self, Names names not None, *, str word=""):
+    def __init__(self, Names names not None, *, bint imbalance=True, str word=""):
         self.names = names
         self.word = word
+        self._tops = imbalance
         self.hears = HEARS_BOOK | HEARS_BBO | HEARS_STATE
         self._shown_id = self._update_id = NO_ID
         self._ts_event = self._ts_recv = NO_TIME
@@ -112,16 +114,18 @@ cdef class BookTicker(Stream):
         cdef bint changed
         cdef int32_t i, n
         bid.px = bid.qty = ask.px = ask.qty = 0
-        n = self.book.take(BIDS, top, TOP)
+        n = self.book.take(BIDS, top, TOP if self._tops else 1)
         for i in range(n):
             bids += <double>top[i].qty
         if n > 0:
             bid[0] = top[0]
-        n = self.book.take(ASKS, top, TOP)
+        n = self.book.take(ASKS, top, TOP if self._tops else 1)
         for i in range(n):
             asks += <double>top[i].qty
         if n > 0:
             ask[0] = top[0]
+        if not self._tops:
+            return False
         changed = bids != self._top_bids or asks != self._top_asks
         self._top_bids = bids
         self._top_asks = asks

@@ -21,8 +21,8 @@ SECONDS = {"1s": 1, "5s": 5, "10s": 10, "15s": 15, "30s": 30, "1m": 60, "3m": 18
 
 cdef enum:
     MAX_TIMEFRAMES = 15
-    OPEN_SECONDS = 4            # seconds that may be open at once: the grace below, and both ends
-    GRACE_S = 2                 # a trade this much after a second's end closes it, whatever the clock says
+    GRACE_S = 2                 # a trade this much after a second's end closes it, whatever the clock says; longer where the delay is
+    MAX_DELAY_S = 10
     MAX_AHEAD_S = 60            # a trade stamped later than that after we received it has no time that could be believed
     MAX_CLOSES = 600            # seconds in one tick of the timer: after a long sleep the loop must go on breathing
     MAX_FILL_S = 86400          # a longer silence of the clock (a stopped machine) is not filled: the grid begins anew
@@ -147,13 +147,14 @@ cdef bint _rescale(Bar* bar, const Symbol* symbol, int64_t px_factor, int64_t qt
 cdef class Candles(Stream):
     """`candles` (at each close) and `candles_open` (the forming ones, when they changed).
 
-    open_time, close_time (ns; the first one after the interval), open, high, low, close, volume (base coins; inverse contracts: rounded once, half-even to 8
-    decimals, flag `rounded`), quote_volume, buy_volume and buy_quote_volume (of aggressors that bought), trades (fills, as the venue counts them;
-    rows where it gives no fill ids), vwap (quote_volume / volume, half-even to four decimals under the tick; null without trades), revision,
-    final, complete (false: trades may be missing, as in the interval of the very first one and around a disconnect). Contracts only: contracts, buy_contracts.
+    open_time, close_time (ns; the first one after the interval), open, high, low, close, volume (base coins; inverse contracts: rounded
+    once, half-even to 8 decimals, flag `rounded`), quote_volume, buy_volume and buy_quote_volume (of aggressors that bought), trades (fills,
+    as the venue counts them; rows where it gives no fill ids), vwap (quote_volume / volume, half-even to four decimals under the tick; null
+    without trades), revision, final, complete (false: trades may be missing, as in the interval of the very first one and around a
+    disconnect). Contracts only: contracts, buy_contracts.
 
     A trade belongs to the second of its ts_event (ts_recv where there is none). A second is closed `close_delay_ns` after its end by the
-    clock, or by a trade two seconds later; larger candles are made of closed seconds. A trade that comes later still amends every candle it
+    clock, or by a trade two seconds later (later by the delay where that is longer); larger candles are made of closed seconds. A trade that comes later still amends every candle it
     touches, and the flat ones that repeat their close: these are published again at the next tick with revision + 1 and `amends`. Later than
     `late_s` it is only counted. Seconds without trades are flat at the previous close, flag `synthetic`; there are none before the first trade.
     Block trades are left out, as the venues leave them out of their own.
@@ -174,6 +175,7 @@ cdef class Candles(Stream):
     cdef int32_t _n_frames
     cdef int64_t _late_s
     cdef ns_t _close_delay_ns
+    cdef int64_t _grace_s
     cdef int64_t _first                     # second of the first trade; NO_ID: none came
     cdef int64_t _closed_to                 # the oldest second that is not closed
     cdef int64_t _newest                    # the newest second with a trade
@@ -194,8 +196,8 @@ cdef class Candles(Stream):
         strangers = [name for name in timeframes if name not in SECONDS]
         if strangers or not timeframes:
             raise ValueError(f"timeframes {strangers or 'none'}: known are {', '.join(SECONDS)}")
-        if not 0 <= close_delay_ns <= <ns_t>GRACE_S * NS:
-            raise ValueError(f"close delay {close_delay_ns} ns is outside 0..{GRACE_S} s")
+        if not 0 <= close_delay_ns <= <ns_t>MAX_DELAY_S * NS:
+            raise ValueError(f"close delay {close_delay_ns} ns is outside 0..{MAX_DELAY_S} s")
         if not 1 <= late_s <= 86400:
             raise ValueError(f"late_s {late_s} is outside 1..86400")
         self.names = names
@@ -206,6 +208,7 @@ cdef class Candles(Stream):
         self._draws = forming
         self._late_s = late_s
         self._close_delay_ns = close_delay_ns
+        self._grace_s = max(GRACE_S, (close_delay_ns + NS - 1) // NS)
         self._first = self._newest = NO_ID
         self._doubt_from = self._doubt_to = NO_ID
         for name in ("1s", *(name for name in self.timeframes if name != "1s")):
@@ -221,7 +224,7 @@ cdef class Candles(Stream):
         memset(frame, 0, sizeof(Timeframe))
         frame.seconds = seconds
         # all that a late trade may touch, the forming one, and one for the ends that do not align
-        frame.n_bars = <int32_t>(self._late_s // seconds + 2 + (OPEN_SECONDS if seconds == 1 else 0))
+        frame.n_bars = <int32_t>(self._late_s // seconds + 2 + (self._grace_s + 1 if seconds == 1 else 0))
         frame.bars = <Bar*>calloc(frame.n_bars, sizeof(Bar))
         if frame.bars == NULL:
             raise MemoryError
@@ -276,7 +279,7 @@ cdef class Candles(Stream):
         elif second < self._closed_to:
             self._amend(event, second, at, marks)
             return
-        while self._closed_to + 1 + GRACE_S <= second:
+        while self._closed_to + 1 + self._grace_s <= second:
             self._close_second()
         if self._doubt_to == INT64_MAX and not event.flags & EVENT_BACKFILL:
             self._doubt_to = second
@@ -341,7 +344,6 @@ cdef class Candles(Stream):
         cdef Timeframe* frame
         cdef Bar* bar
         cdef px_t close
-        cdef bint flat
         cdef bint changed = False
         cdef int32_t i
         if second < self._first or second < self._closed_to - self._late_s:
@@ -351,7 +353,6 @@ cdef class Candles(Stream):
         for i in range(self._n_frames):
             frame = &self._frames[i]
             bar = _slot(frame, second // frame.seconds)
-            flat = bar.trades == 0
             close = bar.close
             if not _add(bar, self.symbol, event, at):
                 self.n_overflows += 1

@@ -6,7 +6,7 @@ from cext.book cimport Book
 from cext.events cimport Event, Level
 from cext.names cimport Names
 from cext.outbox cimport CRITICAL, Channel, Outbox
-from cext.stream cimport BOOK_INVALID, BOOK_SYNCED, HEARS_BOOK, HEARS_STATE, N_REASONS, REASON_START, BookState, Reason, Stream
+from cext.stream cimport BOOK_INVALID, BOOK_SYNCED, HEARS_BOOK, HEARS_STATE, N_REASONS, BookState, Reason, Stream
 from cext.stream import REASON_NAMES, STATE_NAMES
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
@@ -18,7 +18,7 @@ cdef enum:
 
 # The words as C texts, for code that has no Python; the lists keep them alive.
 _state_words = [STATE_NAMES[state].encode() for state in range(N_STATES)]
-_reason_words = [REASON_NAMES[reason].encode() for reason in range(N_REASONS)]
+_reason_words = [REASON_NAMES[reason].encode() for reason in range(<int>N_REASONS)]
 cdef const char* _states[N_STATES]
 cdef const char* _reasons[N_REASONS]
 cdef Py_ssize_t _state_sizes[N_STATES]
@@ -27,7 +27,7 @@ cdef int _i
 for _i in range(N_STATES):
     _states[_i] = _state_words[_i]
     _state_sizes[_i] = len(_state_words[_i])
-for _i in range(N_REASONS):
+for _i in range(<int>N_REASONS):
     _reasons[_i] = _reason_words[_i]
     _reason_sizes[_i] = len(_reason_words[_i])
 

@@ -8,7 +8,7 @@ from cext.names cimport Names
 from cext.outbox cimport HIGH, MARK_BACKFILL, MARK_ROUNDED, Channel, Outbox
 from cext.stream cimport HEARS_TRADES, Stream
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
-from cext.turnover cimport Turnover, put_base, put_contracts, put_quote, put_unit, turnover_add, turnover_clear
+from cext.turnover cimport Turnover, put_base, put_quote, put_unit, turnover_add, turnover_clear
 from cext.units cimport NO_ID, ns_t
 from cext.writer cimport Writer, put_bytes, put_decimal, put_int, put_string
 
@@ -17,8 +17,9 @@ cdef class Trades(Stream):
     """`trades`: one event a trade, or a row of trades that the venue folded into one.
 
     price, quantity (base coins; inverse contracts: rounded half-even to 8 decimals, flag `rounded`), side (the aggressor's) and buyer_is_maker
-    (both null where the venue does not say), trade_id (the venue's own text), first_trade_id and last_trade_id (numbers; null where the ids are none), off_book
-    (never stood in the visible book), block (negotiated). Contracts only: contracts, quote_quantity (both exact), contract_value, contract_unit.
+    (both null where the venue does not say), trade_id (the venue's own text), first_trade_id and last_trade_id (of the fills in it; null where
+    they have no numbers), off_book (never stood in the visible book), block (negotiated). Contracts only: contracts, quote_quantity (both
+    exact), contract_value, contract_unit.
     """
 
     cdef readonly Names names
