@@ -45,6 +45,12 @@ class BusAway(P9Error):
     remedy = Remedy.SPOOL
 
 
+class BusBusy(P9Error):
+    """Redis is there and takes no more clients for now."""
+
+    remedy = Remedy.WAIT
+
+
 class SocketLost(P9Error):
     """A venue's socket closed, was refused or fell silent."""
 
