@@ -69,6 +69,16 @@ class RateLimited(RestError):
     remedy = Remedy.WAIT
 
 
+class AddressBanned(RateLimited):
+    """The venue shut out our address: none of its endpoints may be asked before `retry_after_s` is over."""
+
+
+class RestRefused(RestError):
+    """The venue understood the question and said no (unknown symbol, wrong parameter): asking again does not help."""
+
+    remedy = Remedy.RESYNC
+
+
 class MarketRefused(P9Error):
     """A market cannot be captured at all (blocked region, no such product): the others go on."""
 

@@ -1,0 +1,1 @@
+"""Reference data and the REST side of the venues."""

@@ -1,0 +1,195 @@
+"""What a venue is to us: rows of data and a handful of pure functions. `p9/venues/<venue>.py` fills them in; nothing here opens a socket.
+
+A product line (spot, linear, inverse, ...) is a Market row; what its siblings share are the functions of its Venue.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from p9.budget import Budget
+from p9.errors import ConfigError, RestError
+from p9.instrument import Parsed
+
+TopicKind = Literal["depth", "best", "trades"]
+
+
+class TopicForm(msgspec.Struct, frozen=True):
+    """How a market writes one kind of topic. In `template`, {symbol} is the venue's symbol and {lower} the same in lower case."""
+
+    kind: TopicKind
+    template: str
+    route: str = "public"
+    levels: int = 0  # depth: levels a side of the image that the stream itself sends; 0: the image comes by REST
+    speed: str = ""  # depth: its cadence, where the venue offers several
+    raw: bool = False  # trades: one event a fill, where the venue also offers aggregated ones
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """One topic of one instrument. `name` is what goes into a subscription."""
+
+    name: str
+    kind: TopicKind
+    venue_symbol: str
+    route: str
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What one socket may carry and say, and how often a socket may be opened."""
+
+    instruments_per_socket: int
+    topics_per_request: int
+    request_chars: int  # topic names of one request
+    socket_chars: int  # topic names of one socket
+    spacing_s: float  # between two messages of ours on one socket
+    messages: Budget  # of ours on one socket
+    connects: tuple[Budget, ...]  # from one address
+    lifetime_s: float = 24 * 3600.0  # the venue closes the socket then
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """Our side of the heartbeat. The WebSocket's own pings are always answered; `text` empty: that is all there is."""
+
+    text: bytes = b""
+    every_s: float = 20.0
+    only_idle: bool = False  # only when nothing was received for `every_s`
+    within_s: float = 20.0  # no answer for so long: the socket is dead
+
+
+class SequenceRule(msgspec.Struct, frozen=True):
+    """The arguments of cext.pipeline.Pipeline by the same names (cext/sequence.pxd says what they mean)."""
+
+    link: Literal["none", "next", "prev", "step"]
+    rest_seeded: bool
+    repeats_are_stale: bool
+    restart_id: int = -1
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One GET. `params` are plain text: the client encodes them."""
+
+    path: str
+    budget: Budget
+    weight: int = 1
+    params: tuple[tuple[str, str], ...] = ()
+
+
+class Control(msgspec.Struct, frozen=True):
+    """A frame that is no data.
+
+    ack: `topics` (empty: all of `request_id`) are subscribed, or were already · refused: `topics` are not, `request_id` or nothing says which
+    request it was · pong · closing: the venue will close this socket soon · notice: for the log · unknown: a shape never seen.
+    """
+
+    kind: Literal["ack", "refused", "pong", "closing", "notice", "unknown"]
+    request_id: int | None = None
+    topics: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """A trade as REST tells it, in the venue's own units. `first_id` and `last_id` are None where ids are no numbers."""
+
+    id: str
+    price: str
+    quantity: str
+    side: Literal["buy", "sell"]
+    ts_event_ns: int
+    first_id: int | None = None
+    last_id: int | None = None
+
+
+class Venue(msgspec.Struct, frozen=True, kw_only=True):
+    """What a venue's product lines share: functions from data to data."""
+
+    exchange: str
+    subscribe: Callable[[Sequence[str], int], bytes]  # topic names, request id -> a frame of ours
+    unsubscribe: Callable[[Sequence[str], int], bytes]
+    read_control: Callable[[bytes], Control]
+    instruments_request: Callable[["Market"], Request]
+    next_page: Callable[[Request, Any], Request | None]  # the question that follows this answer, if one does
+    parse_instruments: Callable[["Market", Sequence[Any]], Parsed]  # all pages, as decoded JSON
+    image_request: Callable[["Market", str, int], Request]  # venue symbol, levels -> the order book
+    time_request: Callable[["Market"], Request]
+    read_time: Callable[[Any], int]  # -> ns since 1970 UTC
+    trades_request: Callable[["Market", "TopicForm", str, int | None], Request | None]  # venue symbol, first id wanted (None: the newest)
+    read_trades: Callable[[Any], list[Trade]]  # oldest first
+    read_error: Callable[[int, Mapping[str, str], bytes], RestError | None]  # status, headers (lower case), body; None: a good answer
+    normalizer: Callable[["Market"], Any]  # -> a cext Normalizer
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """One product line. `product` is the venue's own word for it, `image_depths` are (levels, weight) of its REST order book."""
+
+    name: str
+    venue: Venue
+    product: str
+    rest_url: str
+    ws_url: str
+    routes: Mapping[str, str]  # route -> path of the socket
+    topics: tuple[TopicForm, ...]  # of each kind, the first one is the default
+    limits: Limits
+    ping: Ping
+    sequence: SequenceRule
+    rest_path: str
+    rest_budget: Budget
+    image_depths: tuple[tuple[int, int], ...]
+    default_symbols: tuple[str, ...]  # patterns of our symbols
+
+    @property
+    def exchange(self) -> str:
+        return self.venue.exchange
+
+    def at(self, rest_url: str = "", ws_url: str = "") -> "Market":
+        """The same market at other addresses; empty: the venue's own."""
+        return msgspec.structs.replace(self, rest_url=(rest_url or self.rest_url).rstrip("/"), ws_url=(ws_url or self.ws_url).rstrip("/"))
+
+    def socket_url(self, route: str) -> str:
+        return self.ws_url + self.routes[route]
+
+    def choose(self, *, depth: int, speed: str = "", trades: str = "default") -> tuple[TopicForm, ...]:
+        """The topic forms for these wishes, one of each kind: depth, best, trades ("default", "aggregated" or "raw").
+
+        Raises ConfigError for a depth or a speed that the market does not offer; where it has but one form of trades, that is it.
+        """
+        books = [form for form in self.topics if form.kind == "depth"]
+        if speed:
+            books = [form for form in books if form.speed == speed]
+            if not books:
+                speeds = ", ".join(dict.fromkeys(form.speed for form in self.topics if form.kind == "depth" and form.speed)) or "none"
+                raise ConfigError(f"found the speed {speed!r}, {self.name} offers: {speeds}", where=self.name)
+        if books[0].levels:
+            fitting = [form for form in books if form.levels >= depth]
+            if not fitting:
+                raise ConfigError(f"found depth {depth}, {self.name} has at most {max(form.levels for form in books)}", where=self.name)
+            books = sorted(fitting, key=lambda form: form.levels)
+        prints = [form for form in self.topics if form.kind == "trades"]
+        best = next(form for form in self.topics if form.kind == "best")
+        return books[0], best, next((form for form in prints if trades != "default" and form.raw == (trades == "raw")), prints[0])
+
+    def image_levels(self, depth: int) -> int:
+        """The least depth of a REST order book that holds `depth` levels a side (or the most there is)."""
+        return next((levels for levels, _ in sorted(self.image_depths) if levels >= depth), max(self.image_depths)[0])
+
+    def image_weight(self, levels: int) -> int:
+        return next(weight for most, weight in sorted(self.image_depths) if levels <= most)
+
+
+def topic(form: TopicForm, venue_symbol: str) -> Topic:
+    return Topic(form.template.format(symbol=venue_symbol, lower=venue_symbol.lower()), form.kind, venue_symbol, form.route)
+
+
+def market(name: str) -> Market:
+    """The row called `name` ("venue_line"), from the venue file of its first word. Raises ConfigError."""
+    exchange = name.partition("_")[0]
+    try:
+        rows = importlib.import_module(f"p9.venues.{exchange}").MARKETS
+    except ModuleNotFoundError as error:
+        if error.name != f"p9.venues.{exchange}":
+            raise
+        rows = {}
+    if name not in rows:
+        raise ConfigError(f"found the market {name!r}, known of {exchange!r} are: {', '.join(rows) or 'none'}", where=name)
+    return rows[name]
