@@ -259,9 +259,7 @@ def _what_happened(exc: Exception, shown: str, address: dict) -> P9Error:
     if isinstance(exc, exceptions.AuthenticationError) or text.startswith(("NOAUTH", "WRONGPASS")):
         if address.get("password"):
             return refused(f"Redis refused the username or password: {text}", "check redis.username and the password")
-        return refused(
-            f"Redis asks for a password: {text}", "put it where redis.password_env or redis.password_file says"
-        )
+        return refused(f"Redis asks for a password: {text}", "put it where redis.password_env or redis.password_file says")
     if isinstance(exc, exceptions.NoPermissionError):
         return refused(
             f"Redis refused PING: {text}",
@@ -276,15 +274,15 @@ def _what_happened(exc: Exception, shown: str, address: dict) -> P9Error:
     if isinstance(exc, exceptions.InvalidResponse | exceptions.ResponseError):
         return refused(f"what answers there refuses PING or is no Redis: {text}", "check redis.url")
     nobody = any(
-        isinstance(cause, TimeoutError | exceptions.TimeoutError | socket.gaierror)
-        or (isinstance(cause, OSError) and cause.errno in NOBODY_THERE)
+        isinstance(cause, TimeoutError | exceptions.TimeoutError | socket.gaierror) or (isinstance(cause, OSError) and cause.errno in NOBODY_THERE)
         for cause in chain
     )
     if nobody:
+        tls = ", check whether the port speaks TLS" if address.get("ssl") else ""
         return BusAway(
             f"Redis does not answer within {ANSWER_TIMEOUT_S:g} s: {text or type(exc).__name__}",
             where=shown,
-            hint="start it, correct redis.url, or set redis.mode to auto or embedded",
+            hint=f"start it, correct redis.url{tls}, or set redis.mode to auto or embedded",
         )
     return refused(
         f"what listens there closed the connection: {text or type(exc).__name__}",
@@ -304,9 +302,7 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
 # --- a server of our own
 
 
-async def _own(
-    username: str, password: str, data_dir: Path, port: int, max_memory_bytes: int, reason: str
-) -> RedisServer:
+async def _own(username: str, password: str, data_dir: Path, port: int, max_memory_bytes: int, reason: str) -> RedisServer:
     secrets = {"username": username, "password": password, "max_memory_bytes": max_memory_bytes}
     children: list[Child] = []
     binary = find_binary() if sys.platform != "win32" else None

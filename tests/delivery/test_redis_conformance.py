@@ -360,9 +360,7 @@ def test_xread_from_an_id_and_from_now(db):
     db.xadd("t", {"n": 9}, id="9-0")
     found = db.xread({"s": "1-0", "t": "0", "none": "0"}, count=1)
     found = dict(found)
-    flat = {
-        key: [ident for ident, _ in (rows[0] if isinstance(rows[0], list) else rows)] for key, rows in found.items()
-    }
+    flat = {key: [ident for ident, _ in (rows[0] if isinstance(rows[0], list) else rows)] for key, rows in found.items()}
     assert flat == {b"s": [b"2-0"], b"t": [b"9-0"]}
     assert not db.xread({"s": "$"})
     assert not db.xread({"s": "3-0"})

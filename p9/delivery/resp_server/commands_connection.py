@@ -69,8 +69,7 @@ def auth(server: Server, session: Session, args: list[bytes]) -> bytes:
         raise CommandError(SYNTAX)
     if len(args) == 2 and not server.password:
         raise CommandError(
-            "ERR AUTH <password> called without any password configured for the default user. "
-            "Are you sure your configuration is correct?"
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
         )
     _authenticate(server, session, args[1] if len(args) == 3 else b"default", args[-1])
     return reply.OK

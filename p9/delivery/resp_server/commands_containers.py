@@ -178,9 +178,7 @@ def zadd(server: Server, session: Session, args: list[bytes]) -> bytes:
             if b"XX" in options:
                 continue
             n_added += 1
-        elif (
-            b"NX" in options or score == old or (b"GT" in options and score < old) or (b"LT" in options and score > old)
-        ):
+        elif b"NX" in options or score == old or (b"GT" in options and score < old) or (b"LT" in options and score > old):
             continue
         else:
             n_changed += 1

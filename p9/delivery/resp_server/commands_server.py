@@ -87,11 +87,7 @@ def _sections(server: Server) -> dict[str, dict[str, object]]:
         },
         "replication": {"role": "master", "connected_slaves": 0, "master_repl_offset": 0},
         "cluster": {"cluster_enabled": 0},
-        "keyspace": {
-            f"db{d.index}": f"keys={len(d.values)},expires={d.n_expiring()},avg_ttl=0"
-            for d in server.databases
-            if d.values
-        },
+        "keyspace": {f"db{d.index}": f"keys={len(d.values)},expires={d.n_expiring()},avg_ttl=0" for d in server.databases if d.values},
     }
 
 

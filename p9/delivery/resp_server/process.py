@@ -53,9 +53,7 @@ class BuiltinProcess:
         """Listen on port (0: any free one); the port. Raises OSError if it cannot listen, RuntimeError if it died."""
         context = multiprocessing.get_context("spawn")
         self._leash, theirs = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(theirs, host, port, self._options), name="p9-builtin-redis", daemon=True
-        )
+        self._process = context.Process(target=serve, args=(theirs, host, port, self._options), name="p9-builtin-redis", daemon=True)
         self._process.start()
         theirs.close()
         try:

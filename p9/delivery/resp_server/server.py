@@ -151,8 +151,7 @@ class Server:
                 self._refuse_if_over_memory(session, row)
             if session.resp == 2 and not row.flags & PUBSUB and session.is_subscriber:
                 raise CommandError(
-                    f"ERR Can't execute '{row.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
-                    "are allowed in this context"
+                    f"ERR Can't execute '{row.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
                 )
         except CommandError as exc:
             self.n_error_replies += 1

@@ -105,10 +105,8 @@ class Stream:
 
     def trim(self, spec: "Trim") -> int:
         """How many entries went."""
-        if spec.max_len is not None:
-            n = len(self) - spec.max_len
-        else:
-            n = bisect_left(self._ids, spec.min_id, self._first) - self._first
+        too_old = bisect_left(self._ids, spec.min_id, self._first) - self._first
+        n = too_old if spec.max_len is None else len(self) - spec.max_len
         if n <= 0:
             return 0
         if spec.approximate:
