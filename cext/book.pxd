@@ -9,33 +9,40 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from cext.events cimport Level
 from cext.units cimport px_t, qty_t
 
-cdef enum BookSide:
+cdef enum:
+    SLOTS = 4096            # 64 words of 64 bits: one word tells which words have any
+    WORDS = 64
+
+cdef enum:
     BIDS = 0
     ASKS = 1
+ctypedef int BookSide
 
-cdef struct Ladder:  # One side of the book. Private to book.pyx.
+cdef struct Ladder:         # one side of the book; private to book.pyx
     bint bids
     px_t tick
-    px_t base               # price of slot 0
+    px_t base               # price of slot 0; a multiple of the tick
+    px_t span               # SLOTS * tick; 0: no ladder, everything lies far
     qty_t* slots
-    uint64_t* bits          # one bit a slot
-    uint64_t* words         # one bit a word of `bits`
-    int32_t n_slots_used
-    Level* far              # ascending by price; every level that is not in the ladder
+    uint64_t bits[WORDS]    # one bit a slot
+    uint64_t words          # one bit a word of `bits`
+    int32_t n_slots
+    Level* far              # every level that is not in the ladder; the best one last
     int32_t n_far
     int32_t max_far
-    px_t best               # valid while n_slots_used + n_far > 0
+    int64_t n_changes       # since the ladder was laid
 
-cdef struct Walk:  # A walk from the touch outwards. Any change of the book ends it.
+cdef struct Walk:           # from the touch outwards; any change of the book ends it
     const Ladder* ladder
-    int32_t slot
-    int32_t far
+    int32_t slot            # the next one to look at
+    int32_t far             # levels of `far` not yet taken
 
 cdef class Book:
     cdef Ladder _sides[2]
-    cdef readonly px_t valid_bid        # bids below it are unknown (0: the book is known to the bottom)
+    cdef readonly px_t valid_bid        # bids below it are unknown (0: known to the bottom)
     cdef readonly px_t valid_ask        # asks above it are unknown (INT64_MAX: known to the top)
     cdef readonly int64_t n_removed_unknown   # removals of levels that were not there: normal on some venues, telling on others
+    cdef readonly int64_t n_laid        # how often a ladder was laid anew
 
     cdef bint load(self, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks) noexcept nogil
     cdef bint apply(self, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks) noexcept nogil
@@ -46,8 +53,9 @@ cdef class Book:
     cdef qty_t quantity(self, BookSide side, px_t px) noexcept nogil
     cdef Walk walk(self, BookSide side) noexcept nogil
     cdef int32_t take(self, BookSide side, Level* out, int32_t n) noexcept nogil
-    cdef void set_window(self, px_t valid_bid, px_t valid_ask) noexcept nogil
-    cdef bint prune(self) noexcept nogil
+    cdef bint set_window(self, px_t valid_bid, px_t valid_ask) noexcept nogil
     cdef bint rescale(self, int64_t px_factor, int64_t qty_factor, px_t tick) noexcept nogil
+    cdef bint _load(self, Ladder* side, const Level* rows, int32_t n) noexcept nogil
+    cdef bint _cut(self, Ladder* side, px_t last) noexcept nogil
 
 cdef bint walk_next(Walk* walk, Level* out) noexcept nogil

@@ -1,0 +1,472 @@
+"""One instrument's L2 book.
+
+A level change in the ladder costs one division, one store and one bit. The ladder is laid anew when the touch has left its middle part and
+enough changes have come since to pay for it; until then, and for every price off the grid or far away, the sorted overflow holds the level:
+slower, and just as exact.
+"""
+
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memmove, memset
+
+from cext.events cimport Level
+from cext.units cimport px_t, qty_t
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #if defined(_MSC_VER) && defined(_M_X64)
+    #include <intrin.h>
+    static int p9_lowest_bit(uint64_t word) { unsigned long i; _BitScanForward64(&i, word); return (int)i; }
+    static int p9_highest_bit(uint64_t word) { unsigned long i; _BitScanReverse64(&i, word); return (int)i; }
+    #elif defined(__GNUC__)
+    static inline int p9_lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
+    static inline int p9_highest_bit(uint64_t word) { return 63 - __builtin_clzll(word); }
+    #else
+    static int p9_highest_bit(uint64_t word) { int i = 0; while (word >>= 1) i++; return i; }
+    static int p9_lowest_bit(uint64_t word) { return p9_highest_bit(word & (0 - word)); }
+    #endif
+    """
+    int p9_lowest_bit(uint64_t word) noexcept nogil    # of a word that is not 0
+    int p9_highest_bit(uint64_t word) noexcept nogil
+
+cdef enum:
+    TOUCH_SLOT = 1024       # where the touch stands in a new ladder, counted from the side's inner end
+    OUTER_SLOT = 3072       # a touch that came this far towards the outer end wants a new ladder
+    SLOTS_A_LAYING = 4      # changes a level that pay for laying it
+
+
+cdef inline bint _better(const Ladder* side, px_t a, px_t b) noexcept nogil:
+    return a > b if side.bids else a < b
+
+
+cdef inline int32_t _slot_of(const Ladder* side, px_t px) noexcept nogil:
+    """The ladder slot of a price, or -1: outside, or off the grid."""
+    cdef uint64_t offset = <uint64_t>px - <uint64_t>side.base
+    cdef uint64_t slot
+    if offset >= <uint64_t>side.span:
+        return -1
+    if side.span <= <px_t>0xFFFFFFFF:
+        slot = <uint32_t>offset // <uint32_t>side.tick  # half the price of a 64-bit division
+    else:
+        slot = offset // <uint64_t>side.tick
+    return <int32_t>slot if slot * <uint64_t>side.tick == offset else -1
+
+
+cdef inline px_t _px_of(const Ladder* side, int32_t slot) noexcept nogil:
+    return side.base + slot * side.tick
+
+
+cdef int32_t _next_slot(const Ladder* side, int32_t slot) noexcept nogil:
+    """The first used slot at `slot` or beyond it, away from the touch; -1 if there is none."""
+    cdef int32_t word
+    cdef uint64_t bits
+    if slot < 0 or slot >= SLOTS:
+        return -1
+    word = slot >> 6
+    if side.bids:
+        bits = side.bits[word] & (<uint64_t>-1 >> (63 - (slot & 63)))
+        if bits == 0:
+            bits = side.words & ((<uint64_t>1 << word) - 1)
+            if bits == 0:
+                return -1
+            word = p9_highest_bit(bits)
+            bits = side.bits[word]
+        return (word << 6) + p9_highest_bit(bits)
+    bits = side.bits[word] & (<uint64_t>-1 << (slot & 63))
+    if bits == 0:
+        bits = side.words & (<uint64_t>-1 << word) & ~(<uint64_t>1 << word)
+        if bits == 0:
+            return -1
+        word = p9_lowest_bit(bits)
+        bits = side.bits[word]
+    return (word << 6) + p9_lowest_bit(bits)
+
+
+cdef inline int32_t _first_slot(const Ladder* side) noexcept nogil:
+    return _next_slot(side, SLOTS - 1 if side.bids else 0)
+
+
+cdef int32_t _far_place(const Ladder* side, px_t px) noexcept nogil:
+    """Where `px` stands or would stand in `far`: behind all that are worse."""
+    cdef int32_t low = 0
+    cdef int32_t high = side.n_far
+    cdef int32_t middle
+    while low < high:
+        middle = (low + high) >> 1
+        if _better(side, px, side.far[middle].px):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef bint _far_set(Ladder* side, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
+    cdef int32_t at = _far_place(side, px)
+    cdef bint known = at < side.n_far and side.far[at].px == px
+    cdef Level* grown
+    if qty == 0:
+        if not known:
+            n_unknown[0] += 1
+            return True
+        side.n_far -= 1
+        memmove(&side.far[at], &side.far[at + 1], (side.n_far - at) * sizeof(Level))
+        return True
+    if not known:
+        if side.n_far == side.max_far:
+            grown = <Level*>realloc(side.far, (2 * side.max_far + 64) * sizeof(Level))
+            if grown == NULL:
+                return False
+            side.far = grown
+            side.max_far = 2 * side.max_far + 64
+        memmove(&side.far[at + 1], &side.far[at], (side.n_far - at) * sizeof(Level))
+        side.n_far += 1
+        side.far[at].px = px
+    side.far[at].qty = qty
+    return True
+
+
+cdef inline bint _set(Ladder* side, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
+    """One level: an absolute quantity, 0 removes. False only when memory ends."""
+    cdef int32_t slot = _slot_of(side, px)
+    cdef uint64_t bit
+    cdef int32_t word
+    if slot < 0:
+        return _far_set(side, px, qty, n_unknown)
+    word = slot >> 6
+    bit = <uint64_t>1 << (slot & 63)
+    if qty != 0:
+        side.n_slots += (side.bits[word] & bit) == 0
+        side.bits[word] |= bit
+        side.words |= <uint64_t>1 << word
+        side.slots[slot] = qty
+    elif side.bits[word] & bit:
+        side.n_slots -= 1
+        side.bits[word] &= ~bit
+        if side.bits[word] == 0:
+            side.words &= ~(<uint64_t>1 << word)
+    else:
+        n_unknown[0] += 1
+    return True
+
+
+cdef inline bint _touch(const Ladder* side, Level* out) noexcept nogil:
+    """The best level; False if the side is empty."""
+    cdef int32_t slot
+    cdef bint found = False
+    if side.n_slots > 0:
+        slot = _first_slot(side)
+        out.px = _px_of(side, slot)
+        out.qty = side.slots[slot]
+        found = True
+    if side.n_far > 0 and (not found or _better(side, side.far[side.n_far - 1].px, out.px)):
+        out[0] = side.far[side.n_far - 1]
+        found = True
+    return found
+
+
+cdef Walk _walk_of(const Ladder* side) noexcept nogil:
+    cdef Walk walk
+    walk.ladder = side
+    walk.slot = _first_slot(side) if side.n_slots > 0 else -1
+    walk.far = side.n_far
+    return walk
+
+
+cdef bint walk_next(Walk* walk, Level* out) noexcept nogil:
+    """The next level away from the touch; False at the end."""
+    cdef const Ladder* side = walk.ladder
+    cdef bint found = walk.slot >= 0
+    if found:
+        out.px = _px_of(side, walk.slot)
+        out.qty = side.slots[walk.slot]
+    if walk.far > 0 and (not found or _better(side, side.far[walk.far - 1].px, out.px)):
+        walk.far -= 1
+        out[0] = side.far[walk.far]
+        return True
+    if found:
+        walk.slot = _next_slot(side, walk.slot - 1 if side.bids else walk.slot + 1)
+    return found
+
+
+cdef void _empty(Ladder* side) noexcept nogil:
+    memset(side.bits, 0, sizeof(side.bits))
+    side.words = 0
+    side.n_slots = 0
+    side.n_far = 0
+    side.n_changes = 0
+
+
+cdef void _lay(Ladder* side, px_t touch) noexcept nogil:
+    """Place an empty ladder around `touch`. Without memory, or for a tick too large, there is none: everything lies far."""
+    cdef px_t inner = (SLOTS - 1 - TOUCH_SLOT) if side.bids else TOUCH_SLOT
+    side.span = 0
+    side.n_changes = 0
+    if side.tick > INT64_MAX // (2 * SLOTS):
+        return
+    if side.slots == NULL:
+        side.slots = <qty_t*>malloc(SLOTS * sizeof(qty_t))
+        if side.slots == NULL:
+            return
+    side.base = (touch // side.tick - inner) * side.tick
+    if side.base < 0:
+        side.base = 0
+    if side.base > INT64_MAX - SLOTS * side.tick:
+        return
+    side.span = SLOTS * side.tick
+
+
+cdef bint _relay(Ladder* side) noexcept nogil:
+    """Lay the ladder anew around the touch, and bring every level to its place. False (and nothing changed) when memory ends."""
+    cdef int32_t n = side.n_slots + side.n_far
+    cdef Level* levels = <Level*>malloc((n + 1) * sizeof(Level))
+    cdef Level* grown
+    cdef Walk walk = _walk_of(side)
+    cdef int32_t i = 0
+    cdef int64_t unknown = 0
+    if levels == NULL:
+        return False
+    if side.max_far < n:  # so that no level can be lost below
+        grown = <Level*>realloc(side.far, n * sizeof(Level))
+        if grown == NULL:
+            free(levels)
+            return False
+        side.far = grown
+        side.max_far = n
+    while walk_next(&walk, &levels[i]):
+        i += 1
+    _empty(side)
+    _lay(side, levels[0].px)
+    for i in range(n - 1, -1, -1):  # worst first: an overflow that only grows at its end
+        _set(side, levels[i].px, levels[i].qty, &unknown)
+    free(levels)
+    return True
+
+
+cdef bint _wants_laying(const Ladder* side, px_t touch) noexcept nogil:
+    cdef int64_t slot
+    if side.n_changes < (side.n_slots + side.n_far) // SLOTS_A_LAYING + 64:
+        return False
+    if side.span == 0:
+        return side.slots == NULL and side.tick <= INT64_MAX // (2 * SLOTS)
+    if touch < side.base or touch - side.base >= side.span:
+        return True
+    slot = (touch - side.base) // side.tick
+    return slot < SLOTS - OUTER_SLOT if side.bids else slot > OUTER_SLOT
+
+
+cdef class Book:
+    """`tick` is the price step, scaled; quantities and prices of every call are scaled alike."""
+
+    def __cinit__(self, px_t tick=1):
+        cdef int32_t i
+        if tick < 1:
+            raise ValueError(f"tick {tick} is not positive")
+        for i in range(2):
+            memset(&self._sides[i], 0, sizeof(Ladder))
+            self._sides[i].bids = i == BIDS
+            self._sides[i].tick = tick
+        self.valid_bid = 0
+        self.valid_ask = INT64_MAX
+
+    def __dealloc__(self):
+        cdef int32_t i
+        for i in range(2):
+            free(self._sides[i].slots)
+            free(self._sides[i].far)
+
+    cdef void clear(self) noexcept nogil:
+        """No levels, and no bound on what is known."""
+        _empty(&self._sides[BIDS])
+        _empty(&self._sides[ASKS])
+        self.valid_bid = 0
+        self.valid_ask = INT64_MAX
+
+    cdef bint load(self, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks) noexcept nogil:
+        """A full image in place of what was. Rows in any order; of a price that stands twice, the first. False when memory ends: the book is empty then."""
+        self.clear()
+        if self._load(&self._sides[BIDS], bids, n_bids) and self._load(&self._sides[ASKS], asks, n_asks):
+            return True
+        self.clear()
+        return False
+
+    cdef bint _load(self, Ladder* side, const Level* rows, int32_t n) noexcept nogil:
+        cdef px_t touch = 0
+        cdef bint found = False
+        cdef int32_t i
+        cdef int64_t unknown = 0
+        for i in range(n):
+            if rows[i].qty != 0 and (not found or _better(side, rows[i].px, touch)):
+                touch = rows[i].px
+                found = True
+        if not found:
+            return True
+        _lay(side, touch)
+        self.n_laid += 1
+        for i in range(n - 1, -1, -1):  # venues write images best first: from the end, the overflow grows at its end
+            if rows[i].qty != 0 and not _set(side, rows[i].px, rows[i].qty, &unknown):
+                return False
+        return True
+
+    cdef bint apply(self, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks) noexcept nogil:
+        """Level changes: absolute quantities, 0 removes, what lies outside the valid window is passed over. False when memory ends."""
+        cdef int32_t i
+        cdef bint good = True
+        cdef Ladder* side = &self._sides[BIDS]
+        cdef Level touch
+        for i in range(n_bids):
+            if bids[i].px >= self.valid_bid:
+                good = _set(side, bids[i].px, bids[i].qty, &self.n_removed_unknown) and good
+        side.n_changes += n_bids
+        side = &self._sides[ASKS]
+        for i in range(n_asks):
+            if asks[i].px <= self.valid_ask:
+                good = _set(side, asks[i].px, asks[i].qty, &self.n_removed_unknown) and good
+        side.n_changes += n_asks
+        for i in range(2):
+            side = &self._sides[i]
+            if side.n_changes >= 64 and _touch(side, &touch) and _wants_laying(side, touch.px):
+                self.n_laid += _relay(side)
+                side.n_changes = 0
+        return good
+
+    cdef bint best(self, BookSide side, Level* out) noexcept nogil:
+        """The best level; False, and nothing written, if the side is empty."""
+        cdef Level level
+        if not _touch(&self._sides[side], &level):
+            return False
+        out[0] = level
+        return True
+
+    cdef bint crossed(self) noexcept nogil:
+        """Best bid at or above best ask."""
+        cdef Level bid
+        cdef Level ask
+        return _touch(&self._sides[BIDS], &bid) and _touch(&self._sides[ASKS], &ask) and bid.px >= ask.px
+
+    cdef int32_t n_levels(self, BookSide side) noexcept nogil:
+        return self._sides[side].n_slots + self._sides[side].n_far
+
+    cdef qty_t quantity(self, BookSide side, px_t px) noexcept nogil:
+        """The quantity at a price; 0 where there is none."""
+        cdef const Ladder* ladder = &self._sides[side]
+        cdef int32_t slot = _slot_of(ladder, px)
+        cdef int32_t at
+        if slot >= 0:
+            return ladder.slots[slot] if ladder.bits[slot >> 6] & (<uint64_t>1 << (slot & 63)) else 0
+        at = _far_place(ladder, px)
+        return ladder.far[at].qty if at < ladder.n_far and ladder.far[at].px == px else 0
+
+    cdef Walk walk(self, BookSide side) noexcept nogil:
+        """From the touch outwards: walk_next until it is False."""
+        return _walk_of(&self._sides[side])
+
+    cdef int32_t take(self, BookSide side, Level* out, int32_t n) noexcept nogil:
+        """The best `n` levels, best first; how many there were."""
+        cdef Walk walk = _walk_of(&self._sides[side])
+        cdef int32_t i = 0
+        while i < n and walk_next(&walk, &out[i]):
+            i += 1
+        return i
+
+    cdef bint set_window(self, px_t valid_bid, px_t valid_ask) noexcept nogil:
+        """Nothing is claimed below `valid_bid` or above `valid_ask`: what the book has there goes, and what comes is passed over."""
+        self.valid_bid = valid_bid
+        self.valid_ask = valid_ask
+        return self._cut(&self._sides[BIDS], valid_bid) and self._cut(&self._sides[ASKS], valid_ask)
+
+    cdef bint _cut(self, Ladder* side, px_t last) noexcept nogil:
+        cdef Walk walk = _walk_of(side)
+        cdef Level level
+        cdef Level* outside
+        cdef int32_t n = 0
+        cdef int32_t i
+        cdef int64_t unknown = 0
+        outside = <Level*>malloc((side.n_slots + side.n_far + 1) * sizeof(Level))
+        if outside == NULL:
+            return False
+        while walk_next(&walk, &level):
+            if _better(side, last, level.px):
+                outside[n] = level
+                n += 1
+        for i in range(n):
+            _set(side, outside[i].px, 0, &unknown)
+        free(outside)
+        return True
+
+    cdef bint rescale(self, int64_t px_factor, int64_t qty_factor, px_t tick) noexcept nogil:
+        """Multiply all prices and quantities; `tick` is the new one. False, and nothing changed, when one does not fit or memory ends."""
+        cdef Level* levels[2]
+        cdef int32_t n[2]
+        cdef int32_t side, i
+        cdef bint fits = True
+        cdef px_t valid_bid = self.valid_bid
+        cdef px_t valid_ask = self.valid_ask
+        levels[0] = levels[1] = NULL
+        n[0] = n[1] = 0
+        for side in range(2):
+            levels[side] = <Level*>malloc((self.n_levels(<BookSide>side) + 1) * sizeof(Level))
+            if levels[side] == NULL:
+                fits = False
+                break
+            n[side] = self.take(<BookSide>side, levels[side], self.n_levels(<BookSide>side))
+            for i in range(n[side]):
+                if levels[side][i].px > INT64_MAX // px_factor or levels[side][i].qty > INT64_MAX // qty_factor:
+                    fits = False
+                    break
+                levels[side][i].px *= px_factor
+                levels[side][i].qty *= qty_factor
+        if fits:
+            self._sides[BIDS].tick = self._sides[ASKS].tick = tick
+            fits = self.load(levels[0], n[0], levels[1], n[1])
+            self.valid_bid = valid_bid * px_factor if valid_bid <= INT64_MAX // px_factor else INT64_MAX
+            self.valid_ask = valid_ask * px_factor if valid_ask <= INT64_MAX // px_factor else INT64_MAX
+        free(levels[0])
+        free(levels[1])
+        return fits
+
+    def levels(self, int side, int32_t n=0):
+        """The best `n` levels (0: all) of side 0 (bids) or 1 (asks) as (price, quantity) integers, best first."""
+        cdef Walk walk = self.walk(<BookSide>side)
+        cdef Level level
+        taken = []
+        while (n == 0 or len(taken) < n) and walk_next(&walk, &level):
+            taken.append((level.px, level.qty))
+        return taken
+
+    def load_rows(self, bids, asks):
+        """`load` for tests: rows of (price, quantity) integers."""
+        return self._rows(bids, asks, True)
+
+    def apply_rows(self, bids, asks):
+        """`apply` for tests."""
+        return self._rows(bids, asks, False)
+
+    def _rows(self, bids, asks, bint replace):
+        cdef int32_t n_bids = len(bids)
+        cdef int32_t n_asks = len(asks)
+        cdef Level* rows = <Level*>malloc((n_bids + n_asks + 1) * sizeof(Level))
+        cdef int32_t i
+        if rows == NULL:
+            raise MemoryError
+        try:
+            for i, (px, qty) in enumerate([*bids, *asks]):
+                rows[i].px = px
+                rows[i].qty = qty
+            if replace:
+                return bool(self.load(rows, n_bids, rows + n_bids, n_asks))
+            return bool(self.apply(rows, n_bids, rows + n_bids, n_asks))
+        finally:
+            free(rows)
+
+    def window(self, px_t valid_bid, px_t valid_ask):
+        """`set_window` for tests."""
+        return bool(self.set_window(valid_bid, valid_ask))
+
+    def scale_up(self, int64_t px_factor, int64_t qty_factor):
+        """`rescale` for tests; the tick keeps its meaning."""
+        return bool(self.rescale(px_factor, qty_factor, self._sides[0].tick * px_factor))
+
+    def at(self, int side, px_t px):
+        """The quantity at a price, 0 where there is none."""
+        return self.quantity(<BookSide>side, px)
