@@ -152,6 +152,7 @@ cdef class Instrument:
                 self._on_applied(event, levels, ts_recv, reason)
         elif verdict == VERDICT_KEEPALIVE:
             self.n.keepalives += 1
+            self._checksum_holds(event, ts_recv)
         elif verdict == VERDICT_STALE:
             self.n.stale += 1
         elif verdict == VERDICT_UNSEEDED:
@@ -181,12 +182,8 @@ cdef class Instrument:
             self.n.crossed += 1
             self.invalidate(REASON_CROSSED, NO_ID, event.last_id, ts_recv)
             return
-        if event.flags & EVENT_HAS_CHECKSUM:
-            self.n.checksums += 1
-            if book_checksum(self.book, self.symbol.px_scale, self.symbol.qty_scale) != event.checksum:
-                self.invalidate(REASON_CHECKSUM, NO_ID, event.last_id, ts_recv)
-                return
-            self.n.checksums_matched += 1
+        if not self._checksum_holds(event, ts_recv):
+            return
         if self.bounded and self.depth > 0 and not self.sequence.rule.rest_seeded and (
                 self.book.n_levels(BIDS) > self.depth or self.book.n_levels(ASKS) > self.depth):
             # the venue itself removes what leaves its window: more levels than that means that a removal was lost
@@ -200,6 +197,17 @@ cdef class Instrument:
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_BOOK:
                 (<Stream>self._streams[i]).on_book(event, levels, ts_recv)
+
+    cdef bint _checksum_holds(self, const Event* event, ns_t ts_recv) noexcept nogil:
+        """Where the venue sends a checksum. False: the book is wrong, and is invalid now."""
+        if not event.flags & EVENT_HAS_CHECKSUM:
+            return True
+        self.n.checksums += 1
+        if book_checksum(self.book, self.symbol.px_scale, self.symbol.qty_scale) != event.checksum:
+            self.invalidate(REASON_CHECKSUM, NO_ID, event.last_id, ts_recv)
+            return False
+        self.n.checksums_matched += 1
+        return True
 
     cdef void become_synced(self, Reason reason, ns_t now_ns) noexcept nogil:
         """From here on the streams may show the book; each begins with a full image of it."""

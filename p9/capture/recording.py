@@ -35,10 +35,10 @@ class Recorded(NamedTuple):
 
 class _Line(msgspec.Struct):
     recv_ns: int | None = None
-    recv_s: msgspec.Raw | None = None
-    recv_ts: msgspec.Raw | None = None
-    raw: msgspec.Raw | None = None
-    msg: msgspec.Raw | None = None
+    recv_s: msgspec.Raw = msgspec.Raw()
+    recv_ts: msgspec.Raw = msgspec.Raw()
+    raw: msgspec.Raw = msgspec.Raw()
+    msg: msgspec.Raw = msgspec.Raw()
     market: str | None = None
     category: str | None = None
     url: str | None = None
@@ -84,19 +84,18 @@ def _parse(line: bytes, previous_ns: int) -> Recorded:
     if not line.startswith((b"{", b"[")):
         return Recorded(previous_ns, line, None, None, False)  # a bare pong
     record = _line.decode(line) if line.startswith(b"{") else _Line()
-    body = record.raw if record.raw is not None else record.msg
-    if body is None:
+    raw = bytes(record.raw) or bytes(record.msg)
+    if not raw:
         own = _OWN_TIME.search(line)
         recv_ns = max(previous_ns, int(own[1]) * 1_000_000) if own else previous_ns
         return Recorded(recv_ns, line, None, None, _REST_BOOK.match(line) is not None)
-    raw = bytes(body)
     if raw.startswith(b'"'):
         raw = msgspec.json.decode(raw, type=str).encode()
     if record.recv_ns is not None:
         recv_ns = record.recv_ns
     else:
-        seconds = record.recv_s if record.recv_s is not None else record.recv_ts
-        recv_ns = int(Decimal(bytes(seconds).decode()) * 1_000_000_000) if seconds is not None else previous_ns
+        seconds = bytes(record.recv_s) or bytes(record.recv_ts)
+        recv_ns = int(Decimal(seconds.decode()) * 1_000_000_000) if seconds else previous_ns
     return Recorded(recv_ns, raw, record.market or record.category, record.url, record.url is not None or _REST_BOOK.match(raw) is not None)
 
 
