@@ -24,9 +24,11 @@ P9_FLOORS = [
 ]
 CEXT_FLOORS = [
     ["units"],
-    ["clock", "cursor", "wide*"],
+    ["clock", "cursor"],
     ["decimal"],
+    ["wide"],
     ["events", "symbols", "writer", "held"],
+    ["backlog", "replies"],
     ["sequence", "normalizer*", "book*", "outbox*", "touch", "turnover"],
     ["checksum", "imbalance", "names", "levels"],
     ["stream"],
