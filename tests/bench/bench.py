@@ -18,6 +18,7 @@ import time
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
+
 from p9.venue import market
 from tests.bench.market_stream import SHAPES, Frames, generate
 

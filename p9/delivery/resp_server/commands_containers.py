@@ -102,12 +102,14 @@ def llen(server: Server, session: Session, args: list[bytes]) -> bytes:
 
 @command("lrange", 4)
 def lrange(server: Server, session: Session, args: list[bytes]) -> bytes:
+    parse_int(args[2]), parse_int(args[3])  # Redis looks at the numbers before the key
     items = session.database.open(args[1], List).items
     return reply.bulks(list(islice(items, *_slice(len(items), args[2], args[3]))))
 
 
 @command("ltrim", 4, WRITE)
 def ltrim(server: Server, session: Session, args: list[bytes]) -> bytes:
+    parse_int(args[2]), parse_int(args[3])
     value = session.database.open(args[1], List)
     first, last = _slice(len(value), args[2], args[3])
     for _ in range(len(value) - last):
@@ -211,12 +213,14 @@ def zscore(server: Server, session: Session, args: list[bytes]) -> bytes:
 @command("zrange", -4)
 def zrange(server: Server, session: Session, args: list[bytes]) -> bytes:
     by_score, reverse, with_scores, limit = _range_options(args, (b"BYSCORE", b"REV", b"WITHSCORES", b"LIMIT"))
-    value = session.database.open(args[1], SortedSet)
     if by_score:
-        low, high = (args[3], args[2]) if reverse else (args[2], args[3])
-        return _range_reply(session, _by_score(value, low, high), reverse, with_scores, limit)
+        bounds = _bounds(args[3], args[2]) if reverse else _bounds(args[2], args[3])
+        entries = session.database.open(args[1], SortedSet).between(*bounds)
+        return _range_reply(session, entries, reverse, with_scores, limit)
     if limit:
         raise CommandError("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX")
+    parse_int(args[2]), parse_int(args[3])  # Redis looks at the numbers before the key
+    value = session.database.open(args[1], SortedSet)
     entries = value.order[::-1] if reverse else value.order
     first, last = _slice(len(entries), args[2], args[3])
     return _range_reply(session, entries[first:last], False, with_scores, None)
@@ -225,7 +229,8 @@ def zrange(server: Server, session: Session, args: list[bytes]) -> bytes:
 @command("zrangebyscore", -4)
 def zrangebyscore(server: Server, session: Session, args: list[bytes]) -> bytes:
     _, _, with_scores, limit = _range_options(args, (b"WITHSCORES", b"LIMIT"))
-    entries = _by_score(session.database.open(args[1], SortedSet), args[2], args[3])
+    bounds = _bounds(args[2], args[3])
+    entries = session.database.open(args[1], SortedSet).between(*bounds)
     return _range_reply(session, entries, False, with_scores, limit)
 
 
@@ -244,9 +249,10 @@ def _range_options(args: list[bytes], allowed: tuple[bytes, ...]) -> tuple[bool,
     return b"BYSCORE" in seen, b"REV" in seen, b"WITHSCORES" in seen, limit
 
 
-def _by_score(value: SortedSet, low: bytes, high: bytes) -> list[tuple[float, bytes]]:
-    bounds = [(parse_float(text.removeprefix(b"("), BAD_RANGE), text.startswith(b"(")) for text in (low, high)]
-    return value.between(*bounds[0], *bounds[1])
+def _bounds(low: bytes, high: bytes) -> tuple[float, bool, float, bool]:
+    """Each end and whether it is open. Raises CommandError."""
+    low_open, high_open = low.startswith(b"("), high.startswith(b"(")
+    return parse_float(low[low_open:], BAD_RANGE), low_open, parse_float(high[high_open:], BAD_RANGE), high_open
 
 
 def _range_reply(

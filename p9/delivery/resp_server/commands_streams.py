@@ -17,7 +17,7 @@ from p9.delivery.resp_server.command import (
 from p9.delivery.resp_server.database import Database
 from p9.delivery.resp_server.server import Server
 from p9.delivery.resp_server.session import Blocked, Session
-from p9.delivery.resp_server.stream import MAX_ID, MAX_PART, Stream, Trim, id_text, parse_id
+from p9.delivery.resp_server.stream import MAX_ID, MAX_PART, Stream, Trim, id_text, parse_id, parse_new_id
 
 GROUPS_ONLY = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
 
@@ -41,14 +41,14 @@ def xadd(server: Server, session: Session, args: list[bytes]) -> bytes:
     fields = args[at + 1 :]
     if not fields or len(fields) % 2:
         raise wrong_arity("xadd")
+    wanted = parse_new_id(args[at])
     key, database = args[1], session.database
     stream = database.typed(key, Stream)
     if stream is None:
         if not create:
-            Stream().next_id(args[at], 0)
             return reply.null(session.resp)
         stream = Stream()
-    text = stream.add(stream.next_id(args[at], server.now_ms()), fields)
+    text = stream.add(stream.next_id(wanted, server.now_ms()), fields)
     if trim:
         stream.trim(trim)
     database.commit(key, stream)
@@ -77,9 +77,11 @@ def xtrim(server: Server, session: Session, args: list[bytes]) -> bytes:
 
 @command("xdel", -3, WRITE)
 def xdel(server: Server, session: Session, args: list[bytes]) -> bytes:
-    idents = [parse_id(text) for text in args[2:]]
     stream = session.database.typed(args[1], Stream)
-    n = sum([stream.delete(ident) for ident in idents]) if stream is not None else 0
+    if stream is None:
+        return reply.ZERO
+    idents = [parse_id(text) for text in args[2:]]  # all, before the first is deleted
+    n = sum([stream.delete(ident) for ident in idents])
     if n:
         session.database.commit(args[1], stream)
     return reply.integer(n)
@@ -160,30 +162,29 @@ def xread(server: Server, session: Session, args: list[bytes]) -> bytes | None:
         raise CommandError("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.")
     half = len(names) // 2
     database = session.database
-    after = {}
+    after = []
     for key, text in zip(names[:half], names[half:], strict=True):
+        stream = database.typed(key, Stream)
         if text == b"$":
-            stream = database.typed(key, Stream)
-            after[key] = stream.last_id if stream is not None else 0
+            after.append((key, stream.last_id if stream is not None else 0))
         elif text == b">":
             raise CommandError(GROUPS_ONLY)
         else:
-            after[key] = parse_id(text)
-            database.typed(key, Stream)
+            after.append((key, parse_id(text)))
     answer = _read(session, database, after, count)
     if answer is not None:
         return answer
     null = reply.null_array(session.resp)
     if block_ms is None or server.in_transaction:
         return null
-    keys = [(database.index, key) for key in after]
+    keys = [(database.index, key) for key in dict.fromkeys(names[:half])]
     server.block(session, Blocked(keys, lambda: _read(session, database, after, count)), block_ms, null)
     return None
 
 
-def _read(session: Session, database: Database, after: dict[bytes, int], count: int | None) -> bytes | None:
+def _read(session: Session, database: Database, after: list[tuple[bytes, int]], count: int | None) -> bytes | None:
     found = []
-    for key, ident in after.items():
+    for key, ident in after:
         stream = database.find(key)
         if isinstance(stream, Stream) and stream.last_id > ident:
             entries = stream.between(ident + 1, MAX_ID, count)

@@ -24,7 +24,8 @@ class Hash:
 
     def __init__(self) -> None:
         self.fields: dict[bytes, bytes] = {}
-        self.n_bytes = self.counted = 0
+        self.n_bytes = 350  # the empty object
+        self.counted = 0  # what the database has entered in its books: n_bytes at the last commit
 
     def __len__(self) -> int:
         return len(self.fields)
@@ -48,7 +49,7 @@ class List:
 
     def __init__(self) -> None:
         self.items: deque[bytes] = deque()
-        self.n_bytes = self.counted = 0
+        self.n_bytes, self.counted = 800, 0
 
     def __len__(self) -> int:
         return len(self.items)
@@ -68,7 +69,7 @@ class Set:
 
     def __init__(self) -> None:
         self.members: dict[bytes, None] = {}  # a dict keeps the order of arrival: answers repeat
-        self.n_bytes = self.counted = 0
+        self.n_bytes, self.counted = 350, 0
 
     def __len__(self) -> int:
         return len(self.members)
@@ -108,7 +109,7 @@ class Memory:
 
 
 def value_bytes(value: Value) -> int:
-    return STRING_COST + len(value) if isinstance(value, bytes) else value.n_bytes
+    return STRING_COST + len(value) if isinstance(value, bytes) else value.counted
 
 
 class Database:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -87,6 +88,7 @@ class BuiltinProcess:
 def serve(leash: Connection, host: str, port: int, options: dict) -> None:
     """The child's main. ^C goes to every process of a terminal; the parent wants us until it has drained its queues."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(100_000, 50, 100)  # commands make garbage without cycles; only closed connections leave some
     loop.run(_serve(leash, host, port, options))
 
 

@@ -11,7 +11,7 @@ class SortedSet:
     def __init__(self) -> None:
         self.scores: dict[bytes, float] = {}
         self.order: list[tuple[float, bytes]] = []
-        self.n_bytes = self.counted = 0
+        self.n_bytes, self.counted = 450, 0
 
     def __len__(self) -> int:
         return len(self.order)

@@ -25,6 +25,19 @@ def parse_id(text: bytes, missing_seq: int = 0) -> int:
     return _part(ms) << 64 | (_part(seq) if dash else missing_seq)
 
 
+def parse_new_id(text: bytes) -> tuple[int | None, int | None]:
+    """XADD's `*`, `ms-*`, `ms` or `ms-seq` as (ms, seq), None for what the stream shall choose. Raises CommandError."""
+    if text == b"*":
+        return None, None
+    ms, dash, seq = text.partition(b"-")
+    if seq == b"*":
+        return _part(ms), None
+    wanted = _part(ms), _part(seq) if dash else 0
+    if wanted == (0, 0):
+        raise CommandError("ERR The ID specified in XADD must be greater than 0-0")
+    return wanted
+
+
 def _part(text: bytes) -> int:
     if not text.isdigit() or len(text) > 20 or (value := int(text)) > MAX_PART:
         raise CommandError(BAD_ID)
@@ -40,7 +53,7 @@ class Stream:
         self.last_id = 0
         self.max_deleted_id = 0
         self.n_added = 0
-        self.n_bytes = self.counted = 0
+        self.n_bytes, self.counted = 400, 0
         self._ids: list[int] = []
         self._entries: list[bytes | None] = []  # each entry as it is sent: [id, [field, value, …]]
         self._first = 0
@@ -51,21 +64,19 @@ class Stream:
     def first_id(self) -> int:
         return self._ids[self._first] if len(self) else 0
 
-    def next_id(self, spec: bytes, now_ms: int) -> int:
-        """The id that XADD's argument asks for: `*`, `ms-*`, `ms` or `ms-seq`. Raises CommandError."""
+    def next_id(self, wanted: tuple[int | None, int | None], now_ms: int) -> int:
+        """The id that parse_new_id()'s answer asks for. Raises CommandError when it would not rise."""
         if self.last_id >= MAX_ID:
             raise CommandError("ERR The stream has exhausted the last possible ID, unable to add more items")
-        if spec == b"*":
+        ms, seq = wanted
+        if ms is None:
             return max(now_ms << 64, self.last_id + 1)
-        if spec.endswith(b"-*"):
-            ms = _part(spec[:-2])
+        if seq is None:
             last_ms, last_seq = self.last_id >> 64, self.last_id & MAX_PART
             if ms < last_ms or (ms == last_ms and last_seq == MAX_PART):
                 raise CommandError(TOO_SMALL)
             return ms << 64 | (last_seq + 1 if ms == last_ms else 0)
-        ident = parse_id(spec)
-        if ident == 0:
-            raise CommandError("ERR The ID specified in XADD must be greater than 0-0")
+        ident = ms << 64 | seq
         if ident <= self.last_id:
             raise CommandError(TOO_SMALL)
         return ident
@@ -105,8 +116,7 @@ class Stream:
 
     def trim(self, spec: "Trim") -> int:
         """How many entries went."""
-        too_old = bisect_left(self._ids, spec.min_id, self._first) - self._first
-        n = too_old if spec.max_len is None else len(self) - spec.max_len
+        n = len(self) - spec.max_len if spec.max_len is not None else self._n_before(spec.min_id)
         if n <= 0:
             return 0
         if spec.approximate:
@@ -123,6 +133,9 @@ class Stream:
             del self._ids[:end], self._entries[:end]
             self._first = 0
         return n
+
+    def _n_before(self, ident: int) -> int:
+        return bisect_left(self._ids, ident, self._first) - self._first
 
 
 class Trim:
