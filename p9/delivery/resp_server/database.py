@@ -95,10 +95,10 @@ C = TypeVar("C", Hash, List, Set, SortedSet, Stream)
 
 
 class Memory:
-    """What all databases hold, and the bound. limit_bytes 0 = none."""
+    """What all databases hold, and the bound. limit_bytes 0 = none; base_bytes: what the process takes with no key in it."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        self.used_bytes = 0
+    def __init__(self, limit_bytes: int, base_bytes: int = 0) -> None:
+        self.used_bytes = base_bytes
         self.peak_bytes = 0
         self.limit_bytes = limit_bytes
 

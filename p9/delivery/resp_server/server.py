@@ -21,6 +21,7 @@ from p9.delivery.resp_server.database import Database, Memory
 from p9.delivery.resp_server.session import Blocked, Session
 
 N_DATABASES = 16
+BASE_BYTES = 24 << 20  # the interpreter and this code
 TICK_S = 0.1
 EXPIRE_PER_TICK = 2000
 OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
@@ -52,7 +53,7 @@ class Server:
         self.run_id = secrets.token_hex(20)
         self.started_ms = now_ms()
         self.port = 0
-        self.memory = Memory(max_memory_bytes)
+        self.memory = Memory(max_memory_bytes, BASE_BYTES)
         self.databases = [Database(n, self.memory, now_ms) for n in range(N_DATABASES)]
         self.channels = Channels()
         self.sessions: dict[int, Session] = {}
