@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
 from cext.outbox import BATCH_BROKEN, BATCH_CONFIRMED, BATCH_FAILED, Outbox
@@ -11,13 +11,20 @@ from cext.outbox import BATCH_BROKEN, BATCH_CONFIRMED, BATCH_FAILED, Outbox
 from p9.delivery.bus import Bus
 from p9.errors import BusAway, BusError
 
-if TYPE_CHECKING:
-    from p9.delivery.publisher import Publisher
-
 log = structlog.get_logger(__name__)
 
 FIRST_RECONNECT_S = 0.05
 MAX_RECONNECT_S = 1.0  # a healed Redis is found within a second
+
+
+class Owner(Protocol):
+    """Who hears what becomes of a lane: the publisher."""
+
+    def on_no_connection(self, lane: "Lane", error: BusAway | BusError) -> None: ...
+    async def on_connected(self, lane: "Lane") -> bool: ...
+    def on_lost(self, lane: "Lane") -> None: ...
+    def on_confirmed(self, lane: "Lane") -> None: ...
+    def on_refused(self, lane: "Lane") -> None: ...
 
 
 class _Wire(asyncio.Protocol):
@@ -51,9 +58,9 @@ class _Wire(asyncio.Protocol):
 class Lane:
     """`ready`: connected, and free to take a batch. A refused batch rests for its delay and goes first when that is over."""
 
-    def __init__(self, ix: int, name: str, outbox: Outbox, bus: Bus, publisher: "Publisher"):
+    def __init__(self, ix: int, name: str, outbox: Outbox, bus: Bus, owner: Owner):
         self.ix, self.name = ix, name
-        self.outbox, self.bus, self.publisher = outbox, bus, publisher
+        self.outbox, self.bus, self.owner = outbox, bus, owner
         self.ready = False
         self.n_connects = 0
         self.n_attempts = 0  # of the batch that was refused last
@@ -89,7 +96,7 @@ class Lane:
                 failed += 1
                 if failed == 1:
                     log.warning("no connection to the bus", lane=self.name, error=str(error))
-                self.publisher.on_no_connection(self, error)
+                self.owner.on_no_connection(self, error)
                 delay_s = min(MAX_RECONNECT_S, FIRST_RECONNECT_S * 2 ** min(failed, 10))
                 await asyncio.sleep(random.uniform(delay_s / 2, delay_s))
                 continue
@@ -98,7 +105,7 @@ class Lane:
             self._wire = wire
             self.n_connects += 1
             try:
-                if await self.publisher.on_connected(self):
+                if await self.owner.on_connected(self):
                     log.info("connected to the bus", lane=self.name, server=self.bus.where, connects=self.n_connects)
                     self.ready, self.away_since_s = True, None
                     self.flush()
@@ -116,7 +123,7 @@ class Lane:
         self.ready = False
         self.away_since_s = asyncio.get_running_loop().time()
         self.outbox.disconnected(self.ix)
-        self.publisher.on_lost(self)
+        self.owner.on_lost(self)
 
     def flush(self) -> None:
         """Write what the outbox has for this lane, unless it waits for an answer."""
@@ -135,11 +142,11 @@ class Lane:
         if said == BATCH_CONFIRMED:
             self.sent_s = None
             self.n_attempts = 0
-            self.publisher.on_confirmed(self)
+            self.owner.on_confirmed(self)
             self.flush()
         elif said == BATCH_FAILED:
             self.sent_s = None
-            self.publisher.on_refused(self)
+            self.owner.on_refused(self)
         elif said == BATCH_BROKEN:
             log.error("the bus answers what was not asked; connecting anew", lane=self.name, bytes=data[:80])
             self.abort()
