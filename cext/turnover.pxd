@@ -13,7 +13,7 @@ from cext.writer cimport Writer
 
 cdef enum:
     BASE_PLACES = 8     # decimals of an inverse contract's base coins, where they are published
-    FINE_PLACES = 17    # and where they are summed
+    FINE_PLACES = 26    # and where they are summed
 
 cdef struct Turnover:
     Wide native         # sum of qty, at qty_scale
@@ -29,6 +29,7 @@ cdef void put_quote(Writer* w, const Symbol* symbol, const Turnover* t) noexcept
 cdef void put_contracts(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil
 cdef void put_vwap(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil
 cdef void put_quantity(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil
+cdef void put_notional(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil
 cdef void put_unit(Writer* w, const Symbol* symbol) noexcept nogil
 
 cdef int32_t mean_places(const Symbol* symbol) noexcept nogil

@@ -1,17 +1,18 @@
 """What was traded, exactly: the venue's native amount and its counter value."""
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
-from cext.decimal cimport MAX_SCALE, POW10
+from cext.decimal cimport MAX_BEFORE, MAX_SCALE, POW10
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
 from cext.units cimport px_t, qty_t
 from cext.wide cimport (
-    Wide, wide_add, wide_divide, wide_negated, wide_of, wide_product, wide_ratio, wide_scaled,
+    Wide, wide_add, wide_divide, wide_of, wide_product, wide_ratio, wide_scaled,
 )
 from cext.writer cimport Writer, put_bytes, put_decimal, put_wide
 
 cdef enum:
-    FINE_STEP = 1000000000  # 10 ** (FINE_PLACES - BASE_PLACES)
+    STEP_PLACES = FINE_PLACES - BASE_PLACES
+    MAX_WIDE_SCALE = 38     # of a text
 
 
 cdef void turnover_clear(Turnover* t) noexcept nogil:
@@ -19,34 +20,59 @@ cdef void turnover_clear(Turnover* t) noexcept nogil:
     t.cross = wide_of(0)
 
 
-cdef bint _fine_base(const Symbol* symbol, px_t px, qty_t qty, Wide* fine) noexcept nogil:
-    """Base coins of `qty` inverse contracts at `px`: qty * contract_value / px, at FINE_PLACES, in two steps of long division."""
+cdef bint _whole_base(const Symbol* symbol, px_t px, qty_t qty, int64_t* whole, int64_t* left, int64_t* by) noexcept nogil:
+    """Base coins of `qty` inverse contracts at `px`, qty * contract_value / px: `whole` at BASE_PLACES, and a rest of left / by, 0 <= left < by."""
     cdef Wide value = wide_product(qty, symbol.contract_value)
-    cdef int64_t by = px
-    cdef int64_t whole, rest
-    cdef Wide left
     # value has qty_scale + contract_value_scale decimals and px has px_scale: what is missing up to BASE_PLACES
     cdef int32_t shift = BASE_PLACES + symbol.px_scale - symbol.qty_scale - symbol.contract_value_scale
+    cdef int32_t step
     if px <= 0:
         return False
+    by[0] = px
     while shift > 0:
-        if not wide_scaled(&value, POW10[shift if shift < MAX_SCALE else MAX_SCALE]):
+        step = shift if shift < MAX_SCALE else MAX_SCALE
+        if not wide_scaled(&value, POW10[step]):
             return False
-        shift -= MAX_SCALE
+        shift -= step
     if shift < 0:
-        if shift < -MAX_SCALE or by > INT64_MAX // POW10[-shift]:
+        if shift < -MAX_SCALE or px > MAX_BEFORE[-shift]:
             return False
-        by *= POW10[-shift]
-    if not wide_divide(value, by, &whole):
+        by[0] = px * POW10[-shift]
+    if value.high == 0 and value.low <= <uint64_t>INT64_MAX:
+        whole[0] = <int64_t>value.low // by[0]
+    elif not wide_divide(value, by[0], whole):
         return False
-    left = wide_negated(wide_product(whole, by))
-    if not wide_add(&left, value):
+    # modulo 2**64: what is left is less than `by` and fits
+    left[0] = <int64_t>(value.low - <uint64_t>whole[0] * <uint64_t>by[0])
+    if left[0] < 0:  # the quotient was rounded up
+        whole[0] -= 1
+        left[0] += by[0]
+    return True
+
+
+cdef bint _fine_base(const Symbol* symbol, px_t px, qty_t qty, Wide* fine) noexcept nogil:
+    """Base coins of inverse contracts at FINE_PLACES, cut there: long division, as many digits at a time as 64 bits hold."""
+    cdef int64_t whole, left, by
+    cdef int64_t fraction = 0
+    cdef int32_t wanted = STEP_PLACES
+    cdef int32_t digits = MAX_SCALE
+    cdef int64_t part
+    if not _whole_base(symbol, px, qty, &whole, &left, &by):
         return False
-    # |left| <= by / 2, so that the second quotient is at most half a FINE_STEP
-    if not wide_scaled(&left, FINE_STEP) or not wide_divide(left, by, &rest):
+    while digits > 0 and by > MAX_BEFORE[digits]:
+        digits -= 1
+    if digits == 0:
         return False
-    fine[0] = wide_product(whole, FINE_STEP)
-    return wide_add(fine, wide_of(rest))
+    while wanted > 0:
+        if digits > wanted:
+            digits = wanted
+        left *= POW10[digits]
+        part = left // by
+        left -= part * by
+        fraction = fraction * POW10[digits] + part
+        wanted -= digits
+    fine[0] = wide_product(whole, POW10[STEP_PLACES])
+    return wide_add(fine, wide_of(fraction))
 
 
 cdef bint turnover_add(Turnover* t, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil:
@@ -91,8 +117,9 @@ cdef inline void _put_null(Writer* w) noexcept nogil:
 
 cdef void _put_valued(Writer* w, const Symbol* symbol, Wide amount, int32_t scale) noexcept nogil:
     """`amount`, at `scale`, times the contract's value."""
-    if wide_scaled(&amount, symbol.contract_value):
-        put_wide(w, amount, scale + symbol.contract_value_scale)
+    scale += symbol.contract_value_scale
+    if scale <= MAX_WIDE_SCALE and wide_scaled(&amount, symbol.contract_value):
+        put_wide(w, amount, scale)
     else:
         _put_null(w)
 
@@ -104,7 +131,7 @@ cdef void put_base(Writer* w, const Symbol* symbol, const Turnover* t) noexcept 
         put_wide(w, t.native, symbol.qty_scale)
     elif symbol.contract == CONTRACT_LINEAR:
         _put_valued(w, symbol, t.native, symbol.qty_scale)
-    elif wide_divide(t.cross, FINE_STEP, &coins):
+    elif wide_divide(t.cross, POW10[STEP_PLACES], &coins):
         put_decimal(w, coins, BASE_PLACES)
     else:
         _put_null(w)
@@ -127,15 +154,25 @@ cdef void put_contracts(Writer* w, const Symbol* symbol, const Turnover* t) noex
 
 cdef void put_quantity(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil:
     """One native amount in base coins; `px` is where an inverse contract is converted."""
-    cdef Turnover t
+    cdef int64_t whole, left, by
     if symbol.contract == CONTRACT_BASE:
         put_decimal(w, qty, symbol.qty_scale)
-        return
-    turnover_clear(&t)
-    if turnover_add(&t, symbol, px, qty):
-        put_base(w, symbol, &t)
+    elif symbol.contract == CONTRACT_LINEAR:
+        _put_valued(w, symbol, wide_of(qty), symbol.qty_scale)
+    elif _whole_base(symbol, px, qty, &whole, &left, &by) and whole < INT64_MAX:
+        if left > by - left or (left == by - left and whole % 2 == 1):
+            whole += 1
+        put_decimal(w, whole, BASE_PLACES)
     else:
         _put_null(w)
+
+
+cdef void put_notional(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil:
+    """One native amount at `px` in quote coins, exact."""
+    if symbol.contract == CONTRACT_INVERSE:
+        _put_valued(w, symbol, wide_of(qty), symbol.qty_scale)
+    else:
+        _put_valued(w, symbol, wide_product(px, qty), symbol.px_scale + symbol.qty_scale)
 
 
 cdef void put_unit(Writer* w, const Symbol* symbol) noexcept nogil:
@@ -165,17 +202,23 @@ cdef void put_mean(Writer* w, Wide num, Wide den, int32_t shift, int32_t places)
 
     `shift`: decimals of num less those of den.
     """
-    cdef Wide by
+    cdef Wide from_num, by
     cdef int64_t mean
     cdef int32_t more
     while places >= 0:
+        from_num = num
         by = den
         more = places - shift
+        if more > MAX_SCALE:
+            if more > 2 * MAX_SCALE or not wide_scaled(&from_num, POW10[more - MAX_SCALE]):
+                places -= 1
+                continue
+            more = MAX_SCALE
         if more < 0:
             if more < -MAX_SCALE or not wide_scaled(&by, POW10[-more]):
                 break
             more = 0
-        if wide_ratio(num, by, more, &mean):
+        if wide_ratio(from_num, by, more, &mean):
             put_decimal(w, mean, places)
             return
         places -= 1
@@ -184,12 +227,18 @@ cdef void put_mean(Writer* w, Wide num, Wide den, int32_t shift, int32_t places)
 
 cdef void put_vwap(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil:
     """Quote amount / base amount, half-even; the contract's value cancels out of a linear one. null where nothing was traded."""
-    cdef Wide quote
-    if symbol.contract == CONTRACT_INVERSE:
-        quote = t.native
-        if wide_scaled(&quote, symbol.contract_value):
-            put_mean(w, quote, t.cross, symbol.qty_scale + symbol.contract_value_scale - FINE_PLACES, mean_places(symbol))
-        else:
-            _put_null(w)
-    else:
+    cdef Wide quote = t.native
+    cdef int64_t coins
+    cdef int32_t fewer = 0
+    if symbol.contract != CONTRACT_INVERSE:
         put_mean(w, t.cross, t.native, symbol.px_scale, mean_places(symbol))
+        return
+    # 64 bits of the divisor are more than a mean's digits, and leave the dividend the room it needs
+    while fewer < MAX_SCALE and POW10[fewer] <= t.cross.high:
+        fewer += 1
+    while fewer < MAX_SCALE and not wide_divide(t.cross, POW10[fewer], &coins):
+        fewer += 1
+    if fewer < MAX_SCALE and wide_scaled(&quote, symbol.contract_value):
+        put_mean(w, quote, wide_of(coins), symbol.qty_scale + symbol.contract_value_scale - FINE_PLACES + fewer, mean_places(symbol))
+    else:
+        _put_null(w)

@@ -16,7 +16,7 @@ from cext.writer cimport Writer, put_bytes, put_decimal, put_double, put_int, pu
 
 cdef enum:
     TOP = 5             # levels a side of imbalance_5
-    DIGITS = 10         # significant, of scores
+    DIGITS = 9          # significant, of scores
     SILENCE_S = 5       # after that much, what comes is believed whatever its id: the venue may have begun anew
 
 

@@ -7,7 +7,7 @@ from libc.string cimport memset
 from cext.book cimport Book
 from cext.events cimport EVENT_BACKFILL, EVENT_BLOCK, SIDE_BUY, Event
 from cext.names cimport Names
-from cext.outbox cimport HIGH, LOW, MARK_MAYBE_BAD, MARK_ROUNDED, MARK_SUSPECT_TIME, MARK_SYNTHETIC, Channel, Outbox
+from cext.outbox cimport HIGH, LOW, MARK_ROUNDED, MARK_SUSPECT_TIME, MARK_SYNTHETIC, Channel, Outbox
 from cext.stream cimport HEARS_STATE, HEARS_TIMER, HEARS_TRADES, REASON_DISCONNECT, BookState, Reason, Stream
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
 from cext.turnover cimport (
@@ -49,6 +49,7 @@ cdef struct Bar:
     bint closed
     bint amended            # since it was published
     bint incomplete         # trades of it may be missing
+    bint outgrown           # the sums are not known any more: one did not fit
 
 # A timeframe and the bars of late: a ring by index, the forming one among them.
 cdef struct Timeframe:
@@ -73,9 +74,8 @@ cdef void _blank(Bar* bar, int64_t index) noexcept nogil:
 
 
 cdef inline bint _add(Bar* bar, const Symbol* symbol, const Event* event, ns_t at) noexcept nogil:
-    """Add one trade, whatever came before it. False if it does not fit; then nothing was added."""
-    if not turnover_add(&bar.bought if event.side == SIDE_BUY else &bar.rest, symbol, event.px, event.qty):
-        return False
+    """Add one trade, whatever came before it. False if it outgrew the sums."""
+    cdef bint fits = turnover_add(&bar.bought if event.side == SIDE_BUY else &bar.rest, symbol, event.px, event.qty)
     if bar.trades == 0:
         bar.open = bar.high = bar.low = bar.close = event.px
         bar.open_at = bar.close_at = at
@@ -96,13 +96,15 @@ cdef inline bint _add(Bar* bar, const Symbol* symbol, const Event* event, ns_t a
             bar.open_at = at
             bar.open_id = event.first_id
     bar.trades += event.last_id - event.first_id + 1 if 0 <= event.first_id <= event.last_id else 1
-    return True
+    if not fits:
+        bar.outgrown = True
+    return fits
 
 
 cdef bint _merge(Bar* bar, const Bar* second) noexcept nogil:
-    """Add a second that comes after all that `bar` holds. False if it does not fit; then the sums lack it."""
-    cdef bint fits
+    """Add a second that comes after all that `bar` holds. False if it outgrew the sums."""
     bar.incomplete = bar.incomplete or second.incomplete
+    bar.outgrown = bar.outgrown or second.outgrown
     bar.marks |= second.marks
     if second.trades == 0:
         return True
@@ -121,10 +123,10 @@ cdef bint _merge(Bar* bar, const Bar* second) noexcept nogil:
     bar.close_at = second.close_at
     bar.close_id = second.close_id
     bar.trades += second.trades
-    fits = turnover_merge(&bar.bought, &second.bought)
-    if not turnover_merge(&bar.rest, &second.rest):
-        fits = False
-    return fits
+    if turnover_merge(&bar.bought, &second.bought) and turnover_merge(&bar.rest, &second.rest):
+        return True
+    bar.outgrown = True
+    return False
 
 
 cdef inline void _flatten(Bar* bar, px_t px) noexcept nogil:
@@ -154,10 +156,11 @@ cdef class Candles(Stream):
     disconnect). Contracts only: contracts, buy_contracts.
 
     A trade belongs to the second of its ts_event (ts_recv where there is none). A second is closed `close_delay_ns` after its end by the
-    clock, or by a trade two seconds later (later by the delay where that is longer); larger candles are made of closed seconds. A trade that comes later still amends every candle it
-    touches, and the flat ones that repeat their close: these are published again at the next tick with revision + 1 and `amends`. Later than
-    `late_s` it is only counted. Seconds without trades are flat at the previous close, flag `synthetic`; there are none before the first trade.
-    Block trades are left out, as the venues leave them out of their own.
+    clock, or by a trade two seconds later (later by the delay where that is longer); larger candles are made of closed seconds. A trade that
+    comes later still amends every candle it touches, and the flat ones that repeat their close: these are published again at the next tick
+    with revision + 1 and `amends`. Later than `late_s` it is only counted. Seconds without trades are flat at the previous close, flag
+    `synthetic`; there are none before the first trade. Block trades are left out, as the venues leave them out of their own. A sum that
+    outgrew 128 bits makes the volumes null, never wrong.
     """
 
     cdef readonly Names names
@@ -288,8 +291,6 @@ cdef class Candles(Stream):
             self._begin(seconds, bar, second)
         if not _add(bar, self.symbol, event, at):
             self.n_overflows += 1
-            bar.marks |= MARK_MAYBE_BAD
-            return
         bar.marks |= marks
         if at > self._newest_at:
             self._newest = second
@@ -327,7 +328,6 @@ cdef class Candles(Stream):
                 self._begin(frame, larger, index)
             if not _merge(larger, bar):
                 self.n_overflows += 1
-                larger.marks |= MARK_MAYBE_BAD
             if (index + 1) * frame.seconds == second + 1:
                 if larger.trades == 0:
                     _flatten(larger, bar.close)
@@ -356,7 +356,6 @@ cdef class Candles(Stream):
             close = bar.close
             if not _add(bar, self.symbol, event, at):
                 self.n_overflows += 1
-                bar.marks |= MARK_MAYBE_BAD
             bar.marks |= marks
             if bar.closed:
                 self._mark_amended(frame, bar)
@@ -463,8 +462,8 @@ cdef class Candles(Stream):
                 second = self._closed_to
             while second <= self._newest:
                 bar = _slot(&self._frames[0], second)
-                if bar.index == second and not _merge(&frame.shown, bar):
-                    frame.shown.marks |= MARK_MAYBE_BAD
+                if bar.index == second:
+                    _merge(&frame.shown, bar)
                 second += 1
         frame.shown.closed = (index + 1) * frame.seconds <= self._closed_to
         if index * frame.seconds <= self._first or (self._doubt_from != NO_ID and self._doubt_to >= index * frame.seconds):
@@ -498,7 +497,6 @@ cdef class Candles(Stream):
     cdef void _put(self, Writer* w, const Timeframe* frame, const Bar* bar) noexcept nogil:
         cdef const Symbol* symbol = self.symbol
         cdef Turnover all = bar.bought
-        cdef bint fits = turnover_merge(&all, &bar.rest)
         put_bytes(w, b',"open_time":', 13)
         put_int(w, bar.index * frame.seconds * NS)
         put_bytes(w, b',"close_time":', 14)
@@ -511,24 +509,26 @@ cdef class Candles(Stream):
         put_decimal(w, bar.low, symbol.px_scale)
         put_bytes(w, b',"close":', 9)
         put_decimal(w, bar.close, symbol.px_scale)
-        if fits:
+        if bar.outgrown or not turnover_merge(&all, &bar.rest):
+            put_bytes(w, b',"volume":null,"quote_volume":null,"vwap":null,"buy_volume":null,"buy_quote_volume":null', 88)
+            if symbol.contract != CONTRACT_BASE:
+                put_bytes(w, b',"contracts":null,"buy_contracts":null', 38)
+        else:
             put_bytes(w, b',"volume":', 10)
             put_base(w, symbol, &all)
             put_bytes(w, b',"quote_volume":', 16)
             put_quote(w, symbol, &all)
             put_bytes(w, b',"vwap":', 8)
             put_vwap(w, symbol, &all)
-        else:
-            put_bytes(w, b',"volume":null,"quote_volume":null,"vwap":null', 46)
-        put_bytes(w, b',"buy_volume":', 14)
-        put_base(w, symbol, &bar.bought)
-        put_bytes(w, b',"buy_quote_volume":', 20)
-        put_quote(w, symbol, &bar.bought)
-        if symbol.contract != CONTRACT_BASE:
-            put_bytes(w, b',"contracts":', 13)
-            put_contracts(w, symbol, &all)
-            put_bytes(w, b',"buy_contracts":', 17)
-            put_contracts(w, symbol, &bar.bought)
+            put_bytes(w, b',"buy_volume":', 14)
+            put_base(w, symbol, &bar.bought)
+            put_bytes(w, b',"buy_quote_volume":', 20)
+            put_quote(w, symbol, &bar.bought)
+            if symbol.contract != CONTRACT_BASE:
+                put_bytes(w, b',"contracts":', 13)
+                put_contracts(w, symbol, &all)
+                put_bytes(w, b',"buy_contracts":', 17)
+                put_contracts(w, symbol, &bar.bought)
         put_bytes(w, b',"trades":', 10)
         put_int(w, bar.trades)
         put_bytes(w, b',"revision":', 12)

@@ -42,9 +42,10 @@ cdef void _put_id(Writer* w, int64_t id) noexcept nogil:
 cdef class Integrity(Stream):
     """`integrity`: at once, one event a finding; `kind` says which.
 
-    book_state: state and previous (invalid, buffering, synced), reason, expected_id and got_id (the venue's ids that did not fit), last_good_id
-    and last_good_time (of the newest change in the book that was valid; ns), duration_ns (from the loss of a valid book until this event, once it is
-    synced again; else null), count (how often this book was lost since the start).
+    book_state: state and previous (invalid, buffering, synced; previous is null at first), reason, expected_id and got_id (the venue's ids
+    that did not fit; got_id alone where the state is synced: the image's), last_good_id and last_good_time (of the newest change in the book that
+    was valid; ns), duration_ns (from the loss of a valid book until this event, once it is synced again; else null), count (how often this
+    book was lost since the start).
     Other kinds (skew, circuit, collision, ...): detail, a short text for people.
     """
 
@@ -53,6 +54,7 @@ cdef class Integrity(Stream):
     cdef readonly Channel channel
     cdef readonly int64_t n_lost
     cdef BookState _state
+    cdef bint _begun                # a state was told
     cdef ns_t _lost_at
     cdef int64_t _good_id
     cdef ns_t _good_at
@@ -82,9 +84,13 @@ cdef class Integrity(Stream):
         w = self.out.open(self.channel, NO_TIME, now_ns, 0)
         put_bytes(w, b',"kind":"book_state","state":"', 30)
         put_bytes(w, _states[<int>state], _state_sizes[<int>state])
-        put_bytes(w, b'","previous":"', 14)
-        put_bytes(w, _states[<int>self._state], _state_sizes[<int>self._state])
-        put_bytes(w, b'","reason":"', 12)
+        if self._begun:
+            put_bytes(w, b'","previous":"', 14)
+            put_bytes(w, _states[<int>self._state], _state_sizes[<int>self._state])
+            put_bytes(w, b'"', 1)
+        else:
+            put_bytes(w, b'","previous":null', 17)
+        put_bytes(w, b',"reason":"', 11)
         put_bytes(w, _reasons[<int>reason], _reason_sizes[<int>reason])
         put_bytes(w, b'","expected_id":', 16)
         _put_id(w, expected_id)
@@ -104,6 +110,10 @@ cdef class Integrity(Stream):
         put_int(w, self.n_lost)
         self.out.close(self.channel)
         self._state = state
+        self._begun = True
+        if state == BOOK_SYNCED:
+            self._good_id = got_id
+            self._good_at = now_ns
 
     cdef void report(self, const char* kind, Py_ssize_t kind_size, const char* detail, Py_ssize_t detail_size, ns_t now_ns) noexcept nogil:
         """Publish another finding."""

@@ -8,7 +8,7 @@ from cext.names cimport Names
 from cext.outbox cimport HIGH, MARK_BACKFILL, MARK_ROUNDED, Channel, Outbox
 from cext.stream cimport HEARS_TRADES, Stream
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
-from cext.turnover cimport Turnover, put_base, put_quote, put_unit, turnover_add, turnover_clear
+from cext.turnover cimport put_notional, put_quantity, put_unit
 from cext.units cimport NO_ID, ns_t
 from cext.writer cimport Writer, put_bytes, put_decimal, put_int, put_string
 
@@ -39,8 +39,6 @@ cdef class Trades(Stream):
 
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
         cdef const Symbol* symbol = self.symbol
-        cdef Turnover t
-        cdef bint fits = True
         cdef Writer* w
         cdef uint32_t marks = self._marks
         if event.flags & EVENT_BACKFILL:
@@ -49,15 +47,7 @@ cdef class Trades(Stream):
         put_bytes(w, b',"price":', 9)
         put_decimal(w, event.px, symbol.px_scale)
         put_bytes(w, b',"quantity":', 12)
-        if symbol.contract == CONTRACT_BASE:
-            put_decimal(w, event.qty, symbol.qty_scale)
-        else:
-            turnover_clear(&t)
-            fits = turnover_add(&t, symbol, event.px, event.qty)
-            if fits:
-                put_base(w, symbol, &t)
-            else:
-                put_bytes(w, b"null", 4)
+        put_quantity(w, symbol, event.px, event.qty)
         if event.side == SIDE_BUY:
             put_bytes(w, b',"side":"buy","buyer_is_maker":false', 36)
         elif event.side == SIDE_SELL:
@@ -86,9 +76,6 @@ cdef class Trades(Stream):
             put_bytes(w, b',"contracts":', 13)
             put_decimal(w, event.qty, symbol.qty_scale)
             put_bytes(w, b',"quote_quantity":', 18)
-            if fits:
-                put_quote(w, symbol, &t)
-            else:
-                put_bytes(w, b"null", 4)
+            put_notional(w, symbol, event.px, event.qty)
             put_unit(w, symbol)
         self.out.close(self.channel)

@@ -1,1 +1,0 @@
-"""From finished commands to Redis, confirmed; and a Redis for those who have none."""
