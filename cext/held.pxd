@@ -23,4 +23,3 @@ cdef void held_init(Held* held, Py_ssize_t max_bytes, int32_t max_frames) noexce
 cdef void held_free(Held* held) noexcept nogil
 cdef void held_clear(Held* held) noexcept nogil
 cdef bint held_add(Held* held, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil
-cdef void held_drop_before(Held* held, int32_t n) noexcept nogil

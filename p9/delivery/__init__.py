@@ -1,0 +1,1 @@
+"""From finished commands to Redis, confirmed; and a Redis for those who have none."""

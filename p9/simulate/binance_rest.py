@@ -1,0 +1,580 @@
+"""The first venue's REST: weights with their header, 429 and 418, and answers in its shapes."""
+
+import time
+from decimal import Decimal
+
+from aiohttp import web
+
+from p9.simulate import binance_streams as streams
+from p9.simulate.binance import BinanceMarket
+from p9.simulate.candles import MINUTE_MS
+from p9.simulate.catalogue import PERPETUAL_MS
+from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
+from p9.simulate.rest import Refusal, dumps, json_response
+from p9.simulate.scale import plain
+
+BAN_S = 120
+FUTURES_DEPTHS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
+
+
+class Weights:
+    """The weight of one calendar minute: one pool for spot, one that both futures lines share. Going on after a 429
+    until twice the limit brings a ban."""
+
+    def __init__(self, limit: int):
+        self.limit, self.used, self.banned_until_s = limit, 0, 0.0
+        self._minute = 0
+
+    def spend(self, weight: int) -> None:
+        """Raises Refusal when the limit is passed."""
+        now = time.time()
+        if now < self.banned_until_s:
+            raise self.ban()
+        if int(now // 60) != self._minute:
+            self._minute, self.used = int(now // 60), 0
+        self.used += weight
+        if self.used > 2 * self.limit:
+            self.banned_until_s = now + BAN_S
+            raise self.ban()
+        if self.used > self.limit:
+            raise self.too_much()
+
+    def ban(self) -> Refusal:
+        until = self.banned_until_s or time.time() + BAN_S
+        text = f"Way too much request weight used; IP banned until {int(until * 1000)}. Please use WebSocket Streams for live updates to avoid bans."
+        return Refusal(418, dumps({"code": -1003, "msg": text}), {"Retry-After": str(int(until - time.time()) + 1)})
+
+    def too_much(self) -> Refusal:
+        text = f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
+        wait = 60 - int(time.time() % 60)
+        return Refusal(429, dumps({"code": -1003, "msg": text}), {"Retry-After": str(wait), **self.header()})
+
+    def header(self) -> dict[str, str]:
+        return {"X-MBX-USED-WEIGHT-1M": str(self.used)}
+
+
+def error(code: int, message: str, status: int = 400) -> Refusal:
+    return Refusal(status, dumps({"code": code, "msg": message}))
+
+
+class BinanceRest:
+    def __init__(self, market: BinanceMarket, weights: Weights):
+        self.market, self.weights = market, weights
+        self.futures = market.futures
+        self.inverse = market.row.market == "binance_coinm"
+        self.prefix = {"binance_spot": "/api/v3", "binance_usdm": "/fapi/v1", "binance_coinm": "/dapi/v1"}[
+            market.row.market
+        ]
+        self._routes = {
+            "/ping": self._ping,
+            "/time": self._time,
+            "/exchangeInfo": self._exchange_info,
+            "/depth": self._depth,
+            "/trades": self._trades,
+            "/historicalTrades": self._historical_trades,
+            "/aggTrades": self._agg_trades,
+            "/klines": self._klines,
+            "/ticker/24hr": self._day,
+            "/ticker/bookTicker": self._book_ticker,
+            "/ticker/price": self._price,
+        }
+        if self.futures:
+            self._routes |= {
+                "/premiumIndex": self._premium_index,
+                "/fundingRate": self._funding_rate,
+                "/fundingInfo": self._funding_info,
+                "/openInterest": self._open_interest,
+                "/markPriceKlines": self._mark_klines,
+            }
+        if self.futures and not self.inverse:
+            self._routes |= {"/insuranceBalance": self._insurance, "/symbolAdlRisk": self._adl_risk}
+        else:
+            self._routes |= {"/uiKlines": self._klines} if not self.futures else {}
+
+    async def answer(self, path: str, query) -> web.Response:
+        """`path` is the venue's whole path. Never raises."""
+        try:
+            if path == "/futures/data/openInterestHist" and self.futures:
+                return json_response(self._open_interest_history(query), self.weights.header())
+            route = self._routes.get(path.removeprefix(self.prefix)) if path.startswith(self.prefix + "/") else None
+            if route is None:
+                raise Refusal(404, "<html><body><h2>404 Not found</h2></body></html>", content_type="text/html")
+            is_book = path.endswith("/depth")
+            fault = self.market.faults.of_rest(self.market.row.market, query.get("symbol", "*"), is_book)
+            if fault == "http_429":
+                raise self.weights.too_much()
+            if fault == "http_418":
+                raise self.weights.ban()
+            if fault == "http_500":
+                raise Refusal(
+                    503,
+                    dumps(
+                        {
+                            "code": -1008,
+                            "msg": "Server is currently overloaded with other requests. Please try again in a few minutes.",
+                        }
+                    ),
+                )
+            if self.futures is False and query.get("limit", "").lstrip("-").isdigit() and int(query["limit"]) < 0:
+                raise error(-1130, "Data sent for parameter 'limit' is not valid.")
+            text = self._depth(query, fault == "stale_snapshot") if is_book else route(query)
+            return json_response(text, self.weights.header())
+        except Refusal as refusal:
+            return refusal.response()
+
+    # ------------------------------------------------------------------ parameters
+
+    def _one(self, query) -> Instrument:
+        symbol = query.get("symbol")
+        if not symbol:
+            raise error(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+        one = self.market.instruments.get(symbol)
+        if one is None:
+            raise error(-1121, "Invalid symbol.")
+        return one
+
+    def _number(self, query, name: str, default: int | None = None) -> int | None:
+        text = query.get(name)
+        if text is None or text == "":
+            return default
+        try:
+            return int(text)
+        except ValueError:
+            raise error(
+                -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+            ) from None
+
+    def _some(self, query, single_weight: int, all_weight: int) -> list[Instrument]:
+        """The one asked for, those in `symbols`, or all."""
+        if "symbol" in query:
+            self.weights.spend(single_weight)
+            return [self._one(query)]
+        self.weights.spend(all_weight)
+        return list(self.market.instruments.values())
+
+    def _shape(self, query, rows: list[str]) -> str:
+        """One object where a symbol was asked for, else an array; coin-margined answers are arrays always."""
+        return rows[0] if "symbol" in query and not self.inverse else "[" + ",".join(rows) + "]"
+
+    # ------------------------------------------------------------------ answers
+
+    def _ping(self, query) -> str:
+        self.weights.spend(1)
+        return "{}"
+
+    def _time(self, query) -> str:
+        self.weights.spend(1)
+        return f'{{"serverTime":{int(time.time() * 1000)}}}'
+
+    def _depth(self, query, stale: bool = False) -> str:
+        one = self._one(query)
+        limit = self._number(query, "limit", 500 if self.futures else 100)
+        if self.futures:
+            if limit not in FUTURES_DEPTHS:
+                raise error(-4021, f"{limit} is not valid depth limit")
+            self.weights.spend(FUTURES_DEPTHS[limit])
+        else:
+            limit = min(limit, 5000)
+            self.weights.spend(5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250)
+        book = one.old_book() if stale else one.model
+        bids, asks = (streams.rows(one, side.top(limit)) for side in book.sides)
+        head = f'{{"lastUpdateId":{book.last_id}'
+        if self.futures:
+            head += f',"E":{int(time.time() * 1000)},"T":{book.last_ns // 1_000_000}'
+        if self.inverse:
+            head += f',"symbol":"{one.symbol}","pair":"{one.listing.pair}"'
+        return f'{head},"bids":{bids},"asks":{asks}}}'
+
+    def _trade_rows(self, one: Instrument, fills) -> str:
+        rows = []
+        for fill in fills:
+            money = plain(one.money(fill.tick, fill.lots), 8 if not self.futures or self.inverse else 2)
+            maker = "true" if fill.buyer_is_maker else "false"
+            value = "baseQty" if self.inverse else "quoteQty"
+            tail = ',"isBestMatch":true' if not self.futures else "" if self.inverse else ',"isRPITrade":false'
+            rows.append(
+                f'{{"id":{fill.id},"price":"{one.px.pad(fill.tick)}","qty":"{one.qty.pad(fill.lots)}","{value}":"{money}",'
+                f'"time":{fill.at_ns // 1_000_000},"isBuyerMaker":{maker}{tail}}}'
+            )
+        return "[" + ",".join(rows) + "]"
+
+    def _trades(self, query) -> str:
+        one = self._one(query)
+        self.weights.spend(5 if self.futures else 25)
+        return self._trade_rows(one, one.newest_fills(min(1000, self._number(query, "limit", 500))))
+
+    def _historical_trades(self, query) -> str:
+        one = self._one(query)
+        self.weights.spend(200 if self.futures else 25)
+        limit = min(500 if self.futures else 1000, self._number(query, "limit", 100 if self.futures else 500))
+        first = self._number(query, "fromId")
+        fills = one.newest_fills(limit) if first is None else one.fills_from(first, limit)
+        return self._trade_rows(one, fills)
+
+    def _agg_trades(self, query) -> str:
+        one = self._one(query)
+        self.weights.spend(20 if self.futures else 4)
+        limit = min(1000, self._number(query, "limit", 500))
+        first, start, end = (self._number(query, name) for name in ("fromId", "startTime", "endTime"))
+        tape = list(self.market.aggregates[one.symbol].tape)
+        if first is not None:
+            if start is not None or end is not None:
+                raise error(-1128, "Combination of optional parameters invalid.")
+            tape = [made for made in tape if made.id >= first][:limit]
+        elif start is not None or end is not None:
+            since, until = (start or 0) * 1_000_000, (end if end is not None else 1 << 50) * 1_000_000
+            tape = [made for made in tape if since <= made.at_ns < until + 1_000_000]
+            tape = tape[:limit] if start is not None else tape[-limit:]
+        else:
+            tape = tape[-limit:]
+        return "[" + ",".join(streams.aggregate_text(one, made) for made in tape) + "]"
+
+    def _klines(self, query) -> str:
+        one = self._one(query)
+        return self._kline_rows(query, one, one.candles, lambda bar: streams.kline_volumes(one, bar))
+
+    def _mark_klines(self, query) -> str:
+        one = self._one(query)
+        return self._kline_rows(query, one, one.candles, lambda bar: ("0", "0", "0", "0"))
+
+    def _kline_rows(self, query, one: Instrument, candles, volumes) -> str:
+        period = streams.PERIODS.get(query.get("interval", ""))
+        if period is None or (self.futures and period.ms < MINUTE_MS):
+            raise error(-1120, "Invalid interval.")
+        most = 1500 if self.futures else 1000
+        limit = min(most, self._number(query, "limit", 500))
+        if self.futures:
+            self.weights.spend(1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10)
+        else:
+            self.weights.spend(2)
+        start, end = self._number(query, "startTime"), self._number(query, "endTime")
+        now_ms = int(time.time() * 1000)
+        until = min(now_ms, end if end is not None else now_ms)
+        # `startTime` means bars that open at or after it.
+        since = period.closes(period.opens(start - 1)) if start is not None else until - (limit + 1) * period.ms
+        bars = candles.between(period, since, until)
+        bars = bars[:limit] if start is not None else bars[-limit:]
+        px, rows = one.px.pad, []
+        for bar in bars:
+            volume, quote, bought, spent = volumes(bar)
+            prices = f'"{px(bar.open)}","{px(bar.high)}","{px(bar.low)}","{px(bar.close)}"'
+            rows.append(
+                f'[{bar.open_ms},{prices},"{volume}",{period.closes(bar.open_ms) - 1},"{quote}",{bar.count},"{bought}","{spent}","0"]'
+            )
+        return "[" + ",".join(rows) + "]"
+
+    def _day(self, query) -> str:
+        rows = []
+        now_ms = int(time.time() * 1000)
+        for one in self._some(query, 2 if not self.futures else 1, 80 if not self.futures else 40):
+            px, qty, of = one.px.pad, one.qty.pad, streams.day(one, now_ms)
+            last = one.last_fill()
+            bid, bid_lots, ask, ask_lots = one.model.best
+            row = {"symbol": one.symbol}
+            if self.inverse:
+                row["pair"] = one.listing.pair
+            mean = of.value / one.qty.value(of.lots) if of.lots and not self.inverse else one.px.value(of.close)
+            row |= {
+                "priceChange": px(of.close - of.open),
+                "priceChangePercent": f"{100 * (of.close - of.open) / of.open:.3f}",
+                "weightedAvgPrice": plain(mean, one.px.decimals),
+            }
+            if not self.futures:
+                row["prevClosePrice"] = px(of.open)
+            row |= {"lastPrice": px(of.close), "lastQty": qty(last.lots if last else 0)}
+            if not self.futures:
+                row |= {"bidPrice": px(bid), "bidQty": qty(bid_lots), "askPrice": px(ask), "askQty": qty(ask_lots)}
+            money = plain(of.value, 2 if self.futures and not self.inverse else 8)
+            row |= {"openPrice": px(of.open), "highPrice": px(of.high), "lowPrice": px(of.low), "volume": qty(of.lots)}
+            row |= {"baseVolume" if self.inverse else "quoteVolume": money, "openTime": of.open_ms, "closeTime": now_ms}
+            row |= {"firstId": of.first_id, "lastId": of.last_id, "count": of.count}
+            rows.append(dumps(row))
+        return self._shape(query, rows)
+
+    def _book_ticker(self, query) -> str:
+        rows = []
+        for one in self._some(query, 2, 5 if self.futures else 4):
+            px, qty = one.px.pad, one.qty.pad
+            bid, bid_lots, ask, ask_lots = one.model.best
+            row = {"symbol": one.symbol}
+            if self.inverse:
+                row["pair"] = one.listing.pair
+            row |= {"bidPrice": px(bid), "bidQty": qty(bid_lots), "askPrice": px(ask), "askQty": qty(ask_lots)}
+            if self.futures:
+                row |= {"time": one.model.last_ns // 1_000_000, "lastUpdateId": one.model.last_id}
+            rows.append(dumps(row))
+        return self._shape(query, rows)
+
+    def _price(self, query) -> str:
+        rows = []
+        for one in self._some(query, 2 if not self.futures else 1, 4 if not self.futures else 2):
+            row = {"symbol": one.symbol} | ({"ps": one.listing.pair} if self.inverse else {})
+            row["price"] = one.px.pad(one.candles.last_tick)
+            if self.futures:
+                row["time"] = one.model.last_ns // 1_000_000
+            rows.append(dumps(row))
+        return self._shape(query, rows)
+
+    def _premium_index(self, query) -> str:
+        if self.inverse and "symbol" not in query and "pair" in query:
+            self.weights.spend(10)
+            some = [one for one in self.market.instruments.values() if one.listing.pair == query["pair"]]
+        else:
+            some = self._some(query, 10 if self.inverse else 1, 10)
+        now_ms, rows = int(time.time() * 1000), []
+        for one in some:
+            mark, index = one.mark_price(now_ms * 1_000_000), one.index_price(now_ms * 1_000_000)
+            dated = one.listing.expiry_ms is not None
+            row = {"symbol": one.symbol} | ({"pair": one.listing.pair} if self.inverse else {})
+            row |= {
+                "markPrice": f"{mark:.8f}",
+                "indexPrice": f"{index:.8f}",
+                "estimatedSettlePrice": f"{(mark + index) / 2:.8f}",
+                "lastFundingRate": "" if dated else plain(one.funding_rate, 8),
+                "interestRate": "" if dated else "0.00010000",
+                "nextFundingTime": 0 if dated else next_funding_ms(now_ms),
+                "time": now_ms,
+            }
+            rows.append(dumps(row))
+        return self._shape(query, rows)
+
+    def _funding_rate(self, query) -> str:
+        limit = min(1000, self._number(query, "limit", 100))
+        some = [self._one(query)] if "symbol" in query else list(self.market.instruments.values())
+        now_ms, rows = int(time.time() * 1000), []
+        start, end = self._number(query, "startTime", 0), self._number(query, "endTime", now_ms)
+        for back in range(limit - 1, -1, -1):
+            at_ms = next_funding_ms(now_ms) - (back + 1) * EIGHT_HOURS_MS
+            for one in some:
+                if one.listing.expiry_ms is None and start <= at_ms <= end:
+                    rate = plain(one.funding_rate + Decimal(at_ms // EIGHT_HOURS_MS % 7).scaleb(-6), 8)
+                    mark = f"{one.px.value(one.candles.last_tick):.8f}"
+                    rows.append(
+                        {
+                            "symbol": one.symbol,
+                            "fundingTime": at_ms + at_ms // EIGHT_HOURS_MS % 5,
+                            "fundingRate": rate,
+                            "markPrice": mark,
+                            "rateType": "Regular",
+                        }
+                    )
+        return dumps(rows[-limit:])
+
+    def _funding_info(self, query) -> str:
+        """Only symbols whose settings were adjusted: every fifth perpetual pays each four hours."""
+        perpetuals = [one for one in self.market.instruments.values() if one.listing.expiry_ms is None]
+        return dumps(
+            [
+                {
+                    "symbol": one.symbol,
+                    "adjustedFundingRateCap": "0.02500000",
+                    "adjustedFundingRateFloor": "-0.02500000",
+                    "fundingIntervalHours": 8,
+                    "disclaimer": False,
+                }
+                for one in perpetuals[4::5]
+            ]
+        )
+
+    def _open_interest(self, query) -> str:
+        one = self._one(query)
+        self.weights.spend(1)
+        row = {"openInterest": one.qty.pad(one.open_interest_lots), "symbol": one.symbol}
+        if self.inverse:
+            row = {"symbol": one.symbol, "pair": one.listing.pair} | row
+            row["contractType"] = one.listing.contract
+        return dumps(row | {"time": one.model.last_ns // 1_000_000})
+
+    def _open_interest_history(self, query) -> str:
+        key = "pair" if self.inverse else "symbol"
+        some = [one for one in self.market.instruments.values() if query.get(key) in (one.listing.pair, one.symbol)]
+        period = streams.PERIODS.get(query.get("period", ""))
+        if not some or period is None:
+            raise error(-1130, f"Data sent for parameter '{key if not some else 'period'}' is not valid.")
+        one, now_ms = some[0], int(time.time() * 1000)
+        rows = []
+        for back in range(min(500, self._number(query, "limit", 30)) - 1, -1, -1):
+            at_ms = period.opens(now_ms) - back * period.ms
+            lots = one.open_interest_lots * (1000 - at_ms // period.ms % 13) // 1000
+            coins = one.coins(lots)
+            row = {key: query[key]} | ({"contractType": one.listing.contract} if self.inverse else {})
+            row |= {
+                "sumOpenInterest": f"{one.qty.value(lots):.8f}",
+                "sumOpenInterestValue": f"{coins if self.inverse else coins * one.px.value(one.candles.last_tick):.8f}",
+                "CMCCirculatingSupply": "0.00000000",
+                "timestamp": at_ms,
+            }
+            rows.append(row)
+        return dumps(rows)
+
+    def _insurance(self, query) -> str:
+        self.weights.spend(1)
+        now_ms = int(time.time() * 1000) // 60_000 * 60_000
+        drift = Decimal(now_ms // 60_000 % 997)
+        pool = {
+            "symbols": list(self.market.instruments),
+            "assets": [
+                {"asset": "USDT", "marginBalance": plain(Decimal("793930579.315848") + drift), "updateTime": now_ms},
+                {"asset": "BTC", "marginBalance": "61.73143554", "updateTime": now_ms},
+            ],
+        }
+        if "symbol" in query:
+            self._one(query)
+            return dumps(pool)
+        return dumps([pool])
+
+    def _adl_risk(self, query) -> str:
+        some = self._some(query, 1, 1)
+        at_ms = int(time.time() * 1000) // 1_800_000 * 1_800_000
+        return self._shape(
+            query, [dumps({"symbol": one.symbol, "adlRisk": "low", "updateTime": at_ms}) for one in some]
+        )
+
+    # ------------------------------------------------------------------ reference data
+
+    def _exchange_info(self, query) -> str:
+        self.weights.spend(1 if self.futures else 20)
+        some = list(self.market.instruments.values())
+        if not self.futures and "symbol" in query:
+            some = [self._one(query)]
+        describe = self._futures_symbol if self.futures else self._spot_symbol
+        limits = [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": self.weights.limit},
+        ]
+        if self.futures:
+            limits.append({"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200})
+            limits.append({"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300})
+        else:
+            limits.append({"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100})
+            limits.append({"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000})
+        info = {
+            "timezone": "UTC",
+            "serverTime": int(time.time() * 1000) - 10 * 3_600_000,  # a cached value: hours old
+            "rateLimits": limits,
+            "exchangeFilters": [],
+        }
+        if self.futures and not self.inverse:
+            info["assets"] = [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}]
+        info["symbols"] = [describe(one) for one in some]
+        return dumps(info)
+
+    def _spot_symbol(self, one: Instrument) -> dict:
+        listing = one.listing
+        return {
+            "symbol": one.symbol,
+            "status": "TRADING",
+            "baseAsset": listing.base,
+            "baseAssetPrecision": 8,
+            "quoteAsset": listing.quote,
+            "quotePrecision": 8,
+            "quoteAssetPrecision": 8,
+            "baseCommissionPrecision": 8,
+            "quoteCommissionPrecision": 8,
+            "orderTypes": [
+                "LIMIT",
+                "LIMIT_MAKER",
+                "MARKET",
+                "STOP_LOSS",
+                "STOP_LOSS_LIMIT",
+                "TAKE_PROFIT",
+                "TAKE_PROFIT_LIMIT",
+            ],
+            "icebergAllowed": True,
+            "ocoAllowed": True,
+            "otoAllowed": True,
+            "opoAllowed": True,
+            "quoteOrderQtyMarketAllowed": True,
+            "allowTrailingStop": True,
+            "cancelReplaceAllowed": True,
+            "amendAllowed": True,
+            "pegInstructionsAllowed": True,
+            "isSpotTradingAllowed": True,
+            "isMarginTradingAllowed": True,
+            "filters": [
+                {
+                    "filterType": "PRICE_FILTER",
+                    "minPrice": listing.tick,
+                    "maxPrice": "1000000.00000000",
+                    "tickSize": listing.tick,
+                },
+                {"filterType": "LOT_SIZE", "minQty": listing.lot, "maxQty": "9000.00000000", "stepSize": listing.lot},
+                {"filterType": "ICEBERG_PARTS", "limit": 100},
+                {
+                    "filterType": "MARKET_LOT_SIZE",
+                    "minQty": "0.00000000",
+                    "maxQty": "119.17512541",
+                    "stepSize": "0.00000000",
+                },
+                {
+                    "filterType": "NOTIONAL",
+                    "minNotional": "5.00000000",
+                    "applyMinToMarket": True,
+                    "maxNotional": "9000000.00000000",
+                    "applyMaxToMarket": False,
+                    "avgPriceMins": 5,
+                },
+                {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+            ],
+            "permissions": [],
+            "permissionSets": [["SPOT", "MARGIN"]],
+            "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+            "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"],
+        }
+
+    def _futures_symbol(self, one: Instrument) -> dict:
+        listing = one.listing
+        tick, lot = plain(Decimal(listing.tick)), plain(Decimal(listing.lot))
+        row = {
+            "symbol": one.symbol,
+            "pair": listing.pair,
+            "contractType": listing.contract,
+            "deliveryDate": listing.expiry_ms or PERPETUAL_MS,
+            "onboardDate": 1_569_398_400_000,
+            "contractStatus" if self.inverse else "status": "TRADING",
+        }
+        if self.inverse:
+            row["contractSize"] = int(listing.contract_value)
+        row |= {
+            "maintMarginPercent": "2.5000",
+            "requiredMarginPercent": "5.0000",
+            "baseAsset": listing.base,
+            "quoteAsset": listing.quote,
+            "marginAsset": listing.settle,
+            "pricePrecision": one.px.decimals,
+            "quantityPrecision": one.qty.decimals,
+            "baseAssetPrecision": 8,
+            "quotePrecision": 8,
+        }
+        if self.inverse:
+            row["equalQtyPrecision"] = 4
+        row |= {
+            "underlyingType": "COIN",
+            "underlyingSubType": ["PoW"],
+            "triggerProtect": "0.0500",
+            "liquidationFee": "0.012500",
+            "marketTakeBound": "0.05",
+            "filters": [
+                {"maxPrice": "4529764", "filterType": "PRICE_FILTER", "minPrice": tick, "tickSize": tick},
+                {"minQty": lot, "stepSize": lot, "filterType": "LOT_SIZE", "maxQty": "1000000"},
+                {"maxQty": "120000", "filterType": "MARKET_LOT_SIZE", "minQty": lot, "stepSize": lot},
+                {"limit": 200, "filterType": "MAX_NUM_ORDERS"},
+                {"notional": "5.0", "filterType": "MIN_NOTIONAL"},
+                {
+                    "multiplierDown": "0.9500",
+                    "multiplierUp": "1.0500",
+                    "multiplierDecimal": "4",
+                    "filterType": "PERCENT_PRICE",
+                },
+            ],
+            "orderTypes": [
+                "LIMIT",
+                "MARKET",
+                "STOP",
+                "STOP_MARKET",
+                "TAKE_PROFIT",
+                "TAKE_PROFIT_MARKET",
+                "TRAILING_STOP_MARKET",
+            ],
+            "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        }
+        return row

@@ -1,0 +1,396 @@
+"""The second venue's REST: one envelope, result codes, lists newest first, cursors."""
+
+import time
+from collections import deque
+from decimal import Decimal
+from urllib.parse import quote, unquote
+
+from aiohttp import web
+
+from p9.simulate import bybit_streams as streams
+from p9.simulate.bybit import Bybit
+from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
+from p9.simulate.rest import Refusal, dumps, json_response
+from p9.simulate.scale import plain
+
+REQUESTS, WINDOW_S, BAN_S = 600, 5.0, 600
+OPEN_INTEREST_MS = {
+    "5min": 300_000,
+    "15min": 900_000,
+    "30min": 1_800_000,
+    "1h": 3_600_000,
+    "4h": 14_400_000,
+    "1d": 86_400_000,
+}
+
+
+class ResultError(Exception):
+    """A business error: HTTP 200 with a retCode."""
+
+    def __init__(self, code: int, message: str):
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class BybitRest:
+    def __init__(self, venue: Bybit):
+        self.venue = venue
+        self._heard: deque[float] = deque()
+        self._banned_until_s = 0.0
+        self._routes = {
+            "time": self._time,
+            "instruments-info": self._instruments,
+            "orderbook": self._orderbook,
+            "recent-trade": self._trades,
+            "kline": self._kline,
+            "mark-price-kline": self._mark_kline,
+            "index-price-kline": self._mark_kline,
+            "tickers": self._tickers,
+            "funding/history": self._funding,
+            "open-interest": self._open_interest,
+            "insurance": self._insurance,
+            "risk-limit": self._risk_limit,
+            "account-ratio": self._account_ratio,
+        }
+
+    async def answer(self, path: str, query) -> web.Response:
+        """`path` is the venue's whole path. Never raises."""
+        try:
+            self._count()
+            route = self._routes.get(path.removeprefix("/v5/market/")) if path.startswith("/v5/market/") else None
+            if route is None:
+                raise Refusal(404, "404 page not found", content_type="text/plain")
+            market = f"bybit_{query.get('category', '*')}"
+            is_book = path.endswith("/orderbook")
+            fault = self.venue.faults.of_rest(market, query.get("symbol", "*"), is_book)
+            if fault == "http_429":
+                raise ResultError(10006, "Too many visits!")
+            if fault == "http_418":
+                self._banned_until_s = time.monotonic() + BAN_S
+                raise self._ban()
+            if fault == "http_500":
+                raise ResultError(10016, "Internal server error")
+            result = self._orderbook(query, fault == "stale_snapshot") if is_book else route(query)
+            return json_response(self._envelope(0, "OK", result))
+        except ResultError as refused:
+            return json_response(self._envelope(refused.code, refused.message, "{}"))
+        except Refusal as refusal:
+            return refusal.response()
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if now < self._banned_until_s:
+            raise self._ban()
+        self._heard.append(now)
+        while now - self._heard[0] > WINDOW_S:
+            self._heard.popleft()
+        if len(self._heard) > REQUESTS:
+            self._banned_until_s = now + BAN_S
+            raise self._ban()
+
+    def _ban(self) -> Refusal:
+        return Refusal(
+            403,
+            "<html><body>403, access too frequent. Please try your request later.</body></html>",
+            content_type="text/html",
+        )
+
+    def _envelope(self, code: int, message: str, result: str) -> str:
+        now_ms = int(time.time() * 1000)
+        return f'{{"retCode":{code},"retMsg":{dumps(message)},"result":{result},"retExtInfo":{{}},"time":{now_ms}}}'
+
+    # ------------------------------------------------------------------ parameters
+
+    def _category(self, query, *allowed: str):
+        name = query.get("category", "")
+        if name == "option" and "option" in allowed:
+            return None
+        if name not in self.venue.categories or (allowed and name not in allowed):
+            raise ResultError(
+                10001, "params error: Category is invalid" if name else "params error: category is required"
+            )
+        return self.venue.categories[name]
+
+    def _one(self, query, *allowed: str) -> Instrument:
+        one = self._category(query, *allowed).instruments.get(query.get("symbol", ""))
+        if one is None:
+            raise ResultError(10001, "params error: symbol invalid")
+        return one
+
+    def _number(self, query, name: str, default: int | None = None) -> int | None:
+        text = query.get(name)
+        if not text:
+            return default
+        try:
+            return int(text)
+        except ValueError:
+            raise ResultError(10001, f"params error: {name} is invalid") from None
+
+    # ------------------------------------------------------------------ answers
+
+    def _time(self, query) -> str:
+        now_ns = time.time_ns()
+        return f'{{"timeSecond":"{now_ns // 1_000_000_000}","timeNano":"{now_ns}"}}'
+
+    def _orderbook(self, query, stale: bool = False) -> str:
+        one = self._one(query)
+        limit = min(1000, self._number(query, "limit", 1 if one.is_spot else 25))
+        if limit < 1:
+            raise ResultError(10001, "params error: limit is invalid")
+        levels, u, seq, at_ns = self.venue.rest_window(one)
+        if stale:
+            old = one.old_book()
+            levels, u = [side.top(1000) for side in old.sides], max(1, u - 40)
+            seq, at_ns = old.last_id, old.last_ns
+        bids, asks = (streams.rows(one, some[:limit], trimmed=True) for some in levels)
+        at_ms, now_ms = at_ns // 1_000_000, int(time.time() * 1000)
+        return f'{{"s":"{one.symbol}","b":{bids},"a":{asks},"ts":{now_ms},"u":{u},"seq":{seq},"cts":{at_ms}}}'
+
+    def _trades(self, query) -> str:
+        one = self._one(query)
+        most = 60 if one.is_spot else 1000
+        limit = min(most, self._number(query, "limit", 60 if one.is_spot else 500))
+        category, rows = query["category"], []
+        for fill in reversed(one.newest_fills(limit)):
+            px, qty = (one.px.trim, one.qty.trim) if one.is_spot else (one.px.pad, one.qty.pad)
+            side = "Sell" if fill.buyer_is_maker else "Buy"
+            rows.append(
+                f'{{"execId":"{streams.trade_id(one, fill)}","symbol":"{one.symbol}","price":"{px(fill.tick)}",'
+                f'"size":"{qty(fill.lots)}","side":"{side}","time":"{fill.at_ns // 1_000_000}",'
+                f'"isBlockTrade":false,"isRPITrade":false,"seq":"{fill.turn_id}"}}'
+            )
+        return f'{{"category":"{category}","list":[{",".join(rows)}]}}'
+
+    def _bars(self, query, one: Instrument, most: int = 1000):
+        period = streams.PERIODS.get(query.get("interval", ""))
+        if period is None:
+            raise ResultError(10001, "params error: Invalid period!")
+        limit = min(most, self._number(query, "limit", 200))
+        now_ms = int(time.time() * 1000)
+        start, end = self._number(query, "start"), self._number(query, "end")
+        until = min(now_ms, end if end is not None else now_ms)
+        if start is not None:
+            since = period.closes(period.opens(start - 1))
+        else:
+            since = until - (limit + 1) * period.ms
+        return one.candles.between(period, since, until)[-limit:][::-1]
+
+    def _kline(self, query) -> str:
+        one, rows = self._one(query), []
+        px, qty = (one.px.trim, one.qty.trim)
+        for bar in self._bars(query, one):
+            prices = f'"{px(bar.open)}","{px(bar.high)}","{px(bar.low)}","{px(bar.close)}"'
+            rows.append(f'["{bar.open_ms}",{prices},"{qty(bar.lots)}","{plain(bar.value)}"]')
+        return f'{{"symbol":"{one.symbol}","category":"{query["category"]}","list":[{",".join(rows)}]}}'
+
+    def _mark_kline(self, query) -> str:
+        one, rows = self._one(query, "linear", "inverse"), []
+        px = one.px.pad
+        for bar in self._bars(query, one):
+            rows.append(f'["{bar.open_ms}","{px(bar.open)}","{px(bar.high)}","{px(bar.low)}","{px(bar.close)}"]')
+        return f'{{"symbol":"{one.symbol}","category":"{query["category"]}","list":[{",".join(rows)}]}}'
+
+    def _tickers(self, query) -> str:
+        category = self._category(query, "spot", "linear", "inverse", "option")
+        if category is None:
+            return '{"category":"option","list":[]}'
+        some = [self._one(query)] if query.get("symbol") else list(category.instruments.values())
+        now_ms, rows = int(time.time() * 1000), []
+        for one in some:
+            fields = streams.ticker_fields(one, now_ms)
+            if one.is_spot:
+                bid, bid_lots, ask, ask_lots = one.model.best
+                px, qty = one.px.trim, one.qty.trim
+                fields |= {
+                    "bid1Price": px(bid),
+                    "bid1Size": qty(bid_lots),
+                    "ask1Price": px(ask),
+                    "ask1Size": qty(ask_lots),
+                }
+            else:
+                fields.pop("tickDirection")
+                expiry = one.listing.expiry_ms
+                fields |= {"deliveryTime": str(expiry or 0), "deliveryFeeRate": "", "predictedDeliveryPrice": ""}
+                fields = {"basis": "", "basisRate": "", "basisRateYear": ""} | fields
+                if expiry:
+                    fields["nextFundingTime"] = "0"
+            rows.append(streams.object_text(fields))
+        return f'{{"category":"{category.name}","list":[{",".join(rows)}]}}'
+
+    def _funding(self, query) -> str:
+        one = self._one(query, "linear", "inverse")
+        start, end = self._number(query, "startTime"), self._number(query, "endTime")
+        if start is not None and end is None:
+            raise ResultError(10001, "params error: endTime is required when startTime is passed")
+        now_ms, rows = int(time.time() * 1000), []
+        for back in range(min(200, self._number(query, "limit", 200))):
+            at_ms = next_funding_ms(min(now_ms, end or now_ms)) - (back + 1) * EIGHT_HOURS_MS
+            if start is not None and at_ms < start:
+                break
+            rate = one.funding_rate + Decimal(at_ms // EIGHT_HOURS_MS % 7).scaleb(-6)
+            rows.append({"symbol": one.symbol, "fundingRate": plain(rate), "fundingRateTimestamp": str(at_ms)})
+        return dumps({"category": query["category"], "list": [] if one.listing.expiry_ms else rows})
+
+    def _open_interest(self, query) -> str:
+        one = self._one(query, "linear", "inverse")
+        length = OPEN_INTEREST_MS.get(query.get("intervalTime", ""))
+        if length is None:
+            raise ResultError(10001, "params error: intervalTime is invalid")
+        now_ms, rows = int(time.time() * 1000), []
+        cursor = unquote(query.get("cursor", ""))
+        newest = int(cursor.rpartition("=")[2]) * 1000 - length if cursor else now_ms // length * length
+        for back in range(min(200, self._number(query, "limit", 50))):
+            at_ms = newest - back * length
+            lots = one.open_interest_lots * (1000 - at_ms // length % 13) // 1000
+            rows.append(
+                {
+                    "openInterest": f"{one.qty.value(2 * lots):.8f}",
+                    "singleOpenInterest": one.qty.trim(lots),
+                    "timestamp": str(at_ms),
+                }
+            )
+        cursor = quote(f"lastid={at_ms // 1000 % 99999}&lasttime={at_ms // 1000}", safe="")
+        return dumps({"symbol": one.symbol, "category": query["category"], "list": rows, "nextPageCursor": cursor})
+
+    def _insurance(self, query) -> str:
+        now_ms = int(time.time() * 1000) // 60_000 * 60_000
+        drift = Decimal(now_ms // 60_000 % 997)
+        rows = []
+        for coin, balance in (("USDT", "902178.57602476"), ("BTC", "1221.63143554")):
+            if query.get("coin", coin) != coin:
+                continue
+            category = "linear" if coin == "USDT" else "inverse"
+            symbols = ",".join(self.venue.categories[category].instruments)
+            amount = plain(Decimal(balance) + drift)
+            rows.append({"coin": coin, "symbols": symbols, "balance": amount, "value": amount})
+        return dumps({"updatedTime": str(now_ms), "list": rows})
+
+    def _risk_limit(self, query) -> str:
+        category = self._category(query, "linear", "inverse")
+        some = [self._one(query)] if query.get("symbol") else list(category.instruments.values())
+        first = int(query.get("cursor") or 0)
+        rows = [
+            {
+                "id": place + 1,
+                "symbol": one.symbol,
+                "riskLimitValue": "300000",
+                "maintenanceMargin": "0.0033",
+                "initialMargin": "0.0066",
+                "isLowestRisk": 1,
+                "maxLeverage": "150.00",
+                "mmDeduction": "",
+            }
+            for place, one in enumerate(some)
+        ]
+        cursor = str(first + 15) if first + 15 < len(rows) else ""
+        return dumps({"category": category.name, "list": rows[first : first + 15], "nextPageCursor": cursor})
+
+    def _account_ratio(self, query) -> str:
+        one = self._one(query, "linear", "inverse")
+        length = OPEN_INTEREST_MS.get(query.get("period", ""))
+        if length is None:
+            raise ResultError(10001, "params error: period is invalid")
+        newest, rows = int(time.time() * 1000) // length * length, []
+        for back in range(min(500, self._number(query, "limit", 50))):
+            at_ms = newest - back * length
+            share = Decimal(45 + at_ms // length % 11).scaleb(-2)
+            rows.append(
+                {"symbol": one.symbol, "buyRatio": str(share), "sellRatio": str(1 - share), "timestamp": str(at_ms)}
+            )
+        return dumps({"list": rows, "nextPageCursor": ""})
+
+    # ------------------------------------------------------------------ reference data
+
+    def _instruments(self, query) -> str:
+        category = self._category(query, "spot", "linear", "inverse", "option")
+        if category is None:
+            return '{"category":"option","list":[],"nextPageCursor":""}'
+        some = list(category.instruments.values())
+        if query.get("symbol"):
+            some = [one for one in some if one.symbol == query["symbol"]]
+        if query.get("baseCoin"):
+            some = [one for one in some if one.listing.base == query["baseCoin"]]
+        if query.get("status", "Trading") != "Trading":
+            some = []
+        if category.name == "spot":
+            return dumps({"category": "spot", "list": [self._spot_row(one, place) for place, one in enumerate(some)]})
+        limit = max(1, min(1000, self._number(query, "limit", 500)))
+        some.sort(key=lambda one: one.symbol)
+        cursor = unquote(query.get("cursor", ""))
+        if cursor:
+            after = cursor.rpartition("last=")[2]
+            some = [one for one in some if one.symbol > after]
+        page = some[:limit]
+        following = ""
+        if len(some) > limit:
+            following = quote(f"first={page[0].symbol}&last={page[-1].symbol}", safe="")
+        rows = [self._contract_row(one, place) for place, one in enumerate(page)]
+        return dumps({"category": category.name, "list": rows, "nextPageCursor": following})
+
+    def _spot_row(self, one: Instrument, place: int) -> dict:
+        listing = one.listing
+        return {
+            "symbolId": place + 1,
+            "symbol": one.symbol,
+            "baseCoin": listing.base,
+            "quoteCoin": listing.quote,
+            "innovation": "0",
+            "status": "Trading",
+            "marginTrading": "utaOnly",
+            "stTag": "0",
+            "lotSizeFilter": {
+                "basePrecision": listing.lot,
+                "quotePrecision": "0.0000001",
+                "minOrderQty": listing.lot,
+                "maxOrderQty": "8300",
+                "minOrderAmt": "5",
+                "maxOrderAmt": "8000000",
+                "maxLimitOrderQty": "8300",
+                "maxMarketOrderQty": "4150",
+                "postOnlyMaxLimitOrderSize": "60000",
+            },
+            "priceFilter": {"tickSize": listing.tick},
+            "riskParameters": {"priceLimitRatioX": "0.005", "priceLimitRatioY": "0.01"},
+            "symbolType": "",
+        }
+
+    def _contract_row(self, one: Instrument, place: int) -> dict:
+        listing = one.listing
+        dated = listing.expiry_ms is not None
+        return {
+            "symbol": one.symbol,
+            "contractType": listing.contract,
+            "status": "Trading",
+            "baseCoin": listing.base,
+            "quoteCoin": listing.quote,
+            "launchTime": "1584230400000",
+            "deliveryTime": str(listing.expiry_ms or 0),
+            "deliveryFeeRate": "0.0005" if dated else "",
+            "priceScale": str(one.px.decimals),
+            "leverageFilter": {"minLeverage": "1", "maxLeverage": "150.00", "leverageStep": "0.01"},
+            "priceFilter": {"minPrice": listing.tick, "maxPrice": "1999999.80", "tickSize": listing.tick},
+            "lotSizeFilter": {
+                "maxOrderQty": "1500000",
+                "minOrderQty": listing.lot,
+                "qtyStep": listing.lot,
+                "postOnlyMaxOrderQty": "1500000",
+                "maxMktOrderQty": "150000",
+                "minNotionalValue": "5",
+            },
+            "unifiedMarginTrade": True,
+            "fundingInterval": 0 if dated else 480,
+            "settleCoin": listing.settle,
+            "copyTrading": "none" if dated else "both",
+            "upperFundingRate": "" if dated else "0.00333",
+            "lowerFundingRate": "" if dated else "-0.00333",
+            "isPreListing": False,
+            "preListingInfo": None,
+            "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
+            "displayName": one.symbol,
+            "symbolType": "",
+            "forbidUplWithdrawal": False,
+            "symbolId": place + 1,
+            "fullName": "",
+            "marketRegion": "",
+            "underlyingTicker": "",
+        }

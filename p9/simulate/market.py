@@ -1,0 +1,293 @@
+"""The order flow of one instrument: limit, cancel and market orders around a moving price, in whole ticks and lots.
+
+No clock and no input or output: `step(now_ns)` plays every order that is due. The times and contents of the orders
+come from the seed alone, so it makes no difference how often one steps.
+"""
+
+import math
+import random
+from bisect import bisect_left, insort
+from typing import NamedTuple
+
+from p9.simulate.index import Index
+
+BID, ASK = 0, 1
+FEWEST_LEVELS = 1_050
+MOST_LEVELS = 1_350
+WIDEST_SWEEP = 25
+
+
+class Fill(NamedTuple):
+    """One match of a taker order with one resting order."""
+
+    id: int
+    tick: int
+    lots: int
+    buyer_is_maker: bool
+    at_ns: int
+    turn_id: int
+
+
+class Liquidation(NamedTuple):
+    """A forced order: `is_sell` closes a long; `tick` is the price of the takeover, `last_*` its fills."""
+
+    is_sell: bool
+    tick: int
+    last_tick: int
+    lots: int
+    at_ns: int
+
+
+class Turn(NamedTuple):
+    """What one order did. `touched` holds (side, tick) of every level that changed, `best` the new touch if it moved
+    or changed its size: (bid tick, bid lots, ask tick, ask lots)."""
+
+    id: int
+    at_ns: int
+    touched: list[tuple[int, int]]
+    fills: list[Fill]
+    best: tuple[int, int, int, int] | None
+    liquidation: Liquidation | None
+
+
+class Side:
+    """One side's levels. `ranks` ascends with the best last: the tick for bids, its negative for asks."""
+
+    __slots__ = ("lots", "orders", "ranks", "sign")
+
+    def __init__(self, sign: int):
+        self.sign = sign
+        self.ranks: list[int] = []
+        self.lots: dict[int, int] = {}
+        self.orders: dict[int, int] = {}
+
+    @property
+    def best(self) -> int:
+        return self.ranks[-1] * self.sign
+
+    def add(self, tick: int, lots: int) -> None:
+        if tick in self.lots:
+            self.lots[tick] += lots
+            self.orders[tick] += 1
+        else:
+            insort(self.ranks, tick * self.sign)
+            self.lots[tick] = lots
+            self.orders[tick] = 1
+
+    def remove(self, tick: int) -> None:
+        del self.lots[tick]
+        del self.orders[tick]
+        rank = tick * self.sign
+        if self.ranks[-1] == rank:
+            self.ranks.pop()
+        else:
+            del self.ranks[bisect_left(self.ranks, rank)]
+
+    def top(self, n: int) -> list[tuple[int, int]]:
+        """(tick, lots) of the best `n` levels, best first."""
+        sign, lots = self.sign, self.lots
+        return [(rank * sign, lots[rank * sign]) for rank in self.ranks[: -n - 1 : -1]]
+
+
+class Market:
+    """`rate` is orders per second, `lot` the median order's size in lots, `tick` the tick as a number,
+    `premium` the instrument's distance from the index as a fraction. `id_steps` are the possible distances between
+    two update ids: (1,) where a venue numbers without holes."""
+
+    def __init__(
+        self,
+        seed: str,
+        index: Index,
+        start_ns: int,
+        *,
+        tick: float,
+        lot: int,
+        rate: float,
+        premium: float = 0.0,
+        id_steps: tuple[int, ...] = (1,),
+        first_id: int = 1_000,
+        first_trade_id: int = 1_000,
+        liquidations: bool = False,
+    ):
+        self._random = random.Random(seed)
+        self._index, self._tick, self._lot, self._premium = index, tick, lot, premium
+        self._rate, self._id_steps, self._liquidations = rate, id_steps, liquidations
+        self.sides = (Side(1), Side(-1))
+        self.last_id, self.last_ns = first_id, start_ns
+        self._turn_id = first_id
+        self.first_trade_id = first_trade_id
+        self.next_trade_id = first_trade_id
+        middle = round(self.fair(start_ns))
+        self._near = max(3.0, middle * 1.0e-5)
+        self._lay(middle)
+        self._best = self._touch()
+        self.next_ns = start_ns + self._pause()
+
+    def fair(self, now_ns: int) -> float:
+        """Where the price wants to be, in ticks."""
+        return self._index.at(now_ns) * (1.0 + self._premium) / self._tick
+
+    @property
+    def best(self) -> tuple[int, int, int, int]:
+        return self._best
+
+    def step(self, now_ns: int) -> list[Turn]:
+        """Play all orders due until `now_ns`."""
+        turns = []
+        while self.next_ns <= now_ns:
+            turn = self._play(self.next_ns)
+            if turn is not None:
+                turns.append(turn)
+            self.next_ns += self._pause()
+        return turns
+
+    def skip(self, now_ns: int) -> None:
+        """After a halt: what was not played until `now_ns` is never played."""
+        self.next_ns = max(self.next_ns, now_ns + self._pause())
+
+    # ------------------------------------------------------------------ one order
+
+    def _pause(self) -> int:
+        # Orders come in bursts: most follow at once, some after a long wait; the mean stays 1 / rate.
+        share = 0.25 if self._random.random() < 0.7 else 2.75
+        return int(self._random.expovariate(1.0) * share * 1e9 / self._rate) + 1
+
+    def _size(self) -> int:
+        return max(1, int(self._lot * math.exp(self._random.gauss(0.0, 1.1))))
+
+    def _play(self, at_ns: int) -> Turn | None:
+        draw = self._random.random
+        bid, _, ask, _ = self._best
+        lead = (self.fair(at_ns) - (bid + ask) / 2) / self._near
+        buy_share = 0.5 + 0.48 * max(-1.0, min(1.0, lead / 3.0))
+        is_buy = draw() < buy_share
+        kind = draw()
+        touched: list[tuple[int, int]] = []
+        fills: list[Fill] = []
+        liquidation = None
+        self._turn_id = self.last_id + self._random.choice(self._id_steps)
+        if kind < 0.07 + min(0.25, abs(lead) / 40.0):
+            liquidation = self._market(is_buy, at_ns, abs(lead) > 1.0 and is_buy == (lead > 0), touched, fills)
+        elif kind < 0.56:
+            self._limit(BID if is_buy else ASK, touched)
+        else:
+            self._cancel(ASK if is_buy else BID, touched)
+        for number, side in enumerate(self.sides):
+            if len(side.ranks) > MOST_LEVELS:
+                tick = side.ranks[0] * side.sign
+                side.remove(tick)
+                touched.append((number, tick))
+            while len(side.ranks) < FEWEST_LEVELS:
+                self._far(number, touched)
+        if not touched:
+            return None
+        self.last_id = self._turn_id
+        self.last_ns = at_ns
+        best = self._touch()
+        moved = best if best != self._best else None
+        self._best = best
+        return Turn(self.last_id, at_ns, touched, fills, moved, liquidation)
+
+    def _touch(self) -> tuple[int, int, int, int]:
+        bids, asks = self.sides
+        return bids.best, bids.lots[bids.best], asks.best, asks.lots[asks.best]
+
+    def _limit(self, number: int, touched: list) -> None:
+        side, other = self.sides[number], self.sides[1 - number]
+        draw = self._random.random
+        room = -other.ranks[-1] - side.ranks[-1] - 1  # ticks strictly inside the spread
+        kind = draw()
+        if room > 0 and (kind < 0.2 or room > self._near):
+            rank = side.ranks[-1] + self._random.randint(1, room)
+        elif kind < 0.45:
+            rank = side.ranks[-1]
+        elif kind < 0.9:
+            rank = side.ranks[-1] - int(self._random.expovariate(0.2 / self._near))
+        else:
+            self._far(number, touched)
+            return
+        if rank * side.sign > 0:
+            side.add(rank * side.sign, self._size())
+            touched.append((number, rank * side.sign))
+
+    def _far(self, number: int, touched: list) -> None:
+        side = self.sides[number]
+        widest = 0.3 * abs(side.ranks[-1])
+        for _ in range(8):
+            rank = side.ranks[-1] - int(self._near * (widest / self._near) ** self._random.random())
+            if rank * side.sign > 0:
+                side.add(rank * side.sign, self._size())
+                touched.append((number, rank * side.sign))
+                return
+
+    def _cancel(self, number: int, touched: list) -> None:
+        side = self.sides[number]
+        n = len(side.ranks)
+        if self._random.random() < 0.75:
+            place = min(n - 1, int(self._random.expovariate(0.12)))
+        else:
+            place = self._random.randrange(n)
+        tick = side.ranks[-1 - place] * side.sign
+        orders, lots = side.orders[tick], side.lots[tick]
+        if orders == 1 or lots <= orders:
+            side.remove(tick)
+        else:
+            side.lots[tick] = lots - self._random.randint(1, max(1, 2 * lots // orders - 1))
+            side.orders[tick] = orders - 1
+        touched.append((number, tick))
+
+    def _market(self, is_buy: bool, at_ns: int, sweeps: bool, touched: list, fills: list[Fill]) -> Liquidation | None:
+        number = ASK if is_buy else BID
+        side = self.sides[number]
+        forced = self._liquidations and self._random.random() < 0.02
+        left = self._size() * (8 if forced or self._random.random() < 0.05 else 1)
+        limit = round(self.fair(at_ns)) * side.sign if sweeps else None
+        if sweeps:
+            left = 1 << 60
+        first_tick = side.best
+        for _ in range(WIDEST_SWEEP):
+            tick = side.best
+            if left <= 0 or (limit is not None and side.ranks[-1] < limit and fills):
+                break
+            there, orders = side.lots[tick], side.orders[tick]
+            taken = min(left, there)
+            matches = orders if taken == there else self._random.randint(1, min(orders, 3))
+            self._split(tick, taken, min(matches, taken, 12), not is_buy, at_ns, fills)
+            touched.append((number, tick))
+            left -= taken
+            if taken == there:
+                side.remove(tick)
+            else:
+                side.lots[tick] = there - taken
+                side.orders[tick] = max(1, orders - matches + 1)
+        if not forced:
+            return None
+        lots = sum(fill.lots for fill in fills)
+        bankrupt = max(1, first_tick + (1 if is_buy else -1) * max(1, first_tick // 200))
+        return Liquidation(not is_buy, bankrupt, fills[-1].tick, lots, at_ns)
+
+    def _split(self, tick: int, lots: int, parts: int, buyer_is_maker: bool, at_ns: int, fills: list[Fill]) -> None:
+        while parts:
+            size = lots if parts == 1 else self._random.randint(1, lots - parts + 1)
+            fills.append(Fill(self.next_trade_id, tick, size, buyer_is_maker, at_ns, self._turn_id))
+            self.next_trade_id += 1
+            lots -= size
+            parts -= 1
+
+    # ------------------------------------------------------------------ the first book
+
+    def _lay(self, middle: int) -> None:
+        """Dense at the touch, ever sparser away from it, the last few far out."""
+        count = (FEWEST_LEVELS + MOST_LEVELS) // 2
+        for side in self.sides:
+            rank = (middle if side.sign > 0 else -middle) - (0 if side.sign > 0 else 1)
+            for place in range(count):
+                width = 0.4 * self._near * (1.0 + (place / 250) ** 2) * (12 if place > count - 25 else 1)
+                rank -= 1 + int(self._random.expovariate(1.0 / width))
+                if rank * side.sign <= max(1, middle // 20):
+                    break
+                side.ranks.append(rank)
+                tick = rank * side.sign
+                side.orders[tick] = self._random.randint(1, 6)
+                side.lots[tick] = sum(self._size() for _ in range(side.orders[tick]))
+            side.ranks.reverse()

@@ -1,0 +1,328 @@
+"""The simulator: nine markets on one loopback port, each venue's own paths below a prefix, and the oracle beside them.
+
+/binance_spot/api/v3/…   /binance_spot/stream?streams=…      /bybit/v5/market/…   /bybit/v5/public/linear
+/binance_usdm/fapi/v1/…  /binance_usdm/public/stream         /okx/api/v5/…        /okx/ws/v5/public
+/oracle/{market}/{venue_symbol}   the true book with its ids, the last trade's id, the sums of the tape
+"""
+
+import asyncio
+import time
+from decimal import Decimal
+
+import ujson
+from aiohttp import web
+
+from p9.simulate import bybit_streams
+from p9.simulate.binance import BinanceMarket
+from p9.simulate.binance_rest import BinanceRest, Weights
+from p9.simulate.binance_streams import PERIODS
+from p9.simulate.bybit import Bybit
+from p9.simulate.bybit_rest import BybitRest
+from p9.simulate.catalogue import COINS, MARKETS, listings
+from p9.simulate.faults import FRAME_FAULTS, REST_FAULTS, Faults, Scope
+from p9.simulate.index import Index
+from p9.simulate.instrument import Instrument
+from p9.simulate.okx import Okx
+from p9.simulate.okx_rest import OkxRest
+from p9.simulate.rest import dumps
+from p9.simulate.scale import plain
+from p9.simulate.schedule import SLOT_MS, Schedule
+
+PHOTO_EVERY = 200  # slots of 10 ms between two photographs of a book
+ID_STEPS = {
+    "binance_spot": (1,),
+    "binance": tuple(range(1, 40)),
+    "bybit": tuple(range(1, 12)),
+    "okx": tuple(range(2, 24)),
+}
+FIRST_IDS = {"binance": 50_093_239_203, "bybit": 546_137_962_055, "okx": 80_274_874_923}
+
+
+class Simulator:
+    """`instruments` per market; `faults` as in p9.simulate.faults; `rate` multiplies all order flow (1.0 is about 100
+    orders a second on the busiest instrument of a market)."""
+
+    def __init__(self, seed: int = 1, port: int = 0, instruments: int = 2, faults: str = "", rate: float = 1.0):
+        self.seed, self.port, self.rate = seed, port, rate
+        self.instruments_per_market = instruments
+        self.faults = Faults(faults, seed)
+        self.instruments: dict[tuple[str, str], Instrument] = {}
+        self.schedule = Schedule()
+        self.frozen = False
+        self._runner: web.AppRunner | None = None
+        self._flow: asyncio.Task | None = None
+
+    @property
+    def endpoints(self) -> dict[str, dict[str, str]]:
+        """{market: {"rest": base, "ws": base}}: the venue's own paths hang below both."""
+        found = {}
+        for market in MARKETS:
+            prefix = market if market.startswith("binance") else market.split("_")[0]
+            base = f"127.0.0.1:{self.port}/{prefix}"
+            found[market] = {"rest": f"http://{base}", "ws": f"ws://{base}"}
+        return found
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Lay out the markets, bind, and let the flow begin."""
+        start_ns = time.time_ns() // 10_000_000 * 10_000_000
+        markets = self._list(start_ns)
+        self.binance = {
+            name: BinanceMarket(name, markets[name], self.schedule, self.faults)
+            for name in MARKETS
+            if "binance" in name
+        }
+        self.bybit = Bybit(
+            {name.removeprefix("bybit_"): markets[name] for name in MARKETS if "bybit" in name},
+            self.schedule,
+            self.faults,
+        )
+        self.okx = Okx({name: markets[name] for name in MARKETS if "okx" in name}, self.schedule, self.faults)
+        spot, futures = Weights(6000), Weights(2400)
+        self._rests = {
+            name: BinanceRest(market, futures if market.futures else spot) for name, market in self.binance.items()
+        }
+        self._rests |= {"bybit": BybitRest(self.bybit), "okx": OkxRest(self.okx)}
+        app = web.Application()
+        app.router.add_get("/oracle/faults", self._report_faults)
+        app.router.add_post("/oracle/freeze", self._freeze)
+        app.router.add_post("/oracle/resume", self._resume)
+        app.router.add_post("/oracle/fault", self._fault)
+        app.router.add_get("/oracle/{market}/{symbol}", self._oracle)
+        app.router.add_get("/oracle/{market}/{symbol}/klines", self._oracle_klines)
+        app.router.add_route("*", "/{prefix}/{path:.*}", self._venue)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=1024)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self._flow = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._flow is not None:
+            self._flow.cancel()
+            await asyncio.gather(self._flow, return_exceptions=True)
+        if self._runner is not None:
+            for connection in self._connections():
+                connection.close(1001, "going away")
+            await self._runner.cleanup()
+
+    def freeze(self) -> None:
+        """No further orders; what is waiting in batches is still sent."""
+        self.frozen = True
+
+    def resume(self) -> None:
+        now_ns = time.time_ns()
+        for one in self.instruments.values():
+            one.model.skip(now_ns)
+        self.frozen = False
+
+    # ------------------------------------------------------------------ flow
+
+    def _list(self, start_ns: int) -> dict[str, list[Instrument]]:
+        indices: dict[str, Index] = {}
+        markets: dict[str, list[Instrument]] = {}
+        for market in MARKETS:
+            venue = market.split("_")[0]
+            markets[market] = []
+            for place, listing in enumerate(listings(market, self.instruments_per_market, start_ns // 1_000_000)):
+                if listing.base not in indices:
+                    seed = f"{self.seed} index {listing.base}"
+                    indices[listing.base] = Index(seed, start_ns, float(COINS[listing.base][0]))
+                one = Instrument(
+                    listing,
+                    indices[listing.base],
+                    f"{self.seed} {market} {listing.symbol}",
+                    start_ns,
+                    self.rate * max(2.0, 100.0 / (1 + place)),
+                    ID_STEPS.get(market) or ID_STEPS[venue],
+                    FIRST_IDS[venue] + place * 1_000_000_007,
+                )
+                markets[market].append(one)
+                self.instruments[market, listing.symbol] = one
+        return markets
+
+    async def _run(self) -> None:
+        some = list(self.instruments.values())
+        slot = time.time_ns() // (SLOT_MS * 1_000_000)
+        while True:
+            now_ns = time.time_ns()
+            current = now_ns // (SLOT_MS * 1_000_000)
+            # After a stall every missed slot is made up for, so that no stream loses its turn.
+            for number in range(max(slot + 1, current - 100), current + 1):
+                at_ns = number * SLOT_MS * 1_000_000
+                if not self.frozen:
+                    for one in some:
+                        if one.model.next_ns <= at_ns:
+                            one.step(at_ns)
+                self.schedule.run(number, at_ns // 1_000_000)
+                for one in some[number % PHOTO_EVERY :: PHOTO_EVERY]:
+                    one.photograph()
+            slot = current
+            await asyncio.sleep(max(0.001, ((current + 1) * SLOT_MS * 1_000_000 - time.time_ns()) / 1e9))
+
+    def _connections(self):
+        found = [connection for market in self.binance.values() for connection in market.connections]
+        return found + list(self.bybit.connections) + list(self.okx.connections)
+
+    # ------------------------------------------------------------------ doors
+
+    async def _venue(self, request: web.Request) -> web.StreamResponse:
+        prefix, path = request.match_info["prefix"], request.match_info["path"]
+        venue = self.binance.get(prefix) or {"bybit": self.bybit, "okx": self.okx}.get(prefix)
+        if venue is None:
+            return web.Response(status=404, text=f"there is no venue below /{prefix}\n")
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await venue.socket(request, path)
+        return await self._rests[prefix].answer(f"/{path}", request.query)
+
+    def _find(self, request: web.Request) -> Instrument:
+        key = (request.match_info["market"], request.match_info["symbol"])
+        if key not in self.instruments:
+            known = ", ".join(f"{market}/{symbol}" for market, symbol in self.instruments)
+            raise web.HTTPNotFound(text=f"there is no {key[0]}/{key[1]}; there are {known}\n")
+        return self.instruments[key]
+
+    async def _oracle(self, request: web.Request) -> web.Response:
+        return _json(self.truth(self._find(request)))
+
+    def truth(self, one: Instrument) -> dict:
+        """The true book with its ids. `id` is the id of the last change (u, seq or seqId); where a venue counts its
+        messages, `u` holds the count of each running depth; `windows` says how deep each of those reaches."""
+        bybit = one.market.startswith("bybit")
+        # The texts of the venue's main book stream: padded on two venues, trimmed on the third.
+        px, qty = (one.px.trim, one.qty.trim) if one.market.startswith("okx") else (one.px.pad, one.qty.pad)
+        last = one.last_fill()
+        answer = {
+            "market": one.market,
+            "venue_symbol": one.symbol,
+            "id": one.model.last_id,
+            "at_ns": one.model.last_ns,
+            "frozen": self.frozen,
+            "last_trade_id": last.id if last else None,
+            "trades": one.model.next_trade_id - one.model.first_trade_id,
+            "bids": [[px(tick), qty(lots)] for tick, lots in one.model.sides[0].top(1 << 30)],
+            "asks": [[px(tick), qty(lots)] for tick, lots in one.model.sides[1].top(1 << 30)],
+        }
+        if last and bybit:
+            answer["last_trade_id"] = bybit_streams.trade_id(one, last)
+        if bybit:
+            topics = self.bybit.categories[one.market.removeprefix("bybit_")].topics
+            counts = {}
+            for depth in (1, 50, 200, 1000):
+                topic = topics.get(f"orderbook.{depth}.{one.symbol}")
+                if topic is not None:
+                    counts[str(depth)] = topic.u
+            answer |= {"seq": one.model.last_id, "u": counts}
+        elif one.market in self.binance:
+            tape = self.binance[one.market].aggregates[one.symbol].tape
+            answer |= {"u": one.model.last_id, "last_aggregate_id": tape[-1].id if tape else None}
+        else:
+            answer["seqId"] = one.model.last_id
+        return answer
+
+    async def _oracle_klines(self, request: web.Request) -> web.Response:
+        one = self._find(request)
+        period = PERIODS.get(request.query.get("interval", "1m"))
+        if period is None:
+            raise web.HTTPBadRequest(text=f"interval is one of {', '.join(PERIODS)}\n")
+        now_ms = time.time_ns() // 1_000_000
+        start_ms = int(request.query.get("start", one.candles.start_ms))
+        end_ms = int(request.query.get("end", now_ms))
+        rows = []
+        for bar in one.candles.between(period, start_ms, end_ms, history=False):
+            rows.append(
+                {
+                    "open_ms": bar.open_ms,
+                    "close_ms": period.closes(bar.open_ms) - 1,
+                    "open": plain(one.px.value(bar.open)),
+                    "high": plain(one.px.value(bar.high)),
+                    "low": plain(one.px.value(bar.low)),
+                    "close": plain(one.px.value(bar.close)),
+                    "volume": plain(one.qty.value(bar.lots)),
+                    "value": plain(bar.value),
+                    "trades": bar.count,
+                    "buy_volume": plain(one.qty.value(bar.buy_lots)),
+                    "buy_value": plain(Decimal(bar.buy_value)),
+                    "first_id": bar.first_id,
+                    "last_id": bar.last_id,
+                    "closed": period.closes(bar.open_ms) <= now_ms,
+                }
+            )
+        return _json(rows)
+
+    async def _report_faults(self, request: web.Request) -> web.Response:
+        return _json(self.faults.report())
+
+    async def _freeze(self, request: web.Request) -> web.Response:
+        """Answers when everything generated has been handed to the sockets."""
+        self.freeze()
+        await asyncio.sleep(max(0.0, float(request.query.get("settle_s", "1.1"))))
+        return _json({"frozen": True})
+
+    async def _resume(self, request: web.Request) -> web.Response:
+        self.resume()
+        return _json({"frozen": False})
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        """One fault by hand: {"fault": name, "market", "symbol", "kind", "count", "for_s"}."""
+        try:
+            asked = ujson.loads(await request.text())
+            name = asked["fault"]
+            scope = Scope(*(str(asked.get(part, "*")) for part in ("market", "symbol", "kind")))
+            count, for_s = int(asked.get("count", 1)), float(asked.get("for_s", 5.0))
+        except (ValueError, KeyError, TypeError) as error:
+            raise web.HTTPBadRequest(text=f'expected {{"fault": name, ...}}, got {error!r}\n') from error
+        affected = self.inject(name, scope, count, for_s)
+        if affected is None:
+            known = ", ".join((*FRAME_FAULTS, *REST_FAULTS, "disconnect", "mute", "close", "announce", "restart"))
+            raise web.HTTPBadRequest(text=f"there is no fault {name!r}; known are {known}\n")
+        return _json({"fault": name, "affected": affected})
+
+    def inject(self, name: str, scope: Scope, count: int = 1, for_s: float = 5.0) -> int | None:
+        """Do it; how many sockets, books or coming frames it concerns, None for an unknown name."""
+        if name in (*FRAME_FAULTS, *REST_FAULTS):
+            self.faults.by_hand(name, scope, count)
+            return count
+        market, venue = scope.market, scope.market.split("_")[0]
+        if name in ("disconnect", "mute", "close"):
+            hit = [each for each in self._connections() if market in ("*", each.market) or each.market == venue]
+            for connection in hit:
+                self.faults.count(name, connection.market)
+                if name == "disconnect":
+                    connection.cut()
+                elif name == "close":
+                    connection.close(1001, "going away")
+                else:
+                    connection.mute(for_s)
+            return len(hit)
+        if name == "announce":  # serverShutdown, notice 64008
+            if venue in ("*", "binance"):
+                self.binance["binance_spot"].shut_down()
+            if venue in ("*", "okx"):
+                self.okx.notice()
+            self.faults.count(name, market)
+            return 1
+        if name == "restart":  # u = 1 on one venue, small seqIds on another
+            hit = [one for one in self.instruments.values() if scope.covers(one.market, one.symbol, scope.kind)]
+            for one in hit:
+                self.faults.count(name, one.market)
+                self._restart(one)
+            return len(hit)
+        return None
+
+    def _restart(self, one: Instrument) -> None:
+        if one.market.startswith("okx"):
+            one.model.last_id = 3
+        elif one.market.startswith("bybit"):
+            now_ms = time.time_ns() // 1_000_000
+            for topic in self.bybit.categories[one.market.removeprefix("bybit_")].topics.values():
+                if topic.instrument is one and isinstance(topic, bybit_streams.Orderbook):
+                    topic.restart(now_ms)
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(text=dumps(value), content_type="application/json")

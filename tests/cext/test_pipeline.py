@@ -1,0 +1,336 @@
+"""The road of a frame, and the life of a book, on frames written by hand."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cext.clock import Clock
+from cext.outbox import Outbox
+from cext.pipeline import Pipeline
+from p9.venue import market
+
+NOW_NS = 1_700_000_000_000_000_000
+
+
+def pipeline_for(name: str, symbols=("BTCUSDT",), **options) -> Pipeline:
+    row = market(name)
+    rule = row.sequence
+    clock = Clock(NOW_NS)
+    pipeline = Pipeline(
+        market=name, exchange=row.exchange, normalizer=row.venue.normalizer(row), outbox=Outbox(clock, epoch=1), clock=clock, link=rule.link,
+        rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, **options,
+    )  # fmt: skip
+    for symbol in symbols:
+        add(pipeline, symbol)
+    return pipeline
+
+
+def add(pipeline: Pipeline, symbol: str, **options) -> int:
+    scales = {"px_scale": 4, "qty_scale": 5, "tick": 100, "depth": 1000} | options
+    aliases = [symbol.lower().encode()] if symbol.lower() != symbol else []
+    return pipeline.add(venue_symbol=symbol.encode(), symbol=symbol, aliases=aliases, **scales)
+
+
+def spot(first: int, last: int, bids=(), asks=(), symbol="BTCUSDT") -> bytes:
+    data = {"e": "depthUpdate", "E": 1, "s": symbol, "U": first, "u": last, "b": bids, "a": asks}
+    return json.dumps({"stream": f"{symbol.lower()}@depth@100ms", "data": data}).encode()
+
+
+def perp(first: int, last: int, prev: int, bids=(), asks=()) -> bytes:
+    data = {"e": "depthUpdate", "E": 1, "T": 1, "s": "BTCUSDT", "U": first, "u": last, "pu": prev, "b": bids, "a": asks}
+    return json.dumps({"stream": "btcusdt@depth@100ms", "data": data}).encode()
+
+
+def image(last: int, bids=(("100", "1"),), asks=(("101", "1"),)) -> bytes:
+    return json.dumps({"lastUpdateId": last, "bids": bids, "asks": asks}).encode()
+
+
+def best(last: int, bid=("100", "1"), ask=("101", "1")) -> bytes:
+    data = {"u": last, "s": "BTCUSDT", "b": bid[0], "B": bid[1], "a": ask[0], "A": ask[1]}
+    return json.dumps({"stream": "btcusdt@bookTicker", "data": data}).encode()
+
+
+def states(pipeline: Pipeline) -> list[tuple[str, str]]:
+    return [(notice.state, notice.reason) for notice in pipeline.take_notices()]
+
+
+def synced() -> Pipeline:
+    pipeline = pipeline_for("binance_spot")
+    pipeline.feed_bytes(spot(5, 10), NOW_NS)
+    assert pipeline.image(0, image(10), NOW_NS) == "events"
+    assert states(pipeline) == [("synced", "snapshot")]
+    return pipeline
+
+
+def test_changes_are_held_until_the_image_and_then_applied_in_their_order():
+    pipeline = pipeline_for("binance_spot")
+    for frame in (spot(5, 8), spot(9, 12, [["99", "3"]]), spot(13, 13, [["99", "4"]], [["102", "7"]])):
+        assert pipeline.feed_bytes(frame, NOW_NS) == "events"
+    assert pipeline.states() == ["buffering"]
+    assert pipeline.image(0, image(10), NOW_NS) == "events"
+    book = pipeline.book(0)
+    assert (book["state"], book["id"]) == ("synced", 13)
+    assert book["bids"] == [("100", "1"), ("99", "4")] and book["asks"] == [("101", "1"), ("102", "7")]
+    counters = pipeline.instrument_counters(0)
+    assert (counters["stale"], counters["applied"], counters["gaps"]) == (1, 2, 0)
+
+
+def test_an_image_older_than_the_stream_is_refused_and_the_changes_stay_held():
+    pipeline = pipeline_for("binance_spot")
+    pipeline.feed_bytes(spot(20, 25), NOW_NS)
+    assert pipeline.image(0, image(10), NOW_NS) == "too_old"
+    assert pipeline.states() == ["buffering"]
+    assert pipeline.image(0, image(22), NOW_NS) == "events"
+    assert pipeline.book(0)["id"] == 25
+
+
+def test_an_image_that_ends_where_a_change_ended_goes_on_with_the_next_one():
+    pipeline = pipeline_for("binance_spot")
+    for frame in (spot(1, 4), spot(5, 9)):
+        pipeline.feed_bytes(frame, NOW_NS)
+    assert pipeline.image(0, image(4), NOW_NS) == "events"
+    assert pipeline.book(0)["id"] == 9
+
+
+def test_a_quiet_market_is_synced_by_a_change_that_the_image_already_holds():
+    pipeline = pipeline_for("binance_spot")
+    pipeline.feed_bytes(spot(5, 8), NOW_NS)
+    assert pipeline.image(0, image(20), NOW_NS) == "events"
+
+
+def test_an_image_without_any_change_awaits_the_first_one():
+    pipeline = pipeline_for("binance_spot")
+    assert pipeline.image(0, image(20), NOW_NS) == "awaits"
+    assert pipeline.feed_bytes(spot(21, 22, [["100", "5"]]), NOW_NS) == "events"
+    assert pipeline.states() == ["synced"] and pipeline.book(0)["bids"] == [("100", "5")]
+    late = pipeline_for("binance_spot")
+    late.image(0, image(20), NOW_NS)
+    late.feed_bytes(spot(25, 26), NOW_NS)
+    assert late.states() == ["buffering"] and late.instrument_counters(0)["too_old"] == 1
+    assert late.image(0, image(25), NOW_NS) == "events"
+
+
+def test_a_gap_makes_that_book_invalid_at_once_and_no_other():
+    pipeline = pipeline_for("binance_spot", ["BTCUSDT", "ETHUSDT"])
+    for ix, symbol in enumerate(("BTCUSDT", "ETHUSDT")):
+        pipeline.feed_bytes(spot(5, 10, symbol=symbol), NOW_NS)
+        assert pipeline.image(ix, image(10), NOW_NS) == "events"
+    pipeline.take_notices()
+    pipeline.feed_bytes(spot(12, 13, [["100", "9"]]), NOW_NS + 5)
+    assert pipeline.states() == ["buffering", "synced"]
+    (notice,) = pipeline.take_notices()
+    assert notice == (0, "buffering", "gap", 11, 12, NOW_NS + 5)
+    assert pipeline.image(0, image(12), NOW_NS) == "events", "the frame after the gap was held"
+    assert pipeline.book(0)["bids"] == [("100", "9")]
+
+
+def test_repeated_and_late_changes_are_dropped():
+    pipeline = synced()
+    pipeline.feed_bytes(spot(11, 12, [["100", "2"]]), NOW_NS)
+    for frame in (spot(11, 12, [["100", "3"]]), spot(5, 10, [["100", "4"]])):
+        pipeline.feed_bytes(frame, NOW_NS)
+    assert pipeline.book(0)["bids"] == [("100", "2")] and pipeline.instrument_counters(0)["gaps"] == 0
+
+
+def test_futures_chain_on_the_previous_id():
+    pipeline = pipeline_for("binance_usdm")
+    for frame in (perp(90, 100, 80), perp(130, 140, 100), perp(150, 160, 140)):
+        pipeline.feed_bytes(frame, NOW_NS)
+    assert pipeline.image(0, image(120), NOW_NS) == "events", "an image between two changes"
+    pipeline.feed_bytes(perp(170, 180, 160), NOW_NS)
+    assert pipeline.book(0)["id"] == 180
+    pipeline.feed_bytes(perp(200, 210, 190), NOW_NS)
+    assert pipeline.take_notices()[-1][1:5] == ("buffering", "gap", 180, 190)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        spot(11, 12, [["100", "x"]]),
+        spot(11, 12, [["100", "1e300"]]),
+        spot(11, 12, [["100"]]),
+        spot(11, 12, [["-1", "1"]]),
+        spot(11, 12)[:-2],
+        spot(11, 12).replace(b'"U": 11', b'"U": 11, "U": 11'),
+    ],
+    ids=["text", "absurd", "short row", "negative", "truncated", "duplicate key"],
+)
+def test_a_depth_frame_that_cannot_be_read_changes_nothing_and_is_a_gap(broken):
+    pipeline = synced()
+    assert pipeline.feed_bytes(broken, NOW_NS) in ("malformed", "overflow")
+    assert states(pipeline) == [("buffering", "malformed")]
+    counters = pipeline.instrument_counters(0)
+    assert (counters["lost_frames"], counters["gaps"]) == (1, 1)
+
+
+def test_a_broken_trade_frame_leaves_the_book_alone():
+    pipeline = synced()
+    frame = b'{"stream":"btcusdt@trade","data":{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"nan","q":"1","T":1,"m":true}}'
+    assert pipeline.feed_bytes(frame, NOW_NS) == "malformed"
+    assert pipeline.states() == ["synced"]
+
+
+def test_a_crossed_book_is_invalid_after_the_whole_frame_and_not_within_it():
+    pipeline = synced()
+    pipeline.feed_bytes(spot(11, 11, [["101", "1"]], [["101", "0"], ["102", "1"]]), NOW_NS)
+    assert pipeline.states() == ["synced"]
+    pipeline.feed_bytes(spot(12, 12, [["102", "1"]]), NOW_NS)
+    assert states(pipeline) == [("buffering", "crossed")]
+    assert pipeline.instrument_counters(0)["crossed"] == 1
+
+
+def test_in_an_auction_the_book_may_be_crossed():
+    pipeline = synced()
+    pipeline.set_auction(0, True)
+    pipeline.feed_bytes(spot(11, 11, [["150", "1"]]), NOW_NS)
+    assert pipeline.states() == ["synced"]
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["after the book", "before the book"])
+def test_a_best_price_of_equal_id_must_agree(ahead):
+    for bid, agrees in ((("100", "2.00"), True), (("100", "3"), False)):
+        pipeline = synced()
+        frames = [spot(11, 12, [["100", "2"]]), best(12, bid)]
+        for frame in reversed(frames) if ahead else frames:
+            pipeline.feed_bytes(frame, NOW_NS)
+        counters = pipeline.instrument_counters(0)
+        assert (counters["touches_compared"], counters["touches_agreed"]) == (1, int(agrees))
+        assert pipeline.states() == ["synced" if agrees else "buffering"]
+
+
+def test_a_best_price_of_another_id_proves_nothing():
+    pipeline = synced()
+    pipeline.feed_bytes(best(11, ("99", "7")), NOW_NS)
+    pipeline.feed_bytes(spot(11, 12, [["100", "2"]]), NOW_NS)
+    assert pipeline.instrument_counters(0)["touches_compared"] == 0 and pipeline.states() == ["synced"]
+
+
+def test_a_number_finer_than_the_scale_rescales_and_stays_exact():
+    pipeline = synced()
+    assert pipeline.feed_bytes(spot(11, 11, [["99.1234567", "0.12345678"]], [["101.5", "0.000000001"]]), NOW_NS) == "events"
+    book = pipeline.book(0)
+    assert book["bids"] == [("100", "1"), ("99.1234567", "0.12345678")]
+    assert book["asks"] == [("101", "1"), ("101.5", "0.000000001")]
+    assert pipeline.instrument_counters(0)["rescales"] == 1 and pipeline.states() == ["synced"]
+
+
+def test_a_number_that_no_scale_holds_is_an_overflow():
+    pipeline = synced()
+    assert pipeline.feed_bytes(spot(11, 11, [["99.12345678901234567890123", "1"]]), NOW_NS) == "overflow"
+    assert states(pipeline) == [("buffering", "malformed")]
+
+
+def test_held_frames_are_bounded_and_an_overflow_starts_anew():
+    pipeline = pipeline_for("binance_spot", max_held_frames=3)
+    for i in range(5):
+        pipeline.feed_bytes(spot(10 + i, 10 + i, [["100", str(i + 1)]]), NOW_NS)
+    assert states(pipeline) == [("buffering", "overflow")]
+    assert pipeline.image(0, image(12), NOW_NS) == "events", "the frames after the overflow are held"
+    assert pipeline.book(0)["bids"] == [("100", "5")]
+
+
+def test_a_hole_in_the_held_changes_asks_for_another_image():
+    pipeline = pipeline_for("binance_spot")
+    for frame in (spot(5, 10), spot(11, 12), spot(15, 16, [["100", "6"]])):
+        pipeline.feed_bytes(frame, NOW_NS)
+    assert pipeline.image(0, image(10), NOW_NS) == "gap"
+    assert pipeline.image(0, image(15), NOW_NS) == "events" and pipeline.book(0)["bids"] == [("100", "6")]
+
+
+def test_a_lost_socket_makes_its_books_invalid():
+    pipeline = pipeline_for("binance_spot", ["BTCUSDT", "ETHUSDT"])
+    for ix, symbol in enumerate(("BTCUSDT", "ETHUSDT")):
+        pipeline.feed_bytes(spot(5, 10, symbol=symbol), NOW_NS)
+        pipeline.image(ix, image(10), NOW_NS)
+    pipeline.take_notices()
+    pipeline.disconnected([1], NOW_NS)
+    assert pipeline.states() == ["synced", "buffering"] and states(pipeline) == [("buffering", "disconnect")]
+    pipeline.disconnected([1], NOW_NS)
+    assert states(pipeline) == [], "it was invalid already"
+
+
+def test_levels_beyond_a_truncated_image_are_not_claimed():
+    pipeline = pipeline_for("binance_spot", ())
+    add(pipeline, "BTCUSDT", depth=2)
+    pipeline.feed_bytes(spot(5, 10), NOW_NS)
+    pipeline.image(0, image(10, [["100", "1"], ["99", "1"]], [["101", "1"]]), NOW_NS)
+    pipeline.feed_bytes(spot(11, 11, [["98", "5"], ["99.5", "5"]], [["300", "5"]]), NOW_NS)
+    book = pipeline.book(0)
+    assert [px for px, _ in book["bids"]] == ["100", "99.5", "99"] and book["valid_bid"] == "99"
+    assert [px for px, _ in book["asks"]] == ["101", "300"] and book["valid_ask"] is None, "that side was whole"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"code":-1003,"msg":"x"}', b"", b'{"lastUpdateId":5}', b'{"lastUpdateId":5,"bids":[["1"'])
+def test_an_answer_that_is_no_order_book_is_refused(body):
+    pipeline = pipeline_for("binance_spot")
+    pipeline.feed_bytes(spot(5, 10), NOW_NS)
+    assert pipeline.image(0, body, NOW_NS) == "malformed"
+    assert pipeline.image(0, image(10), NOW_NS) == "events", "what was held is still there"
+
+
+def bybit(kind: str, u: int, bids=(), asks=()) -> bytes:
+    data = {"s": "BTCUSDT", "b": bids, "a": asks, "u": u, "seq": u * 10}
+    return json.dumps({"topic": "orderbook.50.BTCUSDT", "type": kind, "ts": 1, "data": data, "cts": 1}).encode()
+
+
+def test_an_image_in_the_stream_needs_no_bridge_and_may_come_at_any_time():
+    pipeline = pipeline_for("bybit_linear")
+    pipeline.feed_bytes(bybit("delta", 5, [["100", "1"]]), NOW_NS)
+    assert pipeline.states() == ["invalid"]
+    pipeline.feed_bytes(bybit("snapshot", 9, [["100", "1"]], [["101", "1"]]), NOW_NS)
+    pipeline.feed_bytes(bybit("delta", 10, [["100", "2"]]), NOW_NS)
+    pipeline.feed_bytes(bybit("delta", 10, [["100", "3"]]), NOW_NS)
+    assert pipeline.book(0)["bids"] == [("100", "2")]
+    pipeline.feed_bytes(bybit("snapshot", 10, [["99", "1"]], [["101", "1"]]), NOW_NS)
+    assert pipeline.book(0)["bids"] == [("99", "1")]
+    pipeline.feed_bytes(bybit("delta", 1, [["98", "1"]], [["101", "4"]]), NOW_NS)
+    assert pipeline.book(0)["bids"] == [("98", "1")] and pipeline.states() == ["synced"], "u = 1 is a new image"
+    pipeline.feed_bytes(bybit("delta", 3), NOW_NS)
+    assert pipeline.states() == ["invalid"]
+
+
+def test_more_levels_than_the_venue_keeps_mean_a_lost_removal():
+    pipeline = pipeline_for("bybit_linear", ())
+    add(pipeline, "BTCUSDT", depth=2)
+    pipeline.feed_bytes(bybit("snapshot", 9, [["100", "1"], ["99", "1"]], [["101", "1"]]), NOW_NS)
+    pipeline.feed_bytes(bybit("delta", 10, [["98", "1"]]), NOW_NS)
+    assert states(pipeline)[-1] == ("invalid", "window")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_any_interleaving_of_changes_and_images_ends_in_the_true_book_or_says_that_it_is_not(data):
+    """A true book and its numbered changes; frames fold some of them, are dropped or repeated; images are taken at any point, and late."""
+    changes = data.draw(st.lists(st.tuples(st.integers(90, 99), st.integers(0, 3)), min_size=1, max_size=40))
+    truth: list[dict[int, int]] = [{95: 1}]
+    for px, qty in changes:
+        book = dict(truth[-1])
+        book.pop(px, None)
+        if qty:
+            book[px] = qty
+        truth.append(book)
+    frames, at = [], 0
+    while at < len(changes):
+        n = data.draw(st.integers(1, 4))
+        rows: dict[int, int] = dict(changes[at : at + n])
+        frames.append((at + 1, min(at + n, len(changes)), [[str(px), str(qty)] for px, qty in rows.items()]))
+        at += n
+    pipeline = pipeline_for("binance_spot")
+    fed = 0
+    for first, last, rows in frames:
+        fate = data.draw(st.sampled_from(["feed", "feed", "feed", "feed", "drop", "repeat"]))
+        for _ in range({"feed": 1, "drop": 0, "repeat": 2}[fate]):
+            pipeline.feed_bytes(spot(first, last, rows), NOW_NS)
+        fed = last
+        if data.draw(st.booleans()):
+            asked = data.draw(st.integers(0, fed))
+            pipeline.image(0, image(asked, [[str(px), str(qty)] for px, qty in truth[asked].items()], [["200", "1"]]), NOW_NS)
+        book = pipeline.book(0)
+        if book["state"] == "synced":
+            assert dict((int(px), int(qty)) for px, qty in book["bids"]) == truth[book["id"]]
+    pipeline.image(0, image(fed, [[str(px), str(qty)] for px, qty in truth[fed].items()], [["200", "1"]]), NOW_NS)
+    book = pipeline.book(0)
+    if book["state"] == "synced":
+        assert dict((int(px), int(qty)) for px, qty in book["bids"]) == truth[book["id"]]
