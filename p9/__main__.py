@@ -1,0 +1,185 @@
+"""The command line.  p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR] [--check-config] [--version]"""
+
+import argparse
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from p9 import __version__, loop
+from p9.config import Config, Seconds, load
+from p9.errors import P9Error, Remedy
+from p9.ops import logs
+
+NAME = "p9_microstream"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=NAME, description="Exact order books, analytics and confirmed delivery from the venues to Redis.")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="config.yaml; without it: $P9_CONFIG, the one beside the executable, the defaults")
+    parser.add_argument("--simulate", action="store_true", help="simulated venues and the embedded Redis, whatever the configuration says")
+    parser.add_argument("--seed", type=int, default=1, help="of --simulate")
+    parser.add_argument("--instruments", type=int, default=2, help="a market, of --simulate")
+    parser.add_argument("--faults", default="", metavar="SPEC", help="of --simulate, such as drop:0.01,disconnect:30s")
+    parser.add_argument("--quick-test", nargs="?", const="120s", metavar="TIME", help="run for so long (120s), check everything, print a table, exit")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="write every raw frame and REST answer into this folder")
+    parser.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong with it, and stop")
+    parser.add_argument("--version", action="version", version=f"{NAME} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    replay = commands.add_parser("replay", help="feed recordings through the same road")
+    replay.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    replay.add_argument("--market", help="of lines that do not tell it, such as binance_usdm")
+    replay.add_argument("--speed", default="max", help="1 is the recording's own pace; max (default) as fast as it can")
+    replay.add_argument("--depth", type=int, default=0, help="levels a side to keep; 0 (default) prunes nothing")
+    replay.add_argument("--dry", action="store_true", help="without Redis")
+    replay.add_argument("--books-out", type=Path, metavar="OUT.json", help="write every final book and what was counted")
+    simulate = commands.add_parser("simulate", help="run the simulated venues alone; prints their addresses as one line of JSON")
+    from p9.simulate import command
+
+    command.add_arguments(simulate)
+    return parser
+
+
+def _config_path(given: Path | None) -> Path | None:
+    """--config and $P9_CONFIG must exist; the one beside the executable, or in this folder, is taken if it does."""
+    if given is not None:
+        return given
+    if os.environ.get("P9_CONFIG"):
+        return Path(os.environ["P9_CONFIG"])
+    places = [Path(sys.executable).resolve().parent] if getattr(sys, "frozen", False) else []
+    for folder in [*places, Path.cwd()]:
+        if (folder / "config.yaml").is_file():
+            return folder / "config.yaml"
+    return None
+
+
+def _on_stop(stop: asyncio.Event) -> None:
+    """SIGINT, SIGTERM and Windows' SIGBREAK set `stop`; a second one ends at once."""
+    running = asyncio.get_running_loop()
+
+    def hear() -> None:
+        if stop.is_set():
+            os._exit(130)
+        stop.set()
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is None:
+            continue
+        try:
+            running.add_signal_handler(number, hear)
+        except (NotImplementedError, ValueError):
+            signal.signal(number, lambda *_: running.call_soon_threadsafe(hear))
+
+
+@contextlib.asynccontextmanager
+async def _venues(options: argparse.Namespace) -> Any:
+    """The simulated venues, or None for the live ones."""
+    if not options.simulate:
+        yield None
+        return
+    from p9.simulate.process import SimulatorProcess
+
+    simulator = SimulatorProcess(seed=options.seed, instruments=options.instruments, faults=options.faults)
+    await simulator.start()
+    try:
+        yield simulator
+    finally:
+        await simulator.stop()
+
+
+async def _run(options: argparse.Namespace, config: Config, path: Path | None) -> int:
+    from p9.app import Appliance
+    from p9.ops.terminal import StatusLine
+
+    stop = asyncio.Event()
+    _on_stop(stop)
+    async with _venues(options) as simulator:
+        appliance = Appliance(
+            config, config_path=path, endpoints=simulator.endpoints if simulator else None, record_to=options.record,
+            symbols=_all_of(simulator, config),
+        )  # fmt: skip
+        try:
+            await appliance.start()
+            if appliance.pages is not None:
+                print(f"{NAME} {__version__}: pages at {appliance.pages.url}  (Ctrl-C stops)", flush=True)
+            if simulator is not None:
+                print(f"simulated venues at {simulator.url}", flush=True)
+            if appliance.redis is not None:
+                print(f"events in {appliance.redis.kind} at {appliance.redis.status()['url']}", flush=True)
+            line = StatusLine()
+            while not stop.is_set():
+                line.show(appliance.status())
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), 1.0)
+            line.clear()
+        finally:
+            left = await appliance.stop()
+    return 0 if left == 0 else 4
+
+
+def _all_of(simulator: Any, config: Config) -> dict[str, tuple[str, ...]]:
+    """With more than two simulated instruments a market, all of them are captured."""
+    if simulator is None or simulator.settings["instruments"] <= 2:
+        return {}
+    return {name: ("*",) for name, section in config.venues.markets().items() if not section.symbols}
+
+
+async def _quick_test(options: argparse.Namespace, config: Config, path: Path | None) -> int:
+    from p9.quicktest import QuickTest
+
+    stop = asyncio.Event()
+    _on_stop(stop)
+    async with _venues(options) as simulator:
+        test = QuickTest(config, path, simulator, float(Seconds(options.quick_test)), stop, record_to=options.record)
+        return await test.run()
+
+
+async def _replay(options: argparse.Namespace, config: Config, path: Path | None) -> int:
+    from p9.replay import run
+
+    return await run(options, config, path)
+
+
+def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
+    if options.command == "simulate":
+        from p9.simulate import command
+
+        return command.run(options)
+    path = _config_path(options.config)
+    config = load(path)
+    if options.check_config:
+        print(f"{path or 'the defaults'}: good; markets: {', '.join(config.venues.markets()) or 'none'}")
+        return 0
+    logs.configure("warning" if options.quick_test or options.command else config.log.level, config.log.format)
+    if options.command == "replay":
+        return _replay(options, config, path)
+    if options.quick_test:
+        return _quick_test(options, config, path)
+    return _run(options, config, path)
+
+
+def main() -> int:
+    """The exit code: 0 good, 1 a check failed, 2 a mistake in what we were told, 4 events left behind."""
+    multiprocessing.freeze_support()
+    options = _parser().parse_args()
+    try:
+        work = _dispatch(options)
+        return work if isinstance(work, int) else loop.run(work)
+    except P9Error as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if error.remedy is Remedy.STOP else 3
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""The composition root: every part is made here, handed what it needs, started in order and stopped in the other.
+
+    Redis -> epoch -> outbox -> publisher -> one Capture a market -> pages
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cext.clock import Clock
+from cext.outbox import Outbox
+from cext.pipeline import Pipeline
+from p9 import __version__, data_dir
+from p9.capture.capture import Capture, CaptureSettings
+from p9.capture.feed import Connects
+from p9.capture.recorder import Recorder
+from p9.config import Config
+from p9.delivery import embedded
+from p9.delivery.bus import Bus
+from p9.delivery.epoch import next_epoch
+from p9.delivery.publisher import Confirmer, Publisher
+from p9.errors import ConfigError
+from p9.market.instruments import Instruments
+from p9.market.rest import RestClient, RestSettings
+from p9.ops import logs
+from p9.ops.pages import Pages
+from p9.publication import streams_of
+from p9.venue import Market, market
+
+DRAIN_S = 10.0
+
+log = logs.get("app")
+
+
+class Appliance:
+    """`endpoints`: other addresses for the venues, {market: {"rest", "ws"}} (the simulator's); then the embedded Redis is always used."""
+
+    def __init__(
+        self, config: Config, *, config_path: Path | None = None, endpoints: dict[str, dict[str, str]] | None = None,
+        record_to: Path | None = None, symbols: dict[str, tuple[str, ...]] | None = None,
+    ):  # fmt: skip
+        self.config = config
+        self.clock = Clock()
+        self.endpoints = endpoints
+        self.captures: dict[str, Capture] = {}
+        self.pipelines: dict[str, Pipeline] = {}
+        self.redis: embedded.RedisServer | None = None
+        self.outbox: Outbox | None = None
+        self.publisher: Publisher | None = None
+        self.pages: Pages | None = None
+        self.ready_s: float | None = None
+        self._config_path = config_path
+        self._record_to = record_to
+        self._symbols = symbols or {}
+        self._clients: dict[str, RestClient] = {}
+        self._recorder: Recorder | None = None
+        self._started_s = time.monotonic()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Raises P9Error with remedy STOP where the appliance cannot run."""
+        config = self.config
+        folder = data_dir.resolve(config.data_dir, self._config_path)
+        self.redis = await embedded.choose(
+            "embedded" if self.endpoints else config.redis.mode, config.redis.url, username=config.redis.username, password=self._password(),
+            tls=embedded.Tls(ca_file=config.redis.tls_ca_file), data_dir=folder,
+        )  # fmt: skip
+        log.info("redis chosen", **self.redis.status())
+        bus = Bus(self.redis.url, **({"ssl_ca_certs": config.redis.tls_ca_file} if config.redis.tls_ca_file else {}))
+        epoch = await next_epoch(time.time_ns() // 1_000_000, folder / "epoch", bus.client)
+        self.outbox = Outbox(
+            self.clock, epoch=epoch, retain_ms=round(config.redis.retain * 1000), max_stream_bytes=int(config.redis.max_stream_bytes)
+        )
+        confirmer = config.analytics.redis_publish_confirmer
+        self.publisher = Publisher(
+            self.outbox, bus,
+            Confirmer(
+                enabled=confirmer.enabled, max_retries=confirmer.max_retries, retry_delay_s=float(confirmer.retry_delay),
+                confirm_timeout_s=float(confirmer.confirm_timeout),
+            ),
+        )  # fmt: skip
+        await self.publisher.start()
+        if self._record_to is not None:
+            self._recorder = Recorder(self._record_to)
+            log.info("recording", folder=str(self._record_to))
+        await self._start_captures()
+        if config.http.enabled:
+            self.pages = Pages(host=config.http.host, port=config.http.port, status=self.status, ready=self.not_ready, book=self.book)
+            await self.pages.start()
+            log.info("pages", url=self.pages.url)
+        self._watch = asyncio.create_task(self._watch_readiness())
+
+    def _password(self) -> str:
+        """From the environment or a file; never from the configuration, never logged."""
+        redis = self.config.redis
+        if redis.password_file:
+            try:
+                return Path(redis.password_file).expanduser().read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ConfigError(f"{redis.password_file}: {error.strerror}", where="redis.password_file") from None
+        return os.environ.get(redis.password_env, "")
+
+    def _row(self, name: str) -> Market:
+        section = self.config.venues.markets()[name]
+        row = market(name).at(section.rest_url, section.ws_url)
+        if self.endpoints is not None:
+            row = row.at(self.endpoints[name]["rest"], self.endpoints[name]["ws"])
+        return row
+
+    async def _start_captures(self) -> None:
+        known: dict[str, Instruments] = {}
+        connects: dict[str, Connects] = {}
+        make_streams = streams_of(self.config)
+        settings = self.config.capture
+        for name, section in self.config.venues.markets().items():
+            row = self._row(name)
+            exchange = row.exchange
+            if exchange not in self._clients:
+                self._clients[exchange] = RestClient(
+                    exchange, settings=RestSettings(share=settings.rest_share), now_ns=self.clock.now, recorder=self._recorder
+                )
+                await self._clients[exchange].start()
+                known[exchange] = Instruments(exchange)
+                connects[exchange] = Connects(row.limits.connects)
+            rule = row.sequence
+            pipeline = Pipeline(
+                market=name, exchange=exchange, normalizer=row.venue.normalizer(row), outbox=self.outbox, clock=self.clock, link=rule.link,
+                rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id,
+                max_held_bytes=int(settings.max_held_bytes), max_held_frames=settings.max_held_frames,
+            )  # fmt: skip
+            self.pipelines[name] = pipeline
+            self.captures[name] = Capture(
+                row, pipeline, client=self._clients[exchange], known=known[exchange], connects=connects[exchange], streams_of=make_streams,
+                settings=CaptureSettings(
+                    symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
+                    timer_s=float(settings.timer),
+                ),
+                recorder=self._recorder, log=_said("capture"),
+            )  # fmt: skip
+            await self.captures[name].start()
+
+    async def _watch_readiness(self) -> None:
+        """Say it when every book is synced for the first time, and each time that changes."""
+        ready = False
+        while True:
+            missing = self.not_ready()
+            if (not missing) != ready:
+                ready = not missing
+                if ready and self.ready_s is None:
+                    self.ready_s = time.monotonic() - self._started_s
+                log.info("ready" if ready else "not ready", after_s=round(time.monotonic() - self._started_s, 3), missing=missing[:5])
+            await asyncio.sleep(0.05 if self.ready_s is None else 0.5)
+
+    async def stop(self) -> int:
+        """Close the sockets, let what is accepted reach Redis, stop what we started; how many events were left behind."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self.pages is not None:
+            await self.pages.stop()
+        await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
+        await asyncio.gather(*(client.stop() for client in self._clients.values()))
+        left = 0
+        if self.publisher is not None:
+            left = await self.publisher.drain(DRAIN_S)
+            await self.publisher.stop()
+            await self.publisher.bus.client.aclose()
+        if self._recorder is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
+        if self.redis is not None:
+            await self.redis.stop()
+        log.info("stopped", events_left=left)
+        return left
+
+    def not_ready(self) -> list[str]:
+        """What keeps the appliance from being ready, one line each."""
+        missing = []
+        for name, capture in self.captures.items():
+            if capture.state == "refused":
+                missing.append(f"{name}: {capture.reason}")
+            elif not capture.synced:
+                states = capture.pipeline.states()
+                missing.append(f"{name}: {states.count('synced')} of {len(states)} books are synced {capture.reason}".rstrip())
+        stats = self.publisher.stats() if self.publisher is not None else {"lanes": {}}
+        missing += [f"bus: connection {lane} is down" for lane, state in stats["lanes"].items() if not state["connected"]]
+        return missing
+
+    def status(self) -> dict[str, Any]:
+        """The whole state as plain data."""
+        assert self.publisher is not None
+        markets = {name: capture.status() for name, capture in self.captures.items()}
+        return {
+            "version": __version__,
+            "uptime_s": time.monotonic() - self._started_s,
+            "ready_s": self.ready_s,
+            "simulated": self.endpoints is not None,
+            "redis": self.redis.status() if self.redis is not None else None,
+            "markets": markets,
+            "instruments": [
+                {"exchange": row.exchange, "symbol": row.symbol, "market": row.market, "venue_symbol": row.venue_symbol}
+                for capture in self.captures.values()
+                for row in capture.instruments.values()
+            ],
+            "delivery": self.publisher.stats(),
+            "recorder": self._recorder.status() if self._recorder is not None else None,
+        }
+
+    def book(self, exchange: str, symbol: str, n: int) -> dict[str, Any] | None:
+        """The best `n` levels of one book; None if it is not captured."""
+        for capture in self.captures.values():
+            for ix, row in capture.instruments.items():
+                if row.exchange == exchange and symbol in (row.symbol, row.venue_symbol):
+                    return capture.pipeline.book(ix, n)
+        return None
+
+
+def _said(part: str) -> Callable[..., None]:
+    speaker = logs.get(part)
+    return lambda event, **more: speaker.info(event, **more)

@@ -1,0 +1,153 @@
+"""The replay command: recordings through pipelines, streams and Redis, by a clock that the recording sets."""
+
+import argparse
+import contextlib
+import itertools
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cext.clock import Clock
+from cext.outbox import Outbox
+from cext.pipeline import Pipeline
+from p9 import data_dir
+from p9.capture.recording import merge
+from p9.capture.replay import Replay
+from p9.config import Config
+from p9.delivery import embedded
+from p9.delivery.bus import Bus
+from p9.delivery.epoch import next_epoch
+from p9.delivery.publisher import Publisher
+from p9.errors import ConfigError
+from p9.instrument import Instrument
+from p9.ops import logs
+from p9.publication import streams_of
+from p9.venue import Market, market
+from p9.venues.recognition import Recognition
+
+SAMPLE = 2000  # lines that decide what a recording is of
+MAX_WAITING = 20_000  # events: then the bus is waited for
+REFERENCE_PATHS = ("exchangeInfo", "instruments-info", "public/instruments")
+
+log = logs.get("replay")
+
+
+class _Road:
+    """Makes the pipelines of a replay and the instruments in them."""
+
+    def __init__(self, config: Config, clock: Clock, outbox: Outbox, *, depth: int, dry: bool):
+        self.clock, self.outbox, self.depth = clock, outbox, depth
+        self._streams_of = (lambda instrument: []) if dry else streams_of(config)
+        self.known: dict[tuple[str, str], Instrument] = {}
+
+    def pipeline(self, name: str) -> Pipeline:
+        row = market(name)
+        rule = row.sequence
+        return Pipeline(
+            market=name, exchange=row.exchange, normalizer=row.venue.normalizer(row), outbox=self.outbox, clock=self.clock, link=rule.link,
+            rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, prune=self.depth > 0,
+        )  # fmt: skip
+
+    def add(self, pipeline: Pipeline, venue_symbol: bytes, px_scale: int, qty_scale: int, tick: int) -> int:
+        """An instrument that a frame names: as reference data in the recording describes it, else as its numbers tell."""
+        name = venue_symbol.decode("utf-8", "replace")
+        instrument = self.known.get((pipeline.market, name))
+        if instrument is None:
+            instrument = Instrument(
+                exchange=pipeline.exchange, market=pipeline.market, symbol=name, venue_symbol=name, base="", quote="", settle="", kind="spot",
+                tick="1", step="1",
+            )  # fmt: skip
+        else:
+            px_scale, qty_scale, tick = instrument.px_scale, instrument.qty_scale, instrument.scaled_tick
+        aliases = [venue_symbol.lower()] if venue_symbol.lower() != venue_symbol else []
+        return pipeline.add(
+            venue_symbol=venue_symbol, symbol=instrument.symbol, px_scale=px_scale, qty_scale=qty_scale, tick=tick, contract=instrument.contract,
+            contract_value=instrument.contract_value, depth=self.depth, aliases=aliases, streams=self._streams_of(instrument),
+        )  # fmt: skip
+
+    def learn(self, row: Market, body: bytes) -> None:
+        """Reference data that was recorded beside the frames."""
+        for instrument in row.venue.parse_instruments(row, [msgspec.json.decode(body)]).instruments:
+            self.known[row.name, instrument.venue_symbol] = instrument
+
+
+async def run(options: argparse.Namespace, config: Config, path: Path | None) -> int:
+    """Feed everything; print one line of JSON with what was counted. 1 if a market could not be told for any line."""
+    try:
+        speed = None if options.speed == "max" else float(options.speed)
+    except ValueError:
+        raise ConfigError(f"found {options.speed!r}, allowed is a number or max", where="--speed") from None
+    if options.market is not None:
+        market(options.market)
+    async with contextlib.AsyncExitStack() as stack:
+        clock = Clock(0)
+        outbox, publisher = Outbox(clock, epoch=1), None
+        if not options.dry:
+            outbox, publisher = await _bus(config, path, clock, stack)
+        road = _Road(config, clock, outbox, depth=options.depth, dry=options.dry)
+        recorded = merge(options.files)
+        sample = list(itertools.islice(recorded, SAMPLE))
+        recognition = Recognition(sample, options.market)
+        replay = Replay(
+            clock=clock, pipeline_of=road.pipeline, market_of=recognition.market_of, add=road.add, speed=speed,
+            settle=(lambda: _settle(publisher)) if publisher is not None else None,
+        )  # fmt: skip
+        began = time.perf_counter()
+        await replay.run(_referenced(itertools.chain(sample, recorded), road, recognition))
+        spent_s = time.perf_counter() - began
+        left = await publisher.drain(30.0) if publisher is not None else 0
+        books = replay.books()
+        if options.books_out is not None:
+            options.books_out.write_text(json.dumps(books, indent=1) + "\n")
+        print(json.dumps(_figures(replay, books, outbox, spent_s, left, options)))
+        return 1 if replay.lines and not replay.pipelines else 0
+
+
+def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
+    """The lines without recorded reference data, which is read on the way."""
+    for line in lines:
+        if line.rest and line.url and any(part in line.url for part in REFERENCE_PATHS):
+            name = recognition.market_of(line)
+            if name is not None:
+                try:
+                    road.learn(market(name), line.raw)
+                except (msgspec.DecodeError, ValueError, KeyError) as error:
+                    log.warning("reference data cannot be read", market=name, error=str(error))
+            continue
+        yield line
+
+
+async def _bus(config: Config, path: Path | None, clock: Clock, stack: contextlib.AsyncExitStack) -> tuple[Outbox, Publisher]:
+    folder = data_dir.resolve(config.data_dir, path)
+    server = await embedded.choose(config.redis.mode, config.redis.url, username=config.redis.username, data_dir=folder)
+    stack.push_async_callback(server.stop)
+    bus = Bus(server.url)
+    stack.push_async_callback(bus.client.aclose)
+    outbox = Outbox(clock, epoch=await next_epoch(time.time_ns() // 1_000_000, folder / "epoch", bus.client))
+    publisher = Publisher(outbox, bus)
+    await publisher.start()
+    stack.push_async_callback(publisher.stop)
+    return outbox, publisher
+
+
+async def _settle(publisher: Publisher) -> None:
+    publisher.flush()
+    if publisher.outbox.waiting() > MAX_WAITING:
+        await publisher.drain(60.0)
+
+
+def _figures(replay: Replay, books: dict, outbox: Outbox, spent_s: float, left: int, options: argparse.Namespace) -> dict[str, Any]:
+    every = [book for market_books in books.values() for book in market_books.values()]
+    total = {key: sum(book[key] for book in every) for key in (
+        "frames", "events_applied", "events_dropped", "gaps", "crossed", "checksums", "checksums_matched", "bbo_compared", "bbo_agreed", "trades",
+    )}  # fmt: skip
+    return {
+        "lines": replay.lines, "skipped": replay.skipped, "instruments": len(every), **total,
+        "synced": sum(book["state"] == "synced" for book in every), "seconds": round(spent_s, 3),
+        "lines_per_s": round(replay.lines / max(spent_s, 1e-9)), "events_left": left,
+        "confirmed": None if options.dry else sum(counts["confirmed"] for counts in outbox.stats()["classes"].values()),
+    }  # fmt: skip
+

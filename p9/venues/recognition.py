@@ -1,0 +1,63 @@
+"""Which market a recorded line belongs to, where the recording does not tell it.
+
+OKX names its product line in the instrument; Bybit's sockets do not tell theirs, but inverse names end in USD or in a delivery code; Binance's
+lines differ in the shape of their depth frames, so a sample of the recording decides for all of it.
+"""
+
+import re
+from collections.abc import Iterable
+
+from p9.capture.recording import Recorded
+
+_OKX_ID = re.compile(rb'"instId"\s*:\s*"([^"]+)"')
+_BYBIT_TOPIC = re.compile(rb'"topic"\s*:\s*"[a-zA-Z]+\.(?:\d+\.)?([^"]+)"')
+_BYBIT_INVERSE = re.compile(rb".*USD$|.*USD[HMUZ]\d\d$")
+_BYBIT_OPTION = re.compile(rb".*-[CP](?:-USDT)?$")
+_BINANCE = re.compile(rb'^\s*\{\s*"(?:stream|e|u)"\s*:|"e"\s*:\s*"(?:depthUpdate|aggTrade|trade|bookTicker)"|^\s*\{\s*"lastUpdateId"')
+_BINANCE_SYMBOL = re.compile(rb'"s"\s*:\s*"([^"]+)"')
+_BINANCE_COIN = re.compile(rb".*USD_(?:PERP|\d{6})$")
+
+
+class Recognition:
+    """`sample`: the first lines of what will be asked about. A market that was named by hand answers for every line."""
+
+    def __init__(self, sample: Iterable[Recorded], market: str | None = None):
+        self._named = market
+        self._binance = "binance_spot"
+        for line in sample:
+            if b'"pu"' in line.raw and _BINANCE.search(line.raw):
+                symbol = _BINANCE_SYMBOL.search(line.raw)
+                coin = symbol is not None and _BINANCE_COIN.match(symbol[1]) is not None
+                self._binance = "binance_coinm" if coin else "binance_usdm"
+                break
+
+    def market_of(self, line: Recorded) -> str | None:
+        """The market's name; None for a line of none that we replay."""
+        if self._named:
+            return self._named
+        if line.market and "_" in line.market:
+            return line.market
+        raw = line.raw
+        if line.market in ("spot", "linear", "inverse"):
+            return f"bybit_{line.market}"
+        if b'"arg"' in raw[:200] or (line.url and "/api/v5/" in line.url):
+            return self._okx(line)
+        topic = _BYBIT_TOPIC.search(raw[:200])
+        if topic:
+            if _BYBIT_OPTION.match(topic[1]):
+                return None
+            return "bybit_inverse" if _BYBIT_INVERSE.match(topic[1]) else "bybit_linear"
+        if _BINANCE.search(raw):
+            return self._binance
+        return None
+
+    def _okx(self, line: Recorded) -> str | None:
+        found = _OKX_ID.search(line.raw) or _OKX_ID.search((line.url or "").encode())
+        if found is None:
+            return None
+        name = found[1]
+        if name.endswith(b"-SWAP"):
+            return "okx_swap"
+        if re.search(rb"-\d{6}-[\d.]+-[CP]$", name):
+            return "okx_option"
+        return "okx_futures" if re.search(rb"-\d{6}$", name) else "okx_spot"
