@@ -19,10 +19,10 @@ cdef uint32_t _TABLE[256]
 cdef void _make_table() noexcept nogil:
     """The reflected polynomial 0xEDB88320, as zlib has it."""
     cdef uint32_t i, entry
-    cdef int bit
+    cdef int _bit
     for i in range(256):
         entry = i
-        for bit in range(8):
+        for _bit in range(8):
             entry = (entry >> 1) ^ (<uint32_t>0xEDB88320 if entry & 1 else 0)
         _TABLE[i] = entry
 
@@ -46,8 +46,8 @@ cdef int32_t book_checksum(Book book, int32_t px_scale, int32_t qty_scale) noexc
     cdef Py_ssize_t size
     cdef uint32_t crc = <uint32_t>0xFFFFFFFF
     cdef bint first = True
-    cdef int32_t i, side
-    for i in range(CHECKED_LEVELS):
+    cdef int32_t _i, side
+    for _i in range(CHECKED_LEVELS):
         for side in range(2):
             if not walk_next(&bids if side == BIDS else &asks, &level):
                 continue

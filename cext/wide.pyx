@@ -187,7 +187,7 @@ cdef Py_ssize_t wide_write(char* to, Wide value, int32_t scale) noexcept nogil:
     cdef _Limbs rest
     cdef int32_t n = 0
     cdef int32_t low = 0
-    cdef int32_t i
+    cdef int32_t i, _i
     cdef uint64_t part
     cdef Py_ssize_t size = 0
     chunk.high = 0
@@ -195,7 +195,7 @@ cdef Py_ssize_t wide_write(char* to, Wide value, int32_t scale) noexcept nogil:
     while m.high != 0 or m.low != 0:
         m = _divided(m, chunk, &rest)
         part = rest.low
-        for i in range(18):
+        for _i in range(18):
             if part == 0 and m.high == 0 and m.low == 0:
                 break
             digits[n] = <char>(c'0' + part % 10)

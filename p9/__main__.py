@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     replay = commands.add_parser("replay", help="feed recordings through the same road")
     replay.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    replay.add_argument("--market", help="of lines that do not tell it, such as binance_usdm")
+    replay.add_argument("--market", help="of lines that do not tell it, by its name (venue_line)")
     replay.add_argument("--speed", default="max", help="1 is the recording's own pace; max (default) as fast as it can")
     replay.add_argument("--depth", type=int, default=0, help="levels a side to keep; 0 (default) prunes nothing")
     replay.add_argument("--dry", action="store_true", help="without Redis")

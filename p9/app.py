@@ -13,6 +13,7 @@ from typing import Any
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
+
 from p9 import __version__, data_dir
 from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects

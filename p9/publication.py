@@ -10,6 +10,7 @@ from cext.streams.depth import Depth
 from cext.streams.integrity import Integrity
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
+
 from p9.config import Config
 from p9.instrument import Instrument
 

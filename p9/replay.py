@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
+
 from p9 import data_dir
 from p9.capture.recording import merge
 from p9.capture.replay import Replay

@@ -62,5 +62,5 @@ def test_no_machines_paths_or_hosts_are_committed():
 
 
 def test_nothing_is_left_unfinished_in_words():
-    marks = "TO" + "DO|FIX" + "ME|NotImplemented" + "Error"
+    marks = "TO" + "DO|FIX" + "ME|raise NotImplemented" + "Error"
     assert not [relative(path) for path in CODE if relative(path).startswith(("p9/", "cext/")) and re.search(rf"\b(?:{marks})\b", path.read_text())]

@@ -169,10 +169,7 @@ class BybitRest:
         now_ms = int(time.time() * 1000)
         start, end = self._number(query, "start"), self._number(query, "end")
         until = min(now_ms, end if end is not None else now_ms)
-        if start is not None:
-            since = period.closes(period.opens(start - 1))
-        else:
-            since = until - (limit + 1) * period.ms
+        since = period.closes(period.opens(start - 1)) if start is not None else until - (limit + 1) * period.ms
         return one.candles.between(period, since, until)[-limit:][::-1]
 
     def _kline(self, query) -> str:

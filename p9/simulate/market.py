@@ -223,10 +223,7 @@ class Market:
     def _cancel(self, number: int, touched: list) -> None:
         side = self.sides[number]
         n = len(side.ranks)
-        if self._random.random() < 0.75:
-            place = min(n - 1, int(self._random.expovariate(0.12)))
-        else:
-            place = self._random.randrange(n)
+        place = min(n - 1, int(self._random.expovariate(0.12))) if self._random.random() < 0.75 else self._random.randrange(n)
         tick = side.ranks[-1 - place] * side.sign
         orders, lots = side.orders[tick], side.lots[tick]
         if orders == 1 or lots <= orders:

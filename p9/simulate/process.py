@@ -1,6 +1,7 @@
 """The simulated venues in a process of their own, so that their work is not the appliance's."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import signal
 from multiprocessing.connection import Connection
@@ -27,10 +28,8 @@ async def _serve(pipe: Connection, settings: dict[str, Any]) -> None:
 
 def _wait_for_end(pipe: Connection) -> None:
     """Until the parent says so, or is no more."""
-    try:
+    with contextlib.suppress(EOFError, OSError):
         pipe.recv()
-    except (EOFError, OSError):
-        pass
 
 
 def _main(pipe: Connection, settings: dict[str, Any]) -> None:

@@ -6,8 +6,16 @@ lines differ in the shape of their depth frames, so a sample of the recording de
 
 import re
 from collections.abc import Iterable
+from typing import Protocol
 
-from p9.capture.recording import Recorded
+
+class Line(Protocol):
+    """A recorded frame or REST answer, and what the recording says of it."""
+
+    raw: bytes
+    market: str | None
+    url: str | None
+
 
 _OKX_ID = re.compile(rb'"instId"\s*:\s*"([^"]+)"')
 _BYBIT_TOPIC = re.compile(rb'"topic"\s*:\s*"[a-zA-Z]+\.(?:\d+\.)?([^"]+)"')
@@ -21,7 +29,7 @@ _BINANCE_COIN = re.compile(rb".*USD_(?:PERP|\d{6})$")
 class Recognition:
     """`sample`: the first lines of what will be asked about. A market that was named by hand answers for every line."""
 
-    def __init__(self, sample: Iterable[Recorded], market: str | None = None):
+    def __init__(self, sample: Iterable[Line], market: str | None = None):
         self._named = market
         self._binance = "binance_spot"
         for line in sample:
@@ -31,7 +39,7 @@ class Recognition:
                 self._binance = "binance_coinm" if coin else "binance_usdm"
                 break
 
-    def market_of(self, line: Recorded) -> str | None:
+    def market_of(self, line: Line) -> str | None:
         """The market's name; None for a line of none that we replay."""
         if self._named:
             return self._named
@@ -51,7 +59,7 @@ class Recognition:
             return self._binance
         return None
 
-    def _okx(self, line: Recorded) -> str | None:
+    def _okx(self, line: Line) -> str | None:
         found = _OKX_ID.search(line.raw) or _OKX_ID.search((line.url or "").encode())
         if found is None:
             return None

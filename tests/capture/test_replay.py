@@ -5,10 +5,10 @@ import json
 from decimal import Decimal
 
 import pytest
-
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
+
 from p9.capture.recording import merge
 from p9.capture.replay import Replay, scales_of
 from p9.venue import market

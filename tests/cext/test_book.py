@@ -1,10 +1,9 @@
 """The book against a dict and a sort, on whatever hypothesis thinks of."""
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from cext.book import Book
 from cext.checksum import checksum
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 FAR = 2**62
 near = st.integers(9_000, 11_000)

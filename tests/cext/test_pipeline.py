@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from p9.venue import market
 
 NOW_NS = 1_700_000_000_000_000_000

@@ -3,10 +3,9 @@
 from decimal import Decimal, getcontext
 from fractions import Fraction
 
+from cext.wide import calculate
 from hypothesis import given
 from hypothesis import strategies as st
-
-from cext.wide import calculate
 
 getcontext().prec = 80
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)

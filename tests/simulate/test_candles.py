@@ -1,5 +1,6 @@
 """Candles are what the tape says, added up another way."""
 
+import itertools
 from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
@@ -61,7 +62,7 @@ def test_the_invented_past_joins_the_present():
     one = played("binance_spot", "ETHUSDT", 5)
     bars = one.candles.between(PERIODS["1m"], START_MS - 10 * 60_000, START_MS + 5_000)
     assert len(bars) == 11
-    for before, after in zip(bars, bars[1:], strict=False):
+    for before, after in itertools.pairwise(bars):
         assert after.open_ms == before.open_ms + 60_000
         assert after.first_id == before.last_id + 1
     assert bars[-2].last_id == one.model.first_trade_id - 1

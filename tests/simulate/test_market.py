@@ -1,5 +1,6 @@
 """The order flow keeps a market's laws, and depends on nothing but its seed."""
 
+import itertools
 from collections import defaultdict
 
 from hypothesis import given, settings
@@ -85,7 +86,7 @@ def test_ids_rise_without_holes_where_the_venue_has_none_and_with_holes_elsewher
     ids = [turn.id for turn in make(5).step(START_NS + 1_000_000_000)]
     assert ids == list(range(ids[0], ids[0] + len(ids)))
     sparse = [turn.id for turn in make(5, id_steps=(1, 2, 9)).step(START_NS + 1_000_000_000)]
-    assert {b - a for a, b in zip(sparse, sparse[1:], strict=False)} == {1, 2, 9}
+    assert {b - a for a, b in itertools.pairwise(sparse)} == {1, 2, 9}
     trades = [fill.id for turn in make(6).step(START_NS + 3_000_000_000) for fill in turn.fills]
     assert trades == list(range(trades[0], trades[0] + len(trades)))
 
