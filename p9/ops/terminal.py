@@ -16,7 +16,7 @@ class StatusLine:
 
     def show(self, status: dict[str, Any]) -> None:
         """Write the line from the appliance's status."""
-        frames = sum(market["frames"]["frames"] for market in status["markets"].values())
+        frames = sum(market["frames"]["received"] for market in status["markets"].values())
         confirmed = sum(counts["confirmed"] for counts in status["delivery"]["classes"].values())
         span_s = max(status["uptime_s"] - self._at_s, 1e-3)
         frame_rate, event_rate = (frames - self._frames) / span_s, (confirmed - self._confirmed) / span_s

@@ -25,7 +25,7 @@ function showMarkets(status) {
     const refused = Object.entries(market.frames.outcomes)
       .filter(([outcome]) => !["events", "control", "ignored"].includes(outcome)).reduce((sum, [, n]) => sum + n, 0);
     const last = before && before.markets[name];
-    const rate = last ? (market.frames.frames - last.frames.frames) / (status.uptime_s - before.uptime_s) : 0;
+    const rate = last ? (market.frames.received - last.frames.received) / (status.uptime_s - before.uptime_s) : 0;
     return row([[name], [`${live}/${sockets}`, live < sockets], [`${synced}/${books}`, synced < books], [Math.round(rate)],
       [market.counters.gaps], [refused]]);
   });
