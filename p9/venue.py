@@ -108,6 +108,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     subscribe: Callable[[Sequence[str], int], bytes]  # topic names, request id -> a frame of ours
     unsubscribe: Callable[[Sequence[str], int], bytes]
     read_control: Callable[[bytes], Control]
+    # two sockets tell the same trades while one takes over from the other: the frame without the trades whose ids are in the set (None: nothing
+    # is left; a frame without trades as it is), and their ids into the set
+    fresh_trades: Callable[[bytes, set[str]], bytes | None]
     instruments_request: Callable[["Market"], Request]
     next_page: Callable[[Request, Any], Request | None]  # the question that follows this answer, if one does
     parse_instruments: Callable[["Market", Sequence[Any]], Parsed]  # all pages, as decoded JSON

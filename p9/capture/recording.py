@@ -47,6 +47,7 @@ class _Line(msgspec.Struct):
 _line = msgspec.json.Decoder(_Line)
 _STAMPED = re.compile(rb"(\d{18,20})\s+(?=[{\[\"a-z])")
 _OWN_TIME = re.compile(rb'"(?:E|ts)":\s*"?(\d{13})')
+_LOST = re.compile(rb'\{"recv_ns":\d+,"market":"[^"]*","lost":\d+\}$')
 # a REST order book: it names its ids, and is no stream's envelope
 _REST_BOOK = re.compile(rb'\{\s*"(?:lastUpdateId"|retCode"|code"\s*:\s*"0")')
 
@@ -59,7 +60,7 @@ def read(path: Path) -> Iterator[Recorded]:
         with opened(path, "rb") as lines:
             for number, line in enumerate(lines, 1):
                 line = line.strip()
-                if not line:
+                if not line or _LOST.match(line):
                     continue
                 try:
                     recorded = _parse(line, recv_ns)

@@ -64,6 +64,21 @@ def read_control(payload: bytes) -> Control:
     return Control("unknown", request_id, reason=repr(payload[:200]))
 
 
+def fresh_trades(payload: bytes, seen: set[str]) -> bytes | None:
+    """One trade a frame; aggregates and fills count in ids of their own."""
+    if b'rade"' not in payload[:100]:
+        return payload
+    frame = msgspec.json.decode(payload)
+    trade = frame.get("data", frame)
+    if trade.get("e") not in ("trade", "aggTrade"):
+        return payload
+    key = f"{trade['s']} {trade['e']} {trade.get('a', trade.get('t'))}"
+    if key in seen:
+        return None
+    seen.add(key)
+    return payload
+
+
 def instruments_request(market: Market) -> Request:
     return Request(f"{market.rest_path}/exchangeInfo", market.rest_budget, 20 if market.product == "spot" else 1)
 
@@ -205,7 +220,7 @@ def _normalizer(market: Market) -> Any:
 
 
 BINANCE = Venue(
-    exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, instruments_request=instruments_request,
+    exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades, instruments_request=instruments_request,
     next_page=next_page, parse_instruments=parse_instruments, image_request=image_request, time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip

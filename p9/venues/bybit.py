@@ -66,6 +66,22 @@ def read_control(payload: bytes) -> Control:
     return Control("unknown", request_id, reason=repr(payload[:200]))
 
 
+def fresh_trades(payload: bytes, seen: set[str]) -> bytes | None:
+    """Many trades a frame."""
+    if b'"publicTrade.' not in payload[:100]:
+        return payload
+    frame = msgspec.json.decode(payload)
+    rows = frame.get("data")
+    if not isinstance(rows, list):
+        return payload  # an answer that names the topic
+    keys = [f"{row['s']} {row['i']}" for row in rows]
+    fresh = [row for row, key in zip(rows, keys, strict=True) if key not in seen]
+    seen.update(keys)
+    if not fresh:
+        return None
+    return payload if len(fresh) == len(rows) else msgspec.json.encode({**frame, "data": fresh})
+
+
 def instruments_request(market: Market) -> Request:
     params = (("category", market.product),)
     if market.product != "spot":  # spot knows no pages
@@ -204,7 +220,7 @@ def _normalizer(market: Market) -> Any:
 
 
 BYBIT = Venue(
-    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, instruments_request=instruments_request,
+    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades, instruments_request=instruments_request,
     next_page=next_page, parse_instruments=parse_instruments, image_request=image_request, time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip

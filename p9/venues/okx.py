@@ -69,6 +69,22 @@ def read_control(payload: bytes) -> Control:
     return Control("notice" if event else "unknown", request_id, reason=repr(payload[:200]))
 
 
+def fresh_trades(payload: bytes, seen: set[str]) -> bytes | None:
+    """Many trades a frame."""
+    if b'"trades"' not in payload[:100]:
+        return payload
+    frame = msgspec.json.decode(payload)
+    rows = frame.get("data")
+    if not isinstance(rows, list):
+        return payload  # an answer that names the topic
+    keys = [f"{row['instId']} {row['tradeId']}" for row in rows]
+    fresh = [row for row, key in zip(rows, keys, strict=True) if key not in seen]
+    seen.update(keys)
+    if not fresh:
+        return None
+    return payload if len(fresh) == len(rows) else msgspec.json.encode({**frame, "data": fresh})
+
+
 def instruments_request(market: Market) -> Request:
     return Request("/api/v5/public/instruments", _budget(f"instruments {market.product}", 20), 1, (("instType", market.product),))
 
@@ -199,7 +215,7 @@ def _normalizer(market: Market) -> Any:
 
 
 OKX = Venue(
-    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, instruments_request=instruments_request,
+    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades, instruments_request=instruments_request,
     next_page=next_page, parse_instruments=parse_instruments, image_request=image_request, time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip

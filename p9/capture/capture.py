@@ -1,0 +1,210 @@
+"""One market, captured: its instruments from REST into a pipeline, its sockets, and the repair of its books."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from cext.pipeline import Pipeline
+from p9.capture.feed import Connects, Feed, FeedSettings
+from p9.capture.liveness import Liveness, LivenessSettings
+from p9.capture.recorder import Recorder
+from p9.capture.resync import Resync, ResyncSettings
+from p9.errors import MarketRefused, RestError
+from p9.instrument import Instrument, Refused
+from p9.market.instruments import Instruments, load
+from p9.market.rest import RestClient
+from p9.venue import Market, Topic, TopicForm, topic
+
+_SUMMED = (
+    "depth_frames", "applied", "stale", "gaps", "images", "too_old", "crossed", "lost_frames", "checksums", "checksums_matched",
+    "touches_compared", "touches_agreed", "trades",
+)  # fmt: skip
+
+
+class CaptureSettings(msgspec.Struct, frozen=True):
+    """What is captured of a market, and how."""
+
+    symbols: tuple[str, ...] = ()  # ours, the venue's, or patterns; empty: the row's own
+    depth: int = 1000
+    speed: str = ""
+    trades: str = "default"
+    timer_s: float = 0.05  # tick of what is published by the clock
+    retry_most_s: float = 60.0  # between two attempts to read the instruments
+    feed: FeedSettings = FeedSettings()
+    resync: ResyncSettings = ResyncSettings()
+    liveness: LivenessSettings = LivenessSettings()
+
+
+class Capture:
+    """`client`, `known` and `connects` are shared by the markets of a venue; `streams_of(instrument)` makes what is published of one.
+
+    `on_notice` hears every change of a book's state, `on_refused` every instrument that is left out.
+    """
+
+    def __init__(
+        self, market: Market, pipeline: Pipeline, *, client: RestClient, known: Instruments, connects: Connects,
+        streams_of: Callable[[Instrument], Sequence[Any]], settings: CaptureSettings | None = None, recorder: Recorder | None = None,
+        on_notice: Callable[[Any], None] | None = None, on_refused: Callable[[Refused], None] | None = None, log: Callable[..., None] | None = None,
+    ):  # fmt: skip
+        self.market, self.pipeline, self.known = market, pipeline, known
+        self.settings = settings or CaptureSettings()
+        self.forms = market.choose(depth=self.settings.depth, speed=self.settings.speed, trades=self.settings.trades)
+        self.depth = self.forms[0].levels or market.image_levels(self.settings.depth)
+        self.instruments: dict[int, Instrument] = {}
+        self.refused: list[Refused] = []
+        self.feeds: list[Feed] = []
+        self.resync: Resync | None = None
+        self.liveness: Liveness | None = None
+        self.state = "idle"  # then starting, running or refused, stopped
+        self.reason = ""
+        self._client, self._connects, self._streams_of = client, connects, streams_of
+        self._recorder = recorder
+        self._on_notice, self._on_refused = on_notice, on_refused or (lambda refused: None)
+        self._log_to = log or (lambda *_, **__: None)
+        self._task: asyncio.Task[None] | None = None
+
+    def _log(self, event: str, **more: Any) -> None:
+        self._log_to(event, market=self.market.name, **more)
+
+    async def start(self) -> None:
+        """Begin; what fails is tried again, and `status` tells. Never raises for what a venue does."""
+        self.state = "starting"
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Close every socket. The books stay as they were."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        self.state = "stopped"
+
+    async def _run(self) -> None:
+        try:
+            await self._read_instruments()
+        except MarketRefused as error:
+            self.state, self.reason = "refused", str(error)
+            self._log("market refused", reason=self.reason)
+            return
+        self._add_instruments()
+        self._make_feeds()
+        self.state = "running" if self.instruments else "refused"
+        self._log("capturing", instruments=len(self.instruments), sockets=len(self.feeds), refused=len(self.refused))
+        jobs = [self._tick(), self.resync.run(), self.liveness.run(), *(feed.run() for feed in self.feeds)]
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+
+    async def _read_instruments(self) -> None:
+        """Ask until the venue answers. Raises MarketRefused where it will not."""
+        attempt = 0
+        while True:
+            try:
+                await load(self._client, self.market, self.known)
+                self.reason = ""
+                return
+            except RestError as error:
+                self.reason = str(error)
+                self._log("no instruments yet", reason=self.reason)
+                wait_s = min(self.settings.retry_most_s, 2.0**attempt)
+                await asyncio.sleep(max(error.retry_after_s or 0.0, random.uniform(0.5, 1.0) * wait_s))
+                attempt += 1
+
+    def _add_instruments(self) -> None:
+        chosen, refused = self.known.select(self.market.name, self.settings.symbols or self.market.default_symbols)
+        for row in chosen:
+            try:
+                self.instruments[self._add(row)] = row
+            except ValueError as error:
+                refused.append(Refused(self.market.name, row.venue_symbol, str(error)))
+        for row in refused:
+            self._log("instrument refused", symbol=row.venue_symbol, reason=row.reason)
+            self._on_refused(row)
+        self.refused = refused
+        if not self.instruments:
+            self.reason = "no instrument left: " + "; ".join(f"{row.venue_symbol}: {row.reason}" for row in refused[:5])
+
+    def _add(self, row: Instrument) -> int:
+        lower = row.venue_symbol.lower()
+        aliases = [lower.encode()] if lower != row.venue_symbol and any("{lower}" in form.template for form in self.forms) else []
+        return self.pipeline.add(
+            venue_symbol=row.venue_symbol.encode(), symbol=row.symbol, px_scale=row.px_scale, qty_scale=row.qty_scale, tick=row.scaled_tick,
+            contract=row.contract, contract_value=row.contract_value, depth=self.depth, aliases=aliases, streams=list(self._streams_of(row)),
+        )  # fmt: skip
+
+    def _make_feeds(self) -> None:
+        """Spread the instruments over sockets, route by route: a lost socket costs few books, and no socket carries more than it may."""
+        recorder = self._recorder.of(self.market.name) if self._recorder is not None else None
+        feed_of: dict[int, Feed] = {}
+        topic_of: dict[int, Topic] = {}
+        watched: list[tuple[int, Topic, Feed]] = []
+        for route in dict.fromkeys(form.route for form in self.forms):
+            forms = [form for form in self.forms if form.route == route]
+            for n, share in enumerate(spread(self.market, forms, self.instruments)):
+                topics = {ix: [topic(form, self.instruments[ix].venue_symbol) for form in forms] for ix in share}
+                feed = Feed(
+                    f"{self.market.name} {route} {n}", self.market, self.pipeline, route, topics, self._connects,
+                    settings=self.settings.feed, recorder=recorder, log=self._log,
+                )  # fmt: skip
+                self.feeds.append(feed)
+                for ix, rows in topics.items():
+                    for row in rows:
+                        watched.append((ix, row, feed))
+                        if row.kind == "depth":
+                            feed_of[ix], topic_of[ix] = feed, row
+        self.resync = Resync(
+            self.market, self.pipeline, self._client, instruments=self.instruments, feed_of=feed_of, topic_of=topic_of, depth=self.depth,
+            settings=self.settings.resync, on_notice=self._on_notice, log=self._log,
+        )  # fmt: skip
+        self.liveness = Liveness(self.pipeline, watched, settings=self.settings.liveness, log=self._log)
+
+    async def _tick(self) -> None:
+        """What is published by the clock. Late ticks are not made up for."""
+        loop = asyncio.get_running_loop()
+        next_s = loop.time()
+        while True:
+            next_s = max(next_s + self.settings.timer_s, loop.time())
+            await asyncio.sleep(next_s - loop.time())
+            self.pipeline.on_timer(self.pipeline.clock.now())
+            self.pipeline.outbox.wake_up()
+
+    @property
+    def synced(self) -> bool:
+        """Every book is."""
+        return bool(self.instruments) and all(state == "synced" for state in self.pipeline.states())
+
+    def status(self) -> dict[str, Any]:
+        """The whole state as plain data, for /status and the metrics."""
+        counters: Counter[str] = Counter()
+        for ix in self.instruments:
+            one = self.pipeline.instrument_counters(ix)
+            counters.update({name: one[name] for name in _SUMMED})
+        frames = self.pipeline.counters()
+        received, n_bytes = frames.pop("frames"), frames.pop("bytes")
+        unknown_enums = frames.pop("unknown_enums", 0)
+        return {
+            "exchange": self.market.exchange, "state": self.state, "reason": self.reason, "instruments": len(self.instruments),
+            "refused": [{"symbol": row.venue_symbol, "reason": row.reason} for row in self.refused],
+            "frames": {"received": received, "bytes": n_bytes, "unknown_enums": unknown_enums, "outcomes": frames},
+            "books": dict(Counter(self.pipeline.states())),
+            "sockets": dict(Counter(feed.state for feed in self.feeds)),
+            "counters": {name: counters[name] for name in _SUMMED},
+            "feeds": [feed.status() for feed in self.feeds],
+            "resync": self.resync.status() if self.resync is not None else {},
+            "liveness": self.liveness.status() if self.liveness is not None else {},
+        }  # fmt: skip
+
+
+def spread(market: Market, forms: Iterable[TopicForm], indices: dict[int, Instrument]) -> list[list[int]]:
+    """Indices by socket: as few sockets as the limits allow, evenly filled, neighbours apart (the busy ones stand first in most lists)."""
+    forms = list(forms)
+    if not indices:
+        return []
+    longest = max(sum(len(topic(form, row.venue_symbol).name) for form in forms) for row in indices.values())
+    most = max(1, min(market.limits.instruments_per_socket, market.limits.socket_chars // longest))
+    n_sockets = -(-len(indices) // most)
+    return [list(indices)[n::n_sockets] for n in range(n_sockets)]

@@ -1,0 +1,123 @@
+"""Which topics live. Heartbeats do not count, and a quiet market is no alarm: a topic is held against its own pace and its sibling's.
+
+The hot path counts by instrument; here the counts are looked at once a second.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from cext.pipeline import Pipeline
+from p9.capture.feed import Feed
+from p9.venue import Topic, TopicKind
+
+TICK_S = 1.0
+COUNTED: dict[TopicKind, tuple[str, ...]] = {"depth": ("depth_frames", "images", "keepalives"), "best": ("touches",), "trades": ("trades",)}
+
+
+class LivenessSettings(msgspec.Struct, frozen=True):
+    """Seconds, and how sure we want to be."""
+
+    first_data_s: float = 15.0  # after an acknowledgement, which proves nothing on some venues
+    silent_s: float = 5.0  # and
+    silent_times: float = 8.0  # so many times its longest pause so far: then a depth or best bid/ask topic is silent
+    sibling_events: int = 20  # that its sibling brought meanwhile: then silence is a fault, not a quiet market
+    again_s: float = 60.0  # between two new subscriptions of one topic
+
+
+class _Pulse(msgspec.Struct):
+    """One topic's counts over time."""
+
+    ix: int
+    topic: Topic
+    feed: Feed
+    n: int = 0
+    changed_s: float = 0.0
+    longest_s: float = 0.0  # pause between two events, while alive
+    sibling_n: int = 0  # the sibling's count when ours last changed
+    asked_s: float = 0.0  # when we last subscribed anew for its sake
+    state: str = "waiting"
+
+
+class Liveness:
+    """`topics`: (index, topic, the feed that carries it). Trades are watched, but never an alarm: some instruments trade once an hour."""
+
+    def __init__(
+        self, pipeline: Pipeline, topics: Sequence[tuple[int, Topic, Feed]], *, settings: LivenessSettings | None = None,
+        log: Callable[..., None] | None = None,
+    ):  # fmt: skip
+        self.settings = settings or LivenessSettings()
+        self.counts: Counter[str] = Counter()
+        self._pipeline = pipeline
+        self._pulses = {(ix, topic.kind): _Pulse(ix, topic, feed) for ix, topic, feed in topics}
+        self._log = log or (lambda *_, **__: None)
+
+    async def run(self) -> None:
+        """For ever, until cancelled."""
+        while True:
+            self.look(asyncio.get_running_loop().time())
+            await asyncio.sleep(TICK_S)
+
+    def look(self, now_s: float) -> None:
+        """Take every topic's pulse. Silent topics are subscribed anew; a book whose sibling goes on without it is invalid at once."""
+        counters = {ix: self._pipeline.instrument_counters(ix) for ix in {ix for ix, _ in self._pulses}}
+        for pulse in self._pulses.values():
+            self._take(pulse, counters[pulse.ix], now_s)
+        for pulse in self._pulses.values():
+            if pulse.topic.kind != "trades" and pulse.state == "live":
+                self._judge(pulse, counters[pulse.ix], now_s)
+
+    def _take(self, pulse: _Pulse, counters: Mapping[str, int], now_s: float) -> None:
+        feed, name = pulse.feed, pulse.topic.name
+        n = sum(counters[field] for field in COUNTED[pulse.topic.kind])
+        if not feed.up:
+            pulse.state, pulse.n, pulse.changed_s = "down", n, now_s
+            return
+        if feed.refused(name):
+            pulse.state = "refused"
+            return
+        if n != pulse.n:
+            if pulse.state == "live":
+                pulse.longest_s = max(pulse.longest_s, now_s - pulse.changed_s)
+            elif pulse.state == "silent":
+                self._log("topic is back", topic=name, feed=feed.name, silent_s=round(now_s - pulse.changed_s, 1))
+            pulse.n, pulse.changed_s, pulse.state = n, now_s, "live"
+            pulse.sibling_n = self._sibling_n(pulse, counters)
+        elif pulse.state in ("down", "waiting"):
+            pulse.state = "waiting"
+            since_s = max(feed.connected_s, pulse.asked_s)
+            if pulse.topic.kind != "trades" and now_s - since_s > self.settings.first_data_s:
+                self.counts["no_first_data"] += 1
+                self._ask_again(pulse, now_s, "no first data")
+
+    def _sibling_n(self, pulse: _Pulse, counters: Mapping[str, int]) -> int:
+        other: TopicKind = "best" if pulse.topic.kind == "depth" else "depth"
+        return sum(counters[field] for field in COUNTED[other]) if (pulse.ix, other) in self._pulses else 0
+
+    def _judge(self, pulse: _Pulse, counters: Mapping[str, int], now_s: float) -> None:
+        silence_s = now_s - pulse.changed_s
+        if silence_s <= max(self.settings.silent_s, self.settings.silent_times * pulse.longest_s):
+            return
+        if self._sibling_n(pulse, counters) - pulse.sibling_n < self.settings.sibling_events:
+            return
+        pulse.state = "silent"
+        self.counts[f"silent_{pulse.topic.kind}"] += 1
+        if pulse.topic.kind == "depth":
+            self._pipeline.invalidate(pulse.ix, "stale", self._pipeline.clock.now())
+        self._ask_again(pulse, now_s, f"silent for {silence_s:.1f} s while its sibling goes on")
+
+    def _ask_again(self, pulse: _Pulse, now_s: float, reason: str) -> None:
+        if now_s - pulse.asked_s < self.settings.again_s and pulse.asked_s:
+            return
+        pulse.asked_s = now_s
+        self._log("topic silent", topic=pulse.topic.name, feed=pulse.feed.name, reason=reason)
+        pulse.feed.renew([pulse.topic.name])
+
+    def status(self) -> dict[str, Any]:
+        """Topics by state, and those that are neither live nor merely quiet."""
+        states = Counter(pulse.state for pulse in self._pulses.values())
+        odd = [f"{pulse.topic.name}: {pulse.state}" for pulse in self._pulses.values() if pulse.state in ("silent", "refused")]
+        return {"topics": dict(states), "odd": odd[:50], "counts": dict(self.counts)}
