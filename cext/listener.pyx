@@ -28,6 +28,7 @@ cdef class Listener(WSListener):
     cdef readonly int64_t last_recv_ns
     cdef readonly object owner
     cdef public object recorder
+    cdef public bint standby            # this socket waits to take over from another: its frames go to owner.on_standby(ts_recv_ns, payload)
     cdef Clock _clock
     cdef bytearray _fragments
 
@@ -76,11 +77,14 @@ cdef class Listener(WSListener):
 
     cdef _feed(self, const char* frame, Py_ssize_t size, ns_t now_ns):
         cdef Outcome outcome
-        if self.recorder is not None:
-            self.recorder.frame(now_ns, frame[:size])
         self.frames += 1
         self.bytes += size
         self.last_recv_ns = now_ns
+        if self.standby:
+            self.owner.on_standby(now_ns, frame[:size])
+            return
+        if self.recorder is not None:
+            self.recorder.frame(now_ns, frame[:size])
         with nogil:
             outcome = self.pipeline.feed(frame, size, now_ns)
         if outcome != OUTCOME_EVENTS and outcome != OUTCOME_IGNORED:

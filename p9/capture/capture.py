@@ -19,6 +19,7 @@ from p9.market.instruments import Instruments, load
 from p9.market.rest import RestClient
 from p9.venue import Market, Topic, TopicForm, topic
 
+FAULT_PAUSE_S = 2.0
 _SUMMED = (
     "depth_frames", "applied", "stale", "gaps", "images", "too_old", "crossed", "lost_frames", "checksums", "checksums_matched",
     "touches_compared", "touches_agreed", "trades",
@@ -61,6 +62,7 @@ class Capture:
         self.liveness: Liveness | None = None
         self.state = "idle"  # then starting, running or refused, stopped
         self.reason = ""
+        self.faults = 0  # of ours: each is a bug
         self._client, self._connects, self._streams_of = client, connects, streams_of
         self._recorder = recorder
         self._on_notice, self._on_refused = on_notice, on_refused or (lambda refused: None)
@@ -94,10 +96,17 @@ class Capture:
         self._make_feeds()
         self.state = "running" if self.instruments else "refused"
         self._log("capturing", instruments=len(self.instruments), sockets=len(self.feeds), refused=len(self.refused))
-        jobs = [self._tick(), self.resync.run(), self.liveness.run(), *(feed.run() for feed in self.feeds)]
-        async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(job)
+        while True:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for job in (self._tick, self.resync.run, self.liveness.run, *(feed.run for feed in self.feeds)):
+                        group.create_task(job())
+            except* Exception as errors:  # a fault of ours: say it, show no book that nobody tends, and begin again
+                self.reason = "; ".join(f"{type(error).__name__}: {error}" for error in errors.exceptions)
+                self.faults += 1
+                self._log("capture failed", reason=self.reason, errors=errors.exceptions)
+            self.pipeline.disconnected(None, self.pipeline.clock.now())
+            await asyncio.sleep(FAULT_PAUSE_S)
 
     async def _read_instruments(self) -> None:
         """Ask until the venue answers. Raises MarketRefused where it will not."""
@@ -187,7 +196,7 @@ class Capture:
         received, n_bytes = frames.pop("frames"), frames.pop("bytes")
         unknown_enums = frames.pop("unknown_enums", 0)
         return {
-            "exchange": self.market.exchange, "state": self.state, "reason": self.reason, "instruments": len(self.instruments),
+            "exchange": self.market.exchange, "state": self.state, "reason": self.reason, "faults": self.faults, "instruments": len(self.instruments),
             "refused": [{"symbol": row.venue_symbol, "reason": row.reason} for row in self.refused],
             "frames": {"received": received, "bytes": n_bytes, "unknown_enums": unknown_enums, "outcomes": frames},
             "books": dict(Counter(self.pipeline.states())),
