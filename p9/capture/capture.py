@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-
 from cext.pipeline import Pipeline
+
 from p9.capture.feed import Connects, Feed, FeedSettings
 from p9.capture.liveness import Liveness, LivenessSettings
 from p9.capture.recorder import Recorder

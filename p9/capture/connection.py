@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from picows import WSError, WSMsgType, WSTransport, ws_connect
-
 from cext.listener import Listener
 from cext.pipeline import Pipeline
+from picows import WSError, WSMsgType, WSTransport, ws_connect
+
 from p9.budget import Window
 from p9.errors import SocketLost
 from p9.venue import Control, Market, Topic
@@ -242,9 +242,8 @@ class Connection:
             self._acknowledge(control)
         elif control.kind == "refused":
             self._refusal(control)
-        elif control.kind in ("notice", "unknown"):
-            if self.counts[f"control_{control.kind}"] == 1:
-                self._log("control frame", kind=control.kind, frame=control.reason)
+        elif control.kind in ("notice", "unknown") and self.counts[f"control_{control.kind}"] == 1:
+            self._log("control frame", kind=control.kind, frame=control.reason)
 
     def _request_of(self, control: Control) -> int | None:
         """The request that an answer is about: by its id, by its topics, else the oldest."""

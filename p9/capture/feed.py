@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-
 from cext.pipeline import Pipeline
+
 from p9.budget import Budget, Window
 from p9.capture.connection import Connection, ConnectionSettings, FrameRecorder
 from p9.errors import SocketLost
@@ -200,7 +200,9 @@ class Feed:
         """Keep the socket until it is lost; the reason."""
         while True:
             connection = self.connection
-            await asyncio.wait({connection.lost, *([self._successor] if self._successor else ())}, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {connection.lost, *([self._successor] if self._successor else ())}, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED
+            )
             if self._successor is not None and self._successor.done():
                 self._succeed()
                 continue
@@ -213,7 +215,11 @@ class Feed:
             if self._recycle:
                 await self._drop_successor()
                 return self._recycle
-            if self._successor is None and (connection.closing_soon or now_s >= self._rotate_at_s) and now_s >= self.connected_s + self._rotation_pause_s():
+            if (
+                self._successor is None
+                and (connection.closing_soon or now_s >= self._rotate_at_s)
+                and now_s >= self.connected_s + self._rotation_pause_s()
+            ):
                 self._overlap = _Overlap(self.market, self.recorder)
                 connection.listener.recorder = self._overlap
                 self._successor = asyncio.create_task(self._prepare())

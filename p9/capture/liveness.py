@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-
 from cext.pipeline import Pipeline
+
 from p9.capture.feed import Feed
 from p9.venue import Topic, TopicKind
 

@@ -1,8 +1,8 @@
 """Recording: raw frames and REST answers to disk, one series of gzip files a market, written by a thread.
 
-    {"recv_ns":1723161253937085768,"market":"binance_spot","raw":<frame as it came>}
-    {"recv_ns":1723161253990000000,"market":"binance_spot","url":"https://...","raw":<body as it came>}
-    {"recv_ns":1723161254000000000,"market":"binance_spot","lost":12}       so many lines of about this time were not written: the queue was full
+    {"recv_ns":1723161253937085768,"market":"venue_spot","raw":<frame as it came>}
+    {"recv_ns":1723161253990000000,"market":"venue_spot","url":"https://...","raw":<body as it came>}
+    {"recv_ns":1723161254000000000,"market":"venue_spot","lost":12}       so many lines of about this time were not written: the queue was full
 
 A frame that is not JSON on one line (the bare pong, a broken one) is kept as a JSON string. The hot loop only appends to a bounded queue.
 """
@@ -20,7 +20,6 @@ from typing import IO, Any
 import msgspec
 
 from p9.errors import RecordingError
-
 
 BATCH = 512  # lines in one write
 LINE_ROOM = 100  # bytes around a frame
@@ -40,7 +39,7 @@ class _File:
 
     def __init__(self, path: Path, opened_s: float, level: int):
         self.path, self.opened_s, self.size = path, opened_s, 0
-        self.out: IO[bytes] = gzip.open(path, "xb", compresslevel=level)
+        self.out: IO[bytes] = gzip.open(path, "xb", compresslevel=level)  # noqa: SIM115 - it outlives this call
 
 
 class Recorder:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-
 from cext.pipeline import Pipeline
+
 from p9.capture.feed import Feed
 from p9.errors import RestError, RestRefused
 from p9.instrument import Instrument
@@ -60,7 +60,7 @@ class Repaired(msgspec.Struct, frozen=True):
 
 
 class Resync:
-    """`feed_of`: the feed that carries a book, `topic_of`: its depth topic, both by instrument index. `on_notice` is told of every change of state."""
+    """`feed_of`: the feed that carries a book, `topic_of`: its depth topic, both by instrument index. `on_notice` hears every change of state."""
 
     def __init__(
         self, market: Market, pipeline: Pipeline, client: RestClient, *, instruments: Mapping[int, Instrument], feed_of: Mapping[int, Feed],
@@ -108,7 +108,7 @@ class Resync:
                 repair = self.broken.pop(notice.ix, None)
                 self._held_before[notice.ix] = self._counters(notice.ix)["unseeded"]
                 if repair is not None:
-                    self.repaired.append(Repaired(notice.ix, repair.reason, repair.since_ns, notice.at_ns, repair.tries))
+                    self.repaired.append(Repaired(notice.ix, repair.reason, repair.since_ns, self.pipeline.clock.now(), repair.tries))
                     self.counts["repaired"] += 1
             else:
                 self.counts[f"broken_{notice.reason}"] += 1

@@ -220,8 +220,9 @@ def _normalizer(market: Market) -> Any:
 
 
 BYBIT = Venue(
-    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades, instruments_request=instruments_request,
-    next_page=next_page, parse_instruments=parse_instruments, image_request=image_request, time_request=time_request, read_time=read_time,
+    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades,
+    instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
+    time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip
 

@@ -215,8 +215,9 @@ def _normalizer(market: Market) -> Any:
 
 
 OKX = Venue(
-    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades, instruments_request=instruments_request,
-    next_page=next_page, parse_instruments=parse_instruments, image_request=image_request, time_request=time_request, read_time=read_time,
+    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades,
+    instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
+    time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip
 
@@ -235,7 +236,7 @@ def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
         limits=Limits(
             instruments_per_socket=25, topics_per_request=40, request_chars=40_000, socket_chars=200_000, spacing_s=0.25,
             messages=Budget("messages", 400, 3600.0),
-            connects=(Budget("okx connects a second", 2, 1.0),),
+            connects=(Budget("okx connects a second", 3, 1.1),),
         ),
         ping=Ping(b"ping", every_s=15.0, only_idle=True, within_s=15.0),
         sequence=SequenceRule("prev", rest_seeded=False, repeats_are_stale=False),
