@@ -25,6 +25,7 @@ class TopicForm(msgspec.Struct, frozen=True):
     levels: int = 0  # depth: levels a side of the image that the stream itself sends; 0: the image comes by REST
     speed: str = ""  # depth: its cadence, where the venue offers several
     raw: bool = False  # trades: one event a fill, where the venue also offers aggregated ones
+    folds_ms: int = 0  # trades: fills of so long a time may stand in one row
 
 
 class Topic(msgspec.Struct, frozen=True):

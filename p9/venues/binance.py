@@ -242,7 +242,7 @@ _FUTURES_TOPICS = (
     TopicForm("depth", "{lower}@depth", speed="250ms"),
     TopicForm("depth", "{lower}@depth@500ms", speed="500ms"),
     TopicForm("best", "{lower}@bookTicker"),
-    TopicForm("trades", "{lower}@aggTrade", route="market"),  # its ids can be filled from REST
+    TopicForm("trades", "{lower}@aggTrade", route="market", folds_ms=100),  # its ids can be filled from REST
     TopicForm("trades", "{lower}@trade", raw=True),  # undocumented
 )
 _FUTURES_DEPTHS = ((5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1000, 20))
