@@ -386,7 +386,7 @@ class QuickTest:
 
 
 def _partial(candle: dict[str, Any]) -> bool:
-    return "maybe_bad" in candle.get("flags", ())
+    return not candle["complete"] or "maybe_bad" in candle.get("flags", ())
 
 
 def _same_fields(contract: str) -> list[tuple[str, str]]:

@@ -52,7 +52,7 @@ setup() {
     stamp=.venv/p9-stamp-${1:-run}
     if ! cmp -s <(cat pyproject.toml setup.py) "$stamp"; then
         say "installing Python packages into .venv"
-        .venv/bin/python -m pip install -q --disable-pip-version-check "setuptools==84.2.1" "cython==3.3.1"
+        .venv/bin/python -m pip install -q --disable-pip-version-check "setuptools==84.2.1" "cython==3.3.1" "picows==2.3.1"
         say "building the extension modules (about a minute)"
         .venv/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".${1:+[$1]}"
         cat pyproject.toml setup.py > "$stamp"

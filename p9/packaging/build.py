@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIX = ".exe" if sys.platform == "win32" else ""
 MAX_BYTES = 20 << 20
-PINNED_TOOLS = ("setuptools==84.2.1", "cython==3.3.1", "pyinstaller==6.22.3")
+PINNED_TOOLS = ("setuptools==84.2.1", "cython==3.3.1", "picows==2.3.1", "pyinstaller==6.22.3")
 
 
 def _python(environment: Path) -> Path:
