@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,10 @@ async def run(options: argparse.Namespace, config: Config, path: Path | None) ->
         if options.books_out is not None:
             options.books_out.write_text(json.dumps(books, indent=1) + "\n")
         print(json.dumps(_figures(replay, books, outbox, spent_s, left, options)))
-        return 1 if replay.lines and not replay.pipelines else 0
+        if not replay.pipelines:
+            print("error: no line tells its market; name it with --market", file=sys.stderr)
+            return 1
+        return 0
 
 
 def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:

@@ -53,7 +53,8 @@ setup() {
     if ! cmp -s <(cat pyproject.toml setup.py) "$stamp"; then
         say "installing Python packages into .venv"
         .venv/bin/python -m pip install -q --disable-pip-version-check "setuptools==84.2.1" "cython==3.3.1" "picows==2.3.1"
-        say "building the extension modules (about a minute)"
+        say "building the extension modules (a minute or two)"
+        .venv/bin/python setup.py -q build_ext --inplace -j "$(nproc)" >/dev/null
         .venv/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".${1:+[$1]}"
         cat pyproject.toml setup.py > "$stamp"
     fi

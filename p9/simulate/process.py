@@ -56,7 +56,10 @@ class SimulatorProcess:
         theirs.close()
         answer = await asyncio.get_running_loop().run_in_executor(None, self._answer)
         if answer is None:
-            raise RuntimeError(f"the simulator did not start within {START_TIMEOUT_S:.0f} s (exit code {self._process.exitcode})")
+            await asyncio.get_running_loop().run_in_executor(None, self._process.join, 1.0)
+            how = "does not answer" if self._process.is_alive() else f"ended with exit code {self._process.exitcode}"
+            self._process.kill()
+            raise RuntimeError(f"the simulator's process {how}")
         self.url, self.endpoints = answer["url"], answer["endpoints"]
 
     def _answer(self) -> dict[str, Any] | None:
