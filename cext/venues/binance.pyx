@@ -25,11 +25,11 @@ from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_parse
 from cext.events cimport (
     EVENT_BBO, EVENT_DEPTH, EVENT_FROM_REST, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_IGNORED,
     OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, SIDE_BUY, SIDE_SELL, TOPIC_BBO,
-    TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_TRADES, TRADE_ID_SIZE, Batch, Event, EventKind, Level, Outcome, batch_event, batch_level,
+    TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_TRADES, Batch, Event, Level, Outcome, batch_event, batch_level,
 )
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol
-from cext.units cimport NO_ID, NO_TIME, ns_t, px_t, qty_t
+from cext.units cimport NO_ID, NO_TIME, ns_t
 
 cdef enum _Kind:  # what a stream's name or an event's `e` announces
     KIND_NONE           # not said

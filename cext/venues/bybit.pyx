@@ -19,7 +19,7 @@ from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_parse
 from cext.events cimport (
     EVENT_BBO, EVENT_BLOCK, EVENT_DEPTH, EVENT_FROM_REST, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_IGNORED,
     OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, SIDE_BUY, SIDE_SELL,
-    TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind, Outcome, Side, Topic, batch_event,
+    TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind, Outcome, Topic, batch_event,
 )
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol

@@ -83,7 +83,6 @@ cdef class OkxNormalizer(Normalizer):
         cdef Arg arg
         cdef Cursor data        # where the data stood, if they came before `arg`
         cdef Topic topic = TOPIC_NONE
-        cdef EventKind kind = EVENT_DEPTH
         cdef Outcome known = OUTCOME_EVENTS
         cdef Outcome outcome
         cdef int32_t i
