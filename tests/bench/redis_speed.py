@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import redis
-from redis_servers import KINDS, RawClient, pack, running
+from tests.delivery.redis_servers import KINDS, RawClient, pack, running
 
 BATCH = 1000
 BATCHES = 30

@@ -16,7 +16,7 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis_servers import binary_of, free_port, running
+from tests.delivery.redis_servers import binary_of, free_port, running
 
 from p9.delivery import embedded, valkey
 from p9.delivery.embedded import Tls, choose, without_secret
