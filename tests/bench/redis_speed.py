@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import redis
+
 from tests.delivery.redis_servers import KINDS, RawClient, pack, running
 
 BATCH = 1000

@@ -16,12 +16,12 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tests.delivery.redis_servers import binary_of, free_port, running
 
 from p9.delivery import embedded, valkey
 from p9.delivery.embedded import Tls, choose, without_secret
 from p9.delivery.valkey import ValkeyProcess, clean_environment, find_binary
 from p9.errors import BusAway, BusError, ConfigError, Remedy
+from tests.delivery.redis_servers import binary_of, free_port, running
 
 ROOT = Path(__file__).parents[2]
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent's life")

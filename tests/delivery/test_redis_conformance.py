@@ -5,6 +5,7 @@ import time
 
 import pytest
 import redis
+
 from tests.delivery.redis_servers import KINDS, RawClient, pack, running
 
 TOO_SMALL = "The ID specified in XADD is equal or smaller than the target stream top item"

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import ResponseError
+
 from tests.delivery.redis_servers import RawClient, running
 
 UNORDERED = {"SMEMBERS", "KEYS", "HGETALL"}
