@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -152,6 +153,8 @@ class Appliance:
                 ready = not missing
                 if ready and self.ready_s is None:
                     self.ready_s = time.monotonic() - self._started_s
+                    gc.collect()
+                    gc.freeze()  # what lives until the end is not looked at again: a full collection would be a pause
                 log.info("ready" if ready else "not ready", after_s=round(time.monotonic() - self._started_s, 3), missing=missing[:5])
             await asyncio.sleep(0.05 if self.ready_s is None else 0.5)
 
