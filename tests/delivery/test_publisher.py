@@ -96,7 +96,8 @@ async def test_a_killed_server_comes_back_to_all_that_was_accepted(server):
     async with publishing(server.url) as (outbox, publisher):
         channels = channels_of(outbox)
         task = asyncio.create_task(emit_steadily(channels, outbox, 600))
-        for _ in range(3):
+        for n in range(1, 4):
+            await until(lambda n=n: publisher.lanes[0].ready and publisher.lanes[0].n_connects >= n)
             await asyncio.sleep(0.1)
             await asyncio.to_thread(server.kill)
             await asyncio.sleep(0.05)
@@ -104,7 +105,7 @@ async def test_a_killed_server_comes_back_to_all_that_was_accepted(server):
         await task
         assert await publisher.drain(10) == 0
         complete(server, outbox, channels)
-        assert publisher.lanes[0].n_connects >= 4
+        await until(lambda: publisher.lanes[0].n_connects == 4)
 
 
 async def test_a_frozen_server_is_left_and_found_again(server):
