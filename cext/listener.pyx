@@ -58,9 +58,7 @@ cdef class Listener(WSListener):
         elif frame.msg_type == WSMsgType.TEXT or frame.msg_type == WSMsgType.BINARY or frame.msg_type == WSMsgType.CONTINUATION:
             self._assemble(transport, frame, now_ns)
         if frame.last_in_buffer:
-            if self.pipeline.notices.n > 0 and self.pipeline.on_notices is not None:
-                self.pipeline.on_notices()
-            self.pipeline.outbox.wake_up()
+            self._told()
 
     cdef _assemble(self, WSTransport transport, WSFrame frame, ns_t now_ns):
         """The rare frame in pieces."""
@@ -74,6 +72,17 @@ cdef class Listener(WSListener):
             whole = bytes(self._fragments)
             self._fragments.clear()
             self._feed(whole, len(whole), now_ns)
+
+    def receive(self, bytes payload):
+        """A whole text frame that did not come by the library's socket (a simulated network)."""
+        self._feed(payload, len(payload), self._clock.now_ns())
+        self._told()
+
+    cdef _told(self):
+        """After the last frame of a read: what must be done about it, once."""
+        if self.pipeline.notices.n > 0 and self.pipeline.on_notices is not None:
+            self.pipeline.on_notices()
+        self.pipeline.outbox.wake_up()
 
     cdef _feed(self, const char* frame, Py_ssize_t size, ns_t now_ns):
         cdef Outcome outcome

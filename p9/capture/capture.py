@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 from cext.pipeline import Pipeline
+from picows import ws_connect
 
+from p9.capture.connection import Dial
 from p9.capture.feed import Connects, Feed, FeedSettings
 from p9.capture.liveness import Liveness, LivenessSettings
 from p9.capture.recorder import Recorder
@@ -49,7 +51,7 @@ class Capture:
     def __init__(
         self, market: Market, pipeline: Pipeline, *, client: RestClient, known: Instruments, connects: Connects,
         streams_of: Callable[[Instrument], Sequence[Any]], settings: CaptureSettings | None = None, recorder: Recorder | None = None,
-        on_notice: Callable[[Any], None] | None = None, on_refused: Callable[[Refused], None] | None = None, log: Callable[..., None] | None = None,
+        dial: Dial = ws_connect, on_notice: Callable[[Any], None] | None = None, on_refused: Callable[[Refused], None] | None = None, log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.market, self.pipeline, self.known = market, pipeline, known
         self.settings = settings or CaptureSettings()
@@ -64,7 +66,7 @@ class Capture:
         self.reason = ""
         self.faults = 0  # of ours: each is a bug
         self._client, self._connects, self._streams_of = client, connects, streams_of
-        self._recorder = recorder
+        self._recorder, self._dial = recorder, dial
         self._on_notice, self._on_refused = on_notice, on_refused or (lambda refused: None)
         self._log_to = log or (lambda *_, **__: None)
         self._task: asyncio.Task[None] | None = None
@@ -157,7 +159,7 @@ class Capture:
                 topics = {ix: [topic(form, self.instruments[ix].venue_symbol) for form in forms] for ix in share}
                 feed = Feed(
                     f"{self.market.name} {route} {n}", self.market, self.pipeline, route, topics, self._connects,
-                    settings=self.settings.feed, recorder=recorder, log=self._log,
+                    settings=self.settings.feed, recorder=recorder, dial=self._dial, log=self._log,
                 )  # fmt: skip
                 self.feeds.append(feed)
                 for ix, rows in topics.items():

@@ -24,6 +24,12 @@ class FrameRecorder(Protocol):
     def frame(self, recv_ns: int, payload: bytes) -> None: ...
 
 
+class Dial(Protocol):
+    """How a socket is opened: picows.ws_connect, or what stands for a network in a simulation."""
+
+    async def __call__(self, listener_factory: Callable[[], Listener], url: str, **options: Any) -> Any: ...
+
+
 class ConnectionSettings(msgspec.Struct, frozen=True):
     """Time-outs of one socket, in seconds."""
 
@@ -47,9 +53,10 @@ class Connection:
 
     def __init__(
         self, market: Market, pipeline: Pipeline, topics: Iterable[Topic], *, settings: ConnectionSettings, recorder: FrameRecorder | None = None,
-        log: Callable[..., None] | None = None,
+        dial: Dial = ws_connect, log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.market, self.settings, self.recorder = market, settings, recorder
+        self._dial = dial
         self.topics = {topic.name: topic for topic in topics}
         self.acknowledged: set[str] = set()
         self.refused: dict[str, str] = {}
@@ -78,7 +85,7 @@ class Connection:
         """Connect. Raises SocketLost."""
         try:
             await asyncio.wait_for(
-                ws_connect(
+                self._dial(
                     lambda: self.listener, url, enable_auto_pong=False, max_frame_size=self.settings.max_frame,
                     websocket_handshake_timeout=self.settings.connect_s, logger_name="feed",
                 ),

@@ -14,13 +14,13 @@ from typing import Any
 
 import msgspec
 from cext.pipeline import Pipeline
+from picows import ws_connect
 
 from p9.budget import Budget, Window
-from p9.capture.connection import Connection, ConnectionSettings, FrameRecorder
+from p9.capture.connection import Connection, ConnectionSettings, Dial, FrameRecorder
 from p9.errors import SocketLost
 from p9.venue import Market, Topic
 
-TICK_S = 0.25
 MAX_STANDBY_FRAMES = 100_000  # a successor with more than that takes over at once
 
 
@@ -28,6 +28,7 @@ class FeedSettings(msgspec.Struct, frozen=True):
     """How a feed comes back and when it is replaced. Seconds."""
 
     connection: ConnectionSettings = ConnectionSettings()
+    tick_s: float = 0.25  # how often a live socket is looked after
     backoff_first_s: float = 0.25  # full jitter: between nothing and this, doubling
     backoff_most_s: float = 60.0
     good_after_s: float = 30.0  # of data: then the next loss is answered at once again
@@ -77,7 +78,8 @@ class Feed:
 
     def __init__(
         self, name: str, market: Market, pipeline: Pipeline, route: str, topics: Mapping[int, Sequence[Topic]], connects: Connects, *,
-        settings: FeedSettings | None = None, recorder: FrameRecorder | None = None, log: Callable[..., None] | None = None,
+        settings: FeedSettings | None = None, recorder: FrameRecorder | None = None, dial: Dial = ws_connect,
+        log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.name, self.market, self.pipeline, self.route, self.topics = name, market, pipeline, route, topics
         self.settings = settings or FeedSettings()
@@ -91,7 +93,7 @@ class Feed:
         self.connection: Connection | None = None
         self.connected_s = 0.0
         self.recorder = recorder
-        self._connects = connects
+        self._connects, self._dial = connects, dial
         self._log = log or (lambda *_, **__: None)
         self._recycle = ""
         self._rotate_at_s = 0.0
@@ -158,7 +160,7 @@ class Feed:
             self.state = "connecting"
         connection = Connection(
             self.market, self.pipeline, (topic for rows in self.topics.values() for topic in rows), settings=self.settings.connection,
-            recorder=self.recorder, log=lambda event, **more: self._log(event, feed=self.name, **more),
+            recorder=self.recorder, dial=self._dial, log=lambda event, **more: self._log(event, feed=self.name, **more),
         )  # fmt: skip
         connection.listener.standby = standby
         await connection.open(self.url)
@@ -201,7 +203,7 @@ class Feed:
         while True:
             connection = self.connection
             await asyncio.wait(
-                {connection.lost, *([self._successor] if self._successor else ())}, timeout=TICK_S, return_when=asyncio.FIRST_COMPLETED
+                {connection.lost, *([self._successor] if self._successor else ())}, timeout=self.settings.tick_s, return_when=asyncio.FIRST_COMPLETED
             )
             if self._successor is not None and self._successor.done():
                 self._succeed()
@@ -244,7 +246,7 @@ class Feed:
         try:
             settled_s = None
             while connection.lost.done() is False:
-                await asyncio.sleep(min(TICK_S, self.settings.settle_s))
+                await asyncio.sleep(min(self.settings.tick_s, self.settings.settle_s))
                 connection.tick()
                 now_s = self._loop_s()
                 settled_s = (settled_s or now_s) if connection.settled else None

@@ -64,11 +64,17 @@ class _Pool:
         self.others_minute = -1
 
 
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class RestClient:
     """`now_ns`: the appliance's clock. Open with `async with` or `start`/`stop`."""
 
-    def __init__(self, exchange: str, *, settings: RestSettings | None = None, now_ns: Callable[[], int] = time.time_ns,
-                 recorder: AnswerRecorder | None = None):  # fmt: skip
+    def __init__(
+        self, exchange: str, *, settings: RestSettings | None = None, now_ns: Callable[[], int] = time.time_ns,
+        recorder: AnswerRecorder | None = None, session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession,
+    ):  # fmt: skip
         self.exchange, self.settings, self.recorder = exchange, settings or RestSettings(), recorder
         self.counts: Counter[str] = Counter()  # asked, answered, and each kind of failure
         self._now_ns = now_ns
@@ -76,6 +82,7 @@ class RestClient:
         self._turns = itertools.count()
         self._banned_until_s = 0.0
         self._in_flight = asyncio.Semaphore(self.settings.max_in_flight)
+        self._make_session = session
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "RestClient":
@@ -87,7 +94,7 @@ class RestClient:
 
     async def start(self) -> None:
         timeout = aiohttp.ClientTimeout(total=self.settings.timeout_s, sock_connect=min(5.0, self.settings.timeout_s))
-        self._session = aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "p9-microstream"})
+        self._session = self._make_session(timeout=timeout, headers={"User-Agent": "p9-microstream"})
 
     async def stop(self) -> None:
         for pool in self._pools.values():
@@ -104,11 +111,11 @@ class RestClient:
         """For how long the venue wants to hear nothing of this kind; 0: it listens."""
         pool = self._pools.get(budget.name)
         until_s = max(self._banned_until_s, pool.quiet_until_s if pool else 0.0)
-        return max(0.0, until_s - time.monotonic())
+        return max(0.0, until_s - _loop_s())
 
     def status(self) -> dict[str, Any]:
         """For /status: used and ceiling by budget, the silence that is asked of us, and what was counted."""
-        now_s = time.monotonic()
+        now_s = _loop_s()
         return {
             "banned_s": round(max(0.0, self._banned_until_s - now_s), 1),
             "budgets": {
@@ -173,11 +180,11 @@ class RestClient:
             return body
         error.where = where
         if isinstance(error, AddressBanned):
-            self._banned_until_s = max(self._banned_until_s, time.monotonic() + (error.retry_after_s or 60.0))
+            self._banned_until_s = max(self._banned_until_s, _loop_s() + (error.retry_after_s or 60.0))
             return self._failed("banned", error)
         if isinstance(error, RateLimited):
             pool = self._pools[request.budget.name]
-            pool.quiet_until_s = max(pool.quiet_until_s, time.monotonic() + (error.retry_after_s or 1.0) * random.uniform(1.0, 1.1))
+            pool.quiet_until_s = max(pool.quiet_until_s, _loop_s() + (error.retry_after_s or 1.0) * random.uniform(1.0, 1.1))
             return self._failed("rate_limited", error)
         return self._failed("refused" if isinstance(error, RestRefused) else f"status_{status}" if status != 200 else "not_json", error)
 
@@ -198,8 +205,8 @@ class RestClient:
         used = headers.get(budget.used_header, "") if budget.used_header else ""
         if used.isdecimal():
             pool = self._pools[budget.name]
-            unix_s = time.time()
-            others = max(0.0, int(used) - pool.window.used_since(time.monotonic() - unix_s % 60.0))
+            unix_s = self._now_ns() / 1e9
+            others = max(0.0, int(used) - pool.window.used_since(_loop_s() - unix_s % 60.0))
             minute = int(unix_s // 60)
             pool.others = max(others, pool.others) if pool.others_minute == minute else others
             pool.others_minute = minute
@@ -229,13 +236,13 @@ class RestClient:
                 pool.timer = asyncio.get_running_loop().call_later(wait_s, self._serve, pool)
                 return
             heapq.heappop(pool.waiting)
-            pool.window.take(weight, time.monotonic())
+            pool.window.take(weight, _loop_s())
             future.set_result(None)
 
     def _wait_s(self, pool: _Pool, weight: int, share: float) -> float:
-        now_s = time.monotonic()
+        now_s = _loop_s()
         wait_s = max(self._banned_until_s - now_s, pool.quiet_until_s - now_s, pool.window.wait_s(weight, now_s, share))
-        unix_s = time.time()
+        unix_s = self._now_ns() / 1e9
         if pool.others_minute == int(unix_s // 60) and pool.window.used(now_s) + pool.others + weight > pool.limit * FULL:
             wait_s = max(wait_s, 60.0 - unix_s % 60.0)  # others have used it up: the venue counts anew with the minute
         return max(0.0, wait_s)
