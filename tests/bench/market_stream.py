@@ -7,6 +7,7 @@ perpetuals at their fastest speed change four times as many levels a frame.
 
 import random
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 LEVELS = 1000
@@ -50,9 +51,9 @@ class Frames:
     trade: list[bytes] = field(default_factory=list)
     ticker: list[bytes] = field(default_factory=list)
 
-    def mixed(self) -> list[bytes]:
-        """Depth, trade, ticker, depth, ..."""
-        return [frame for three in zip(self.depth, self.trade, self.ticker, strict=True) for frame in three]
+    def of(self, kinds: Sequence[str]) -> list[bytes]:
+        """The frames of these kinds, taken in turn: depth, trade, ticker, depth, ..."""
+        return [frame for row in zip(*(getattr(self, kind) for kind in kinds), strict=True) for frame in row]
 
 
 def _decimal(value: int, places: int) -> str:
@@ -200,8 +201,8 @@ def _trade(shape: Shape, ms: int, trade_id: int, buy: bool, price: str, quantity
     maker = "false" if buy else "true"
     if shape.venue == "binance":
         return (
-            f'{{"stream":"btcusdt@trade","data":{{"e":"trade","E":{ms},"s":"{shape.symbol}","t":{trade_id},"p":"{price}","q":"{quantity}",'
-            f'"T":{ms - 1},"m":{maker},"M":true}}}}'
+            f'{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":{ms},"s":"{shape.symbol}","a":{trade_id},"p":"{price}",'
+            f'"q":"{quantity}","f":{trade_id},"l":{trade_id},"T":{ms - 1},"m":{maker},"M":true}}}}'
         )
     if shape.venue == "binance_futures":
         return (
