@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# CPU per message and end to end; ends with one line of JSON. Options go to tests.bench.bench.
+# What the hot path costs here, by section; ends with one line of JSON, exits 1 when a bound fails. Options go to tests.bench.bench (--section NAME).
 source "$(dirname "$0")/setup.sh"
 setup dev
 exec .venv/bin/python -m tests.bench.bench "$@"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 LEVELS = 1000
 CHANGES = 15
+START_MS = 1_717_000_000_000
 
 
 @dataclass
@@ -24,19 +25,20 @@ class Shape:
     px: int
     qty: int
     mid: int
-    link: str
-    rest_seeded: bool
-    repeats_are_stale: bool
-    restart_id: int = -1
+
+    @property
+    def rest_seeded(self) -> bool:
+        """The book comes from REST, not as the first frame."""
+        return self.venue.startswith("binance")
 
 
 SHAPES = {
     shape.venue: shape
     for shape in (
-        Shape("binance", "binance_spot", "BTCUSDT", 2, 5, 6_723_400, "next", True, True),
-        Shape("binance_futures", "binance_usdm", "BTCUSDT", 1, 3, 672_340, "prev", True, True),
-        Shape("bybit", "bybit_linear", "BTCUSDT", 1, 3, 672_340, "step", False, True, 1),
-        Shape("okx", "okx_spot", "BTC-USDT", 1, 8, 672_340, "prev", False, False),
+        Shape("binance", "binance_spot", "BTCUSDT", 2, 5, 6_723_400),
+        Shape("binance_futures", "binance_usdm", "BTCUSDT", 1, 3, 672_340),
+        Shape("bybit", "bybit_linear", "BTCUSDT", 1, 3, 672_340),
+        Shape("okx", "okx_spot", "BTC-USDT", 1, 8, 672_340),
     )
 }
 
@@ -50,6 +52,7 @@ class Frames:
     depth: list[bytes] = field(default_factory=list)
     trade: list[bytes] = field(default_factory=list)
     ticker: list[bytes] = field(default_factory=list)
+    span_ms: int = 0  # from the image to the last frame, by their own times
 
     def of(self, kinds: Sequence[str]) -> list[bytes]:
         """The frames of these kinds, taken in turn: depth, trade, ticker, depth, ..."""
@@ -103,12 +106,12 @@ class _Side:
         return tick, self.levels[tick]
 
 
-def generate(venue: str, n: int, seed: int = 1) -> Frames:
-    """`n` frames of each kind for `venue` (a key of SHAPES); the same for the same seed."""
+def generate(venue: str, n: int, seed: int = 1, *, changes: int = CHANGES, start_ms: int = START_MS) -> Frames:
+    """`n` frames of each kind for `venue` (a key of SHAPES); the same for the same seed. `changes`: levels of a depth frame, on average."""
     shape = SHAPES[venue]
     rng = random.Random(f"{seed}/{venue}")
     bids, asks = _Side(rng, shape.mid - 1, -1), _Side(rng, shape.mid + 1, 1)
-    ms, last_id, cross_id, trade_id = 1_717_000_000_000, 48_000_000_000, 7_961_638_724, 3_600_000_000
+    ms, last_id, cross_id, trade_id = start_ms, 48_000_000_000, 7_961_638_724, 3_600_000_000
 
     def level(tick: int, quantity: int) -> str:
         price, amount = _decimal(tick, shape.px), _decimal(quantity * 10 ** max(shape.qty - 5, 0), shape.qty) if quantity else "0"
@@ -118,8 +121,8 @@ def generate(venue: str, n: int, seed: int = 1) -> Frames:
             amount = "0.00000"
         return f'["{price}","{amount}"]'
 
-    def levels(changes: dict[int, int], sign: int) -> str:
-        return "[" + ",".join(level(tick, changes[tick]) for tick in sorted(changes, reverse=sign < 0)) + "]"
+    def levels(side: dict[int, int], sign: int) -> str:
+        return "[" + ",".join(level(tick, side[tick]) for tick in sorted(side, reverse=sign < 0)) + "]"
 
     snapshot = _snapshot(shape, ms, last_id, cross_id, levels(bids.levels, -1), levels(asks.levels, 1))
     frames = Frames(shape, snapshot.encode())
@@ -127,17 +130,17 @@ def generate(venue: str, n: int, seed: int = 1) -> Frames:
         ms += rng.choice((1, 2, 3, 7))
         bid_changes: dict[int, int] = {}
         ask_changes: dict[int, int] = {}
-        wanted = min(1 + int(rng.expovariate(1 / (CHANGES - 1))), 200)
+        wanted = min(1 + int(rng.expovariate(1 / (changes - 1))), 500)
         if rng.random() < 0.25:
             up = rng.random() < (0.5 if abs(bids.best + asks.best - 2 * shape.mid) < 400 else float(bids.best + asks.best < 2 * shape.mid))
             retreating, advancing = (asks, bids) if up else (bids, asks)
-            changes = {id(bids): bid_changes, id(asks): ask_changes}
+            changed_of = {id(bids): bid_changes, id(asks): ask_changes}
             tick, quantity = retreating.step_back()
-            changes[id(retreating)][tick] = quantity
+            changed_of[id(retreating)][tick] = quantity
             forward = retreating.best + (-1 if up else 1)
             if (forward > bids.best) if up else (forward < asks.best):
                 tick, quantity = advancing.step_forward(forward)
-                changes[id(advancing)][tick] = quantity
+                changed_of[id(advancing)][tick] = quantity
         while len(bid_changes) + len(ask_changes) < wanted:
             side, changed = (bids, bid_changes) if rng.random() < 0.5 else (asks, ask_changes)
             tick, quantity = side.change()
@@ -156,6 +159,7 @@ def generate(venue: str, n: int, seed: int = 1) -> Frames:
         frames.trade.append(_trade(shape, ms, trade_id, buy, *hit.strip("[]").replace('"', "").split(",")[:2]).encode())
         best_bid, best_ask = level(bids.best, bids.levels[bids.best]), level(asks.best, asks.levels[asks.best])
         frames.ticker.append(_ticker(shape, ms, last_id, cross_id, best_bid, best_ask).encode())
+    frames.span_ms = ms - start_ms
     return frames
 
 
