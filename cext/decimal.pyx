@@ -66,7 +66,7 @@ cdef DecimalVerdict decimal_parse_slowly(const char* at, Py_ssize_t size, int32_
         if i == first:
             return DECIMAL_MALFORMED
         exponent += -stated if stated_negative else stated
-    if n == 0:
+    if n == 0 and not overflow:
         out[0] = 0
         return DECIMAL_OK
     if overflow:

@@ -12,8 +12,7 @@ cimport cython
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from cext.cursor cimport (
-    Cursor, View, cursor_bool, cursor_expect, cursor_next_item, cursor_next_key, cursor_of, cursor_peek, cursor_scalar, cursor_skip,
-    cursor_string, view_is,
+    Cursor, View, cursor_expect, cursor_next_item, cursor_of, cursor_peek, cursor_scalar, cursor_skip, cursor_string, view_is, view_unescape,
 )
 from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_parse
 from cext.events cimport (
@@ -24,7 +23,7 @@ from cext.events cimport (
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
-from cext.venues.fields cimport event_set_trade_id, find_name, id_of_text, meet, read_id, read_ms
+from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_flag, read_id, read_ms, says
 
 cdef enum:
     TOPIC = 1
@@ -85,7 +84,9 @@ cdef class BybitNormalizer(Normalizer):
         cdef uint32_t met = 0
         cdef bint first = True
         cdef View key
+        cdef char room[NAME_ROOM]
         cdef View name              # the symbol in the topic
+        cdef char topic_room[NAME_ROOM]     # `name` may point into it
         cdef View text
         cdef Topic topic = TOPIC_NONE
         cdef TypeOfPush type_ = TYPE_UNKNOWN
@@ -100,26 +101,26 @@ cdef class BybitNormalizer(Normalizer):
         name.escaped = False
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if view_is(key, b"topic", 5):
                 text = cursor_string(c)
                 if not meet(c, &met, TOPIC):
                     return OUTCOME_MALFORMED
-                outcome = self._topic(text, &topic, &name, batch)
+                outcome = self._topic(text, topic_room, &topic, &name, batch)
                 if outcome != OUTCOME_EVENTS:
                     return outcome
             elif view_is(key, b"type", 4):
                 text = cursor_string(c)
                 if not meet(c, &met, TYPE):
                     return OUTCOME_MALFORMED
-                if view_is(text, b"delta", 5):
+                if says(text, b"delta", 5):
                     type_ = TYPE_DELTA
                     if topic == TOPIC_BBO:
                         return OUTCOME_IGNORED
-                elif view_is(text, b"snapshot", 8):
+                elif says(text, b"snapshot", 8):
                     type_ = TYPE_SNAPSHOT
-                elif view_is(text, b"COMMAND_RESP", 12):    # options and spreads answer so, without `op`
+                elif says(text, b"COMMAND_RESP", 12):    # options and spreads answer so, without `op`
                     met |= REPLY
             elif view_is(key, b"data", 4):
                 if not meet(c, &met, DATA):
@@ -165,19 +166,27 @@ cdef class BybitNormalizer(Normalizer):
         return self._event(EVENT_BBO if topic == TOPIC_BBO else EVENT_SNAPSHOT if type_ == TYPE_SNAPSHOT else EVENT_DEPTH,
                            &book, cts if cts != NO_TIME else ts, batch)
 
-    cdef Outcome _topic(self, View text, Topic* topic, View* name, Batch* batch) noexcept nogil:
-        """`orderbook.{depth}.{symbol}` or `publicTrade.{symbol}`; EVENTS if we read it and know the symbol (or must look in the rows)."""
-        cdef View head = text
+    cdef Outcome _topic(self, View text, char* room, Topic* topic, View* name, Batch* batch) noexcept nogil:
+        """`orderbook.{depth}.{symbol}` or `publicTrade.{symbol}`; EVENTS if we read it and know the symbol (or must look in the rows).
+
+        `name` points into the frame, or into `room` if the topic is written with escapes.
+        """
+        cdef View raw = text
+        cdef View head
         cdef View depth
-        _cut(&text, &head)
+        cdef bint dotted
+        if text.escaped:
+            text = view_unescape(text, room, NAME_ROOM)
+        dotted = _cut(&text, &head)
         name[0] = text
-        if view_is(head, b"publicTrade", 11):
+        if dotted and view_is(head, b"publicTrade", 11):
             topic[0] = batch.topic = TOPIC_TRADES
             batch.instrument = find_name(self.symbols, name[0])    # -1 for options: their topic names the base coin
             return OUTCOME_EVENTS
         if not view_is(head, b"orderbook", 9):
             return OUTCOME_IGNORED if _is_known(head) else OUTCOME_UNKNOWN_TOPIC
-        _cut(name, &depth)
+        if not _cut(name, &depth):
+            return OUTCOME_IGNORED if view_is(depth, b"rpi", 3) or view_is(depth, b"full", 4) else OUTCOME_UNKNOWN_TOPIC
         if view_is(depth, b"1", 1):
             topic[0] = TOPIC_BBO
         elif view_is(depth, b"50", 2) or view_is(depth, b"200", 3) or view_is(depth, b"1000", 4) \
@@ -188,7 +197,7 @@ cdef class BybitNormalizer(Normalizer):
         batch.topic = topic[0]
         batch.instrument = find_name(self.symbols, name[0])
         if batch.instrument < 0:
-            batch.unknown = name[0]
+            batch.unknown = raw if raw.escaped else name[0]
             return OUTCOME_UNKNOWN_SYMBOL
         return OUTCOME_EVENTS
 
@@ -202,6 +211,7 @@ cdef class BybitNormalizer(Normalizer):
         cdef const Symbol* symbol = self.symbols.row(batch.instrument)
         cdef bint first = True
         cdef View key
+        cdef char room[NAME_ROOM]
         cdef View text
         cdef Outcome outcome
         book.met = 0
@@ -211,7 +221,7 @@ cdef class BybitNormalizer(Normalizer):
         book.ts = book.cts = NO_TIME
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if key.size == 1:
                 if key.at[0] == c'b':
@@ -237,7 +247,7 @@ cdef class BybitNormalizer(Normalizer):
                     if not meet(c, &book.met, SYMBOL):
                         return OUTCOME_MALFORMED
                     # a frame that names two symbols would put one's levels into the other's book
-                    if not view_is(text, name.at, name.size) and find_name(self.symbols, text) != batch.instrument:
+                    if not (name.size > 0 and view_is(text, name.at, name.size)) and find_name(self.symbols, text) != batch.instrument:
                         return OUTCOME_MALFORMED
                     continue
             if view_is(key, b"seq", 3):
@@ -306,11 +316,13 @@ cdef class BybitNormalizer(Normalizer):
         """One row. Spot writes the price before the symbol, so the numbers are read when the whole row was seen."""
         cdef uint32_t met = 0
         cdef bint first = True
+        cdef char room[NAME_ROOM]
         cdef View key, s, side, px, qty, trade_id
         cdef ns_t ts = NO_TIME
         cdef int64_t seq = NO_ID
         cdef bint block = False
         cdef bint rpi = False
+        cdef bint buys
         cdef const Symbol* symbol
         cdef Event* event
         cdef DecimalVerdict verdict
@@ -318,7 +330,7 @@ cdef class BybitNormalizer(Normalizer):
         s = name
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if key.size == 1:
                 if key.at[0] == c'T':
@@ -347,10 +359,10 @@ cdef class BybitNormalizer(Normalizer):
                     continue
             if view_is(key, b"BT", 2):
                 if meet(c, &met, BLOCK):
-                    block = cursor_bool(c)
+                    block = read_flag(c)
             elif view_is(key, b"RPI", 3):
                 if meet(c, &met, RPI):
-                    rpi = cursor_bool(c)
+                    rpi = read_flag(c)
             elif view_is(key, b"seq", 3):
                 if meet(c, &met, SEQ):
                     seq = read_id(c)
@@ -364,7 +376,8 @@ cdef class BybitNormalizer(Normalizer):
             batch.unknown = s
             return OUTCOME_UNKNOWN_SYMBOL
         batch.instrument = instrument
-        if not view_is(side, b"Buy", 3) and not view_is(side, b"Sell", 4):
+        buys = says(side, b"Buy", 3)
+        if not buys and not says(side, b"Sell", 4):
             return OUTCOME_UNKNOWN_ENUM
         event = batch_event(batch, EVENT_TRADE, instrument)
         if event == NULL:
@@ -378,7 +391,7 @@ cdef class BybitNormalizer(Normalizer):
             return outcome_of(verdict)
         if event.px < 0 or event.qty < 0 or not event_set_trade_id(event, trade_id):
             return OUTCOME_MALFORMED
-        event.side = SIDE_BUY if side.size == 3 else SIDE_SELL
+        event.side = SIDE_BUY if buys else SIDE_SELL
         event.ts_event = ts
         event.first_id = event.last_id = id_of_text(trade_id)   # spot counts its trades, the others name them by UUID
         event.cross_id = seq
@@ -410,6 +423,7 @@ cdef class BybitNormalizer(Normalizer):
         cdef bint first = True
         cdef bint refused = False
         cdef View key
+        cdef char room[NAME_ROOM]
         cdef View name
         cdef Book book
         cdef Outcome outcome
@@ -418,11 +432,11 @@ cdef class BybitNormalizer(Normalizer):
         name.escaped = False
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if view_is(key, b"retCode", 7):
                 if meet(c, &met, CODE):
-                    refused = not view_is(cursor_scalar(c), b"0", 1)
+                    refused = not says(cursor_scalar(c), b"0", 1)
             elif view_is(key, b"result", 6):
                 if not meet(c, &met, RESULT) or refused:
                     return OUTCOME_MALFORMED
@@ -439,18 +453,19 @@ cdef class BybitNormalizer(Normalizer):
         return outcome
 
 
-cdef inline void _cut(View* rest, View* head) noexcept nogil:
-    """Take what stands before the first dot off `rest` into `head`; all of it if there is no dot."""
+cdef inline bint _cut(View* rest, View* head) noexcept nogil:
+    """Take what stands before the first dot off `rest` into `head`; all of it, and False, if there is no dot."""
     cdef Py_ssize_t i = 0
+    cdef bint dotted
     while i < rest.size and rest.at[i] != c'.':
         i += 1
     head.at = rest.at
     head.size = i
     head.escaped = rest.escaped
-    if i < rest.size:
-        i += 1
-    rest.at += i
-    rest.size -= i
+    dotted = i < rest.size
+    rest.at += i + dotted
+    rest.size -= i + dotted
+    return dotted
 
 
 cdef bint _is_known(View head) noexcept nogil:

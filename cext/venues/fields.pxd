@@ -7,7 +7,7 @@ it should be makes the cursor bad, and with it the frame.
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from cext.cursor cimport Cursor, View, cursor_scalar, view_int, view_is_null, view_unescape
+from cext.cursor cimport Cursor, View, cursor_next_key, cursor_scalar, view_int, view_is, view_is_null, view_unescape
 from cext.events cimport TRADE_ID_SIZE, Event
 from cext.symbols cimport Symbols
 from cext.units cimport NO_ID, NO_TIME, ns_t
@@ -20,6 +20,23 @@ cdef extern from *:
 
 cdef enum:
     NAME_ROOM = 64      # for a name that was written with escapes
+
+
+cdef inline bint next_key(Cursor* c, bint first, View* key, char* room) noexcept nogil:
+    """`cursor_next_key`, and a key written with escapes is read into `room` (NAME_ROOM bytes): JSON has it as the same key."""
+    if not cursor_next_key(c, first, key):
+        return False
+    if key.escaped:
+        key[0] = view_unescape(key[0], room, NAME_ROOM)
+    return True
+
+
+cdef inline bint says(View v, const char* text, Py_ssize_t size) noexcept nogil:
+    """Whether a string's text is `text`, however it is spelled."""
+    cdef char room[NAME_ROOM]
+    if v.escaped:
+        v = view_unescape(v, room, NAME_ROOM)
+    return view_is(v, text, size)
 
 
 cdef inline int32_t find_name(Symbols symbols, View name) noexcept nogil:
@@ -60,6 +77,16 @@ cdef inline int64_t read_id(Cursor* c) noexcept nogil:
     if not view_is_null(v) and (not view_int(v, &n) or n < NO_ID):
         c.bad = True
     return n
+
+
+cdef inline bint read_flag(Cursor* c) noexcept nogil:
+    """true or false, also quoted; False where nothing is said."""
+    cdef View v = cursor_scalar(c)
+    if view_is(v, b"true", 4):
+        return True
+    if not view_is(v, b"false", 5) and not view_is_null(v):
+        c.bad = True
+    return False
 
 
 cdef inline int64_t id_of_text(View v) noexcept nogil:

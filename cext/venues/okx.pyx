@@ -12,8 +12,8 @@ cimport cython
 from libc.stdint cimport INT32_MAX, INT32_MIN, int32_t, int64_t, uint32_t
 
 from cext.cursor cimport (
-    Cursor, View, cursor_expect, cursor_next_item, cursor_next_key, cursor_of, cursor_peek, cursor_scalar, cursor_skip, cursor_string,
-    view_int, view_is, view_is_null,
+    Cursor, View, cursor_expect, cursor_next_item, cursor_of, cursor_peek, cursor_scalar, cursor_skip, cursor_string,
+    view_int, view_is, view_is_null, view_unescape,
 )
 from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_parse
 from cext.events cimport (
@@ -25,7 +25,7 @@ from cext.events cimport (
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
-from cext.venues.fields cimport event_set_trade_id, find_name, id_of_text, meet, read_id, read_ms
+from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_id, read_ms, says
 
 cdef enum:
     ARG = 1
@@ -79,6 +79,7 @@ cdef class OkxNormalizer(Normalizer):
         cdef bint first = True
         cdef bint later = False
         cdef View key
+        cdef char room[NAME_ROOM]
         cdef View action
         cdef Arg arg
         cdef Cursor data        # where the data stood, if they came before `arg`
@@ -88,7 +89,7 @@ cdef class OkxNormalizer(Normalizer):
         cdef int32_t i
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if view_is(key, b"arg", 3):
                 if not meet(c, &met, ARG) or not _read_arg(c, &arg):
@@ -134,9 +135,9 @@ cdef class OkxNormalizer(Normalizer):
             return OUTCOME_EVENTS
         if not met & ACTION:
             return OUTCOME_MALFORMED
-        if view_is(action, b"update", 6):
+        if says(action, b"update", 6):
             return OUTCOME_EVENTS
-        if not view_is(action, b"snapshot", 8):
+        if not says(action, b"snapshot", 8):
             batch.unknown_enums += 1
             return OUTCOME_UNKNOWN_ENUM
         for i in range(batch.n_events):
@@ -145,7 +146,10 @@ cdef class OkxNormalizer(Normalizer):
 
     cdef Outcome _channel(self, const Arg* arg, Topic* topic, Batch* batch) noexcept nogil:
         """EVENTS if we read the channel and know the instrument."""
+        cdef char room[NAME_ROOM]
         cdef View channel = arg.channel
+        if channel.escaped:
+            channel = view_unescape(channel, room, NAME_ROOM)
         if view_is(channel, b"books", 5) or view_is(channel, b"books-l2-tbt", 12) or view_is(channel, b"books50-l2-tbt", 14):
             topic[0] = TOPIC_DEPTH
         elif view_is(channel, b"bbo-tbt", 7):
@@ -196,6 +200,7 @@ cdef class OkxNormalizer(Normalizer):
         cdef uint32_t met = 0
         cdef bint first = True
         cdef View key
+        cdef char room[NAME_ROOM]
         cdef View text
         cdef int32_t bids = 0, n_bids = 0, asks = 0, n_asks = 0
         cdef int64_t checksum = 0
@@ -206,7 +211,7 @@ cdef class OkxNormalizer(Normalizer):
         cdef Outcome outcome
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if view_is(key, b"asks", 4):
                 if not meet(c, &met, ASKS):
@@ -237,7 +242,7 @@ cdef class OkxNormalizer(Normalizer):
             elif view_is(key, b"instId", 6):
                 text = cursor_string(c)
                 # an element of another instrument than `arg` says would put its levels into the wrong book
-                if not meet(c, &met, INSTRUMENT) or (not view_is(text, name.at, name.size)
+                if not meet(c, &met, INSTRUMENT) or (not (name.size > 0 and view_is(text, name.at, name.size))
                                                      and find_name(self.symbols, text) != batch.instrument):
                     return OUTCOME_MALFORMED
             else:
@@ -269,12 +274,14 @@ cdef class OkxNormalizer(Normalizer):
         """One row: in `trades` the fills of one taker order at one price, `tradeId` being the last of `count`; in `trades-all` one fill."""
         cdef uint32_t met = 0
         cdef bint first = True
+        cdef char room[NAME_ROOM]
         cdef View key, inst_id, trade_id, px, qty, side, text
         cdef ns_t ts = NO_TIME
         cdef int64_t seq = NO_ID
         cdef int64_t count = 1
         cdef int64_t last
         cdef bint off_book = False
+        cdef bint buys
         cdef int32_t instrument = of_arg
         cdef const Symbol* symbol
         cdef Event* event
@@ -282,7 +289,7 @@ cdef class OkxNormalizer(Normalizer):
         inst_id = name
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if view_is(key, b"instId", 6):
                 if meet(c, &met, INSTRUMENT):
@@ -311,7 +318,7 @@ cdef class OkxNormalizer(Normalizer):
                 if meet(c, &met, SOURCE):
                     text = cursor_scalar(c)
                     # 1: the maker's order was none of the standard book. Any other source there may come to be is not known to be one
-                    off_book = not view_is(text, b"0", 1) and not view_is_null(text)
+                    off_book = not says(text, b"0", 1) and not view_is_null(text)
             elif view_is(key, b"seqId", 5):
                 if meet(c, &met, SEQ):
                     seq = read_id(c)
@@ -325,7 +332,8 @@ cdef class OkxNormalizer(Normalizer):
             batch.unknown = inst_id
             return OUTCOME_UNKNOWN_SYMBOL
         batch.instrument = instrument
-        if not view_is(side, b"buy", 3) and not view_is(side, b"sell", 4):
+        buys = says(side, b"buy", 3)
+        if not buys and not says(side, b"sell", 4):
             return OUTCOME_UNKNOWN_ENUM
         last = id_of_text(trade_id)
         if last < count - 1:    # also where it is no number
@@ -342,7 +350,7 @@ cdef class OkxNormalizer(Normalizer):
             return outcome_of(verdict)
         if event.px < 0 or event.qty < 0 or not event_set_trade_id(event, trade_id):
             return OUTCOME_MALFORMED
-        event.side = SIDE_BUY if side.size == 3 else SIDE_SELL
+        event.side = SIDE_BUY if buys else SIDE_SELL
         event.ts_event = ts
         event.first_id = last - count + 1
         event.last_id = last
@@ -371,6 +379,7 @@ cdef class OkxNormalizer(Normalizer):
         cdef bint first = True
         cdef bint refused = False
         cdef View key
+        cdef char room[NAME_ROOM]
         cdef Arg arg
         cdef Outcome outcome
         arg.name.at = c.at
@@ -378,11 +387,11 @@ cdef class OkxNormalizer(Normalizer):
         arg.name.escaped = False
         if not cursor_expect(c, c'{'):
             return OUTCOME_MALFORMED
-        while cursor_next_key(c, first, &key):
+        while next_key(c, first, &key, room):
             first = False
             if view_is(key, b"code", 4):
                 if meet(c, &met, CODE):
-                    refused = not view_is(cursor_scalar(c), b"0", 1)
+                    refused = not says(cursor_scalar(c), b"0", 1)
             elif view_is(key, b"data", 4):
                 if not meet(c, &met, DATA) or refused:
                     return OUTCOME_MALFORMED
@@ -404,12 +413,13 @@ cdef bint _read_arg(Cursor* c, Arg* arg) noexcept nogil:
     cdef uint32_t met = 0
     cdef bint first = True
     cdef View key
+    cdef char room[NAME_ROOM]
     arg.channel.at = arg.name.at = c.at
     arg.channel.size = arg.name.size = 0
     arg.channel.escaped = arg.name.escaped = False
     if not cursor_expect(c, c'{'):
         return False
-    while cursor_next_key(c, first, &key):
+    while next_key(c, first, &key, room):
         first = False
         if view_is(key, b"channel", 7):
             if meet(c, &met, CHANNEL):

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.cext.venues.frames import NO_ID, Refused, an_id, event, levels, ms, parse, scaled, text_of, trade_id
+from tests.cext.venues.frames import NO_ID, Refused, event
+from tests.cext.venues.tolerant import an_id, flag, known, levels, ms, parse, scaled, text_of, trade_id
 
 READ = re.compile(r"(?:orderbook\.(1|25|50|100|200|500|1000)|(publicTrade))\.(.*)", re.DOTALL)
 KNOWN = re.compile(
@@ -33,8 +34,10 @@ class Model:
             return str(refused), []
 
     def _push(self, push):
-        if not isinstance(push, dict):
-            raise Refused("malformed")
+        known(push, "topic type data ts cts")
+        ts, cts = ms(push.get("ts")), ms(push.get("cts"))
+        if "type" in push:
+            text_of(push, "type")
         if "topic" not in push:
             reply = "op" in push or "success" in push or "ret_msg" in push or push.get("type") == "COMMAND_RESP"
             raise Refused("control" if reply else "unknown_topic")
@@ -50,7 +53,6 @@ class Model:
             raise Refused("ignored")
         text_of(push, "type")
         book = self._book(push.get("data"), self.known[name])
-        ts, cts = ms(push.get("ts")), ms(push.get("cts"))
         if push["type"] not in ("snapshot", "delta"):
             raise Refused("unknown_enum")
         book["ts_event"] = cts if cts >= 0 else ts
@@ -64,8 +66,8 @@ class Model:
 
     def _book(self, data, symbol):
         instrument, px_scale, qty_scale = symbol
-        if not isinstance(data, dict):
-            raise Refused("malformed")
+        known(data, "s b a u seq ts cts")
+        ms(data.get("ts")), ms(data.get("cts"))
         if "s" in data and self.known.get(text_of(data, "s")) != symbol:
             raise Refused("malformed")
         u = an_id(data.get("u"))
@@ -83,7 +85,6 @@ class Model:
     def _trades(self, push, name):
         if not isinstance(push.get("data"), list):
             raise Refused("malformed")
-        ms(push.get("ts"))
         events, left_out = [], []
         for row in push["data"]:
             try:
@@ -97,16 +98,12 @@ class Model:
         return events
 
     def _trade(self, row, name):
-        if not isinstance(row, dict):
-            raise Refused("malformed")
-        flags = 0
-        for key, flag in (("BT", BLOCK | OFF_BOOK), ("RPI", OFF_BOOK)):
-            if row.get(key, False) not in (True, False):
-                raise Refused("malformed")
-            flags |= flag if row.get(key) else 0
+        known(row, "T s S v p i BT RPI seq")
+        block, rpi = flag(row.get("BT")), flag(row.get("RPI"))
+        flags = BLOCK | OFF_BOOK if block else OFF_BOOK if rpi else 0
         ts, seq, side = ms(row.get("T")), an_id(row.get("seq")), text_of(row, "S")
         text_of(row, "i")
-        if not isinstance(row.get("p"), str) or not isinstance(row.get("v"), str):
+        if "p" not in row or "v" not in row or isinstance(row["p"], (list, dict)) or isinstance(row["v"], (list, dict)):
             raise Refused("malformed")
         symbol = text_of(row, "s") if "s" in row else name
         if symbol not in self.known:
@@ -131,7 +128,7 @@ class Model:
         )
 
     def _answer(self, instrument, answer):
-        if not isinstance(answer, dict) or str(answer.get("retCode")) != "0":
+        if known(answer, "retCode result").get("retCode") != "0":
             raise Refused("malformed")
         symbol = next(symbol for symbol in self.known.values() if symbol[0] == instrument)
         result = answer.get("result")

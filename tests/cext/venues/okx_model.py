@@ -2,7 +2,8 @@
 
 import re
 
-from tests.cext.venues.frames import NO_ID, Refused, an_id, event, levels, ms, parse, scaled, text_of, trade_id, whole
+from tests.cext.venues.frames import NO_ID, Refused, event
+from tests.cext.venues.tolerant import an_id, known, levels, ms, parse, scaled, text_of, trade_id, whole
 
 KINDS = {
     "books": "book",
@@ -44,10 +45,11 @@ class Model:
             return str(refused), []
 
     def _push(self, push):
-        if not isinstance(push, dict):
-            raise Refused("malformed")
-        arg = push.get("arg", {})
-        if not isinstance(arg, dict) or ("arg" in push and "channel" not in arg):
+        known(push, "arg action data event")
+        if "action" in push:
+            text_of(push, "action")
+        arg = known(push["arg"], "channel instId") if "arg" in push else {}
+        if "arg" in push and "channel" not in arg:
             raise Refused("malformed")
         for key in ("channel", "instId"):
             if key in arg:
@@ -80,8 +82,7 @@ class Model:
 
     def _book(self, row, symbol):
         instrument, px_scale, qty_scale = symbol
-        if not isinstance(row, dict):
-            raise Refused("malformed")
+        known(row, "asks bids ts seqId prevSeqId checksum instId")
         if "instId" in row and self.known.get(text_of(row, "instId")) != symbol:
             raise Refused("malformed")
         checksum = whole(row.get("checksum"), 0)
@@ -114,10 +115,11 @@ class Model:
         return events
 
     def _trade(self, row, name):
-        if not isinstance(row, dict):
+        known(row, "instId tradeId px sz side ts count source seqId")
+        if isinstance(row.get("source"), (list, dict)):
             raise Refused("malformed")
         for key in ("px", "sz", "tradeId"):
-            if not isinstance(row.get(key), str):
+            if key not in row or isinstance(row[key], (list, dict)):
                 raise Refused("malformed")
         side, ts, seq, count = (
             text_of(row, "side"),
@@ -132,7 +134,7 @@ class Model:
             raise Refused("unknown_symbol")
         if side not in ("buy", "sell"):
             raise Refused("unknown_enum")
-        if not re.fullmatch(r"\d{1,19}", row["tradeId"], re.ASCII) or not count - 1 <= int(row["tradeId"]) < 2**63:
+        if not re.fullmatch(r"\d{1,19}", trade_id(row["tradeId"]), re.ASCII) or not count - 1 <= int(row["tradeId"]) < 2**63:
             raise Refused("malformed")
         last = int(row["tradeId"])
         instrument, px_scale, qty_scale = self.known[symbol]
@@ -151,7 +153,7 @@ class Model:
         )
 
     def _answer(self, instrument, answer):
-        if not isinstance(answer, dict) or str(answer.get("code")) != "0" or not isinstance(answer.get("data"), list):
+        if known(answer, "code data").get("code") != "0" or not isinstance(answer.get("data"), list):
             raise Refused("malformed")
         symbol = next(symbol for symbol in self.known.values() if symbol[0] == instrument)
         books = [self._book(row, symbol) for row in answer["data"]]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.cext.venues.bybit_model import Model
 from tests.cext.venues.frames import ANY_JSON, Refused, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
+from tests.cext.venues.mutants import mutants
 
 FIXTURES = Path(__file__).parent / "bybit"
 KNOWN = {"BTCUSDT": (0, 2, 5), "BTCUSD": (1, 2, 0), "BTC-26DEC26-90000-C": (2, 2, 2)}
@@ -27,6 +28,7 @@ OURS, MODEL = decoder(KNOWN), Model(KNOWN)
 PUSHES = [frame for path in fixtures(FIXTURES) if not path.name.startswith("rest_") for frame in path.read_bytes().splitlines()]
 SPELLABLE = [frame for frame in PUSHES if is_json(frame)]
 BODIES = (FIXTURES / "rest_book.jsonl").read_bytes().splitlines()
+KEYS = "topic type data ts cts s b a u seq T S v p i BT RPI L op success ret_msg retCode result"
 
 
 @pytest.mark.parametrize("path", fixtures(FIXTURES), ids=lambda path: path.stem)
@@ -119,3 +121,49 @@ def test_more_rows_than_any_venue_sends_are_refused():
 
 def test_an_image_for_an_unknown_index_is_refused():
     assert OURS.explain(BODIES[0], 3)[0] == OURS.explain(BODIES[0], -1)[0] == "unknown_symbol"
+
+
+@pytest.mark.parametrize("snapshot_of, frames, n", [(None, PUSHES, 17_000), (0, BODIES, 3_000)], ids=["pushes", "rest"])
+def test_a_mutant_gives_the_models_events_or_is_refused_by_both(snapshot_of, frames, n):
+    meaningful = [frame for frame in frames if OURS.explain(frame, snapshot_of)[0] == "events"]
+    read = 0
+    for mutant in mutants(6 * meaningful + frames, n, "bybit", KEYS):
+        outcome, _, _, events = OURS.explain(mutant, snapshot_of)
+        expected, its_events = MODEL.decode(mutant) if snapshot_of is None else MODEL.decode_snapshot(snapshot_of, mutant)
+        assert (outcome == "events", events) == (expected == "events", its_events), mutant
+        read += outcome == "events"
+    assert read > n / 10
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        b'{"\\u0074opic":"orderbook.50.BTCUSDT","type":"delta","ts":7,"data":{"s":"BTCUSDT","b":[],"a":[["1","2"]],"u":5,"seq":6},"cts":4}',
+        b'{"topic":"orderbook\\u002e50.BTC\\u0055SDT","type":"d\\u0065lta","ts":7,"data":{"s":"BTCUSDT","b":[],"a":[["1","2"]],"u":5,"seq":6},"cts":4}',
+        b'{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":7,"data":{"\\u0073":"\\u0042TCUSDT","b":[],"\\u0061":[["1","2"]],"u":5,"s\\u0065q":6},'
+        b'"\\u0063ts":4}',
+    ],
+)
+def test_an_escape_means_its_letter_in_keys_and_names(spelled):
+    """A `cts` written with an escape was once an unknown field: the event had another time."""
+    plain = b'{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":7,"data":{"s":"BTCUSDT","b":[],"a":[["1","2"]],"u":5,"seq":6},"cts":4}'
+    assert OURS.explain(spelled) == OURS.explain(plain)
+    assert OURS.explain(plain)[3][0]["ts_event"] == 4_000_000
+
+
+@pytest.mark.parametrize("number", ["18446744073709551616", "36893488147419103232", "1844674407370955161600"])
+def test_a_number_whose_low_64_bits_are_zero_is_too_large_and_not_zero(number):
+    """A quantity of 2**64 once removed its level."""
+    frame = f'{{"topic":"orderbook.50.BTCUSDT","type":"delta","ts":7,"data":{{"s":"BTCUSDT","b":[["1","{number}"]],"a":[],"u":5,"seq":6}}}}'
+    assert OURS.explain(frame.encode())[0] == "overflow"
+
+
+def test_a_topic_without_a_symbol_is_no_topic_of_ours():
+    """Its rows once counted as trades of whatever symbol they named."""
+    rows = '[{"i":"1","s":"BTCUSDT","p":"1","v":"1","S":"Buy"}]'
+    assert OURS.explain(f'{{"topic":"publicTrade","data":{rows}}}'.encode())[0] == "unknown_topic"
+
+
+def test_a_rest_book_of_a_nameless_symbol_is_not_the_one_asked_for():
+    assert OURS.explain(BODIES[0].replace(b'"s":"BTCUSDT"', b'"s":""'), 0)[0] == "malformed"
+    assert OURS.explain(BODIES[0].replace(b'"s":"BTCUSDT",', b""), 0)[0] == "events"

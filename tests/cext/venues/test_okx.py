@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cext.venues.frames import ANY_JSON, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
+from tests.cext.venues.mutants import mutants
 from tests.cext.venues.okx_model import Model
 
 FIXTURES = Path(__file__).parent / "okx"
@@ -27,6 +28,7 @@ OURS, MODEL = decoder(KNOWN), Model(KNOWN)
 PUSHES = [frame for path in fixtures(FIXTURES) if not path.name.startswith("rest_") for frame in path.read_bytes().splitlines()]
 SPELLABLE = [frame for frame in PUSHES if is_json(frame)]
 BODIES = (FIXTURES / "rest_book.jsonl").read_bytes().splitlines()
+KEYS = "arg action data event channel instId asks bids ts seqId prevSeqId checksum tradeId px sz side count source code msg"
 
 
 @pytest.mark.parametrize("path", fixtures(FIXTURES), ids=lambda path: path.stem)
@@ -107,3 +109,38 @@ def test_more_rows_than_any_venue_sends_are_refused():
 
 def test_an_image_for_an_unknown_index_is_refused():
     assert OURS.explain(BODIES[0], 2)[0] == OURS.explain(BODIES[0], -1)[0] == "unknown_symbol"
+
+
+@pytest.mark.parametrize("snapshot_of, frames, n", [(None, PUSHES, 17_000), (0, BODIES, 3_000)], ids=["pushes", "rest"])
+def test_a_mutant_gives_the_models_events_or_is_refused_by_both(snapshot_of, frames, n):
+    meaningful = [frame for frame in frames if OURS.explain(frame, snapshot_of)[0] == "events"]
+    read = 0
+    for mutant in mutants(6 * meaningful + frames, n, "okx", KEYS):
+        outcome, _, _, events = OURS.explain(mutant, snapshot_of)
+        expected, its_events = MODEL.decode(mutant) if snapshot_of is None else MODEL.decode_snapshot(snapshot_of, mutant)
+        assert (outcome == "events", events) == (expected == "events", its_events), mutant
+        read += outcome == "events"
+    assert read > n / 10
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        b'{"\\u0061rg":{"ch\\u0061nnel":"book\\u0073","instId":"SOL\\u002dUSDT"},"action":"upd\\u0061te",'
+        b'"data":[{"asks":[],"bids":[["1","2","0","1"]],"ts":"7","seqId":5,"prevSeqId":4}]}',
+        b'{"arg":{"channel":"books","inst\\u0049d":"SOL-USDT"},"\\u0061ction":"update",'
+        b'"d\\u0061ta":[{"asks":[],"bid\\u0073":[["1","2","0","1"]],"t\\u0073":"7","seqId":5,"prevSeq\\u0049d":4}]}',
+    ],
+)
+def test_an_escape_means_its_letter_in_keys_and_names(spelled):
+    """A `prevSeqId` written with an escape was once an unknown field: every such frame would have been a gap."""
+    plain = (
+        b'{"arg":{"channel":"books","instId":"SOL-USDT"},"action":"update",'
+        b'"data":[{"asks":[],"bids":[["1","2","0","1"]],"ts":"7","seqId":5,"prevSeqId":4}]}'
+    )
+    assert OURS.explain(spelled) == OURS.explain(plain)
+    assert OURS.explain(plain)[3][0]["prev_id"] == 4
+
+
+def test_a_rest_book_of_a_nameless_instrument_is_not_the_one_asked_for():
+    assert OURS.explain(BODIES[0].replace(b'"ts":', b'"instId":"","ts":'), 0)[0] == "malformed"

@@ -1,0 +1,173 @@
+"""JSON as a decoder may read it: strict in its structure, careless of what stands inside a text nobody asks for.
+
+A string may hold any bytes and any escapes, a bare word may be any text without brackets, quotes, colons and commas. What of it is used is
+checked where it is used; the structure around it is read by Python's json.
+"""
+
+import contextlib
+import decimal
+import json
+import re
+
+from tests.cext.venues.frames import NO_ID, Number, Refused
+
+TOKEN = re.compile(rb'[ \t\r\n]*(?:"((?:[^"\\]|\\.)*)"|([{}\[\],:])|([^ \t\r\n{}\[\],:"]+))', re.DOTALL)
+BARE = {"true": True, "false": False, "null": None}
+MAX_NESTING = 64
+NOTHING = "\ufffe"  # what an escape that is none stands for: a text that means nothing to anybody
+EXACT = decimal.Context(prec=3000, Emax=999999, Emin=-999999)
+
+
+class Escaped(str):
+    """A quoted text that holds a backslash on the wire. What must be a number or an id is not written so."""
+
+
+class Object(dict):
+    """An object whose keys may stand twice; `twice` names those."""
+
+    def __init__(self, pairs):
+        super().__init__(pairs)
+        self.twice = {key for i, (key, _) in enumerate(pairs) if any(key == other for other, _ in pairs[:i])} if len(self) < len(pairs) else set()
+
+
+def _text(raw):
+    text = raw.decode("utf-8", "surrogateescape")
+    if b"\\" not in raw:
+        return text
+    try:
+        return Escaped(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        return Escaped(NOTHING)
+
+
+def parse(frame):
+    """The frame's value; Refused("malformed") where brackets, commas and colons do not stand as JSON has them."""
+    if b"\\" not in frame:  # Python's own reading, where nothing odd stands in the frame
+        with contextlib.suppress(ValueError, RecursionError):
+            text = frame.decode("utf-8", "surrogateescape")
+            return json.loads(text, strict=False, parse_int=Number, parse_float=Number, parse_constant=Number, object_pairs_hook=Object)
+    tokens, skeleton, at = [], [], 0
+    frame = frame.rstrip(b" \t\r\n")
+    while at < len(frame):
+        token = TOKEN.match(frame, at)
+        if token is None:
+            raise Refused("malformed")
+        at = token.end()
+        if token[2] is not None:
+            skeleton.append(token[2].decode())
+            continue
+        if token[1] is not None:
+            skeleton.append(f'"{len(tokens)}"')
+            tokens.append(_text(token[1]))
+        else:
+            skeleton.append(f"{len(tokens)}")
+            bare = token[3].decode("utf-8", "surrogateescape")
+            tokens.append(BARE.get(bare, Number(bare)))
+
+    def of(item):
+        return tokens[int(item)] if isinstance(item, (str, int)) else item
+
+    def pairs(items):
+        return Object([(of(key), inner(value)) for key, value in items])
+
+    def inner(value):
+        return [inner(item) for item in value] if isinstance(value, list) else of(value)
+
+    try:
+        return inner(json.loads("".join(s if s in "{}[],:" else f" {s} " for s in skeleton), object_pairs_hook=pairs))
+    except (ValueError, RecursionError):
+        raise Refused("malformed") from None
+
+
+def depth(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
+
+
+def known(value, keys):
+    """The object, with each of `keys` (names, split by blanks) at most once and nothing absurd under the others."""
+    if not isinstance(value, dict) or value.twice & set(keys.split()):
+        raise Refused("malformed")
+    if any(key not in keys.split() and depth(item) > MAX_NESTING for key, item in value.items()):
+        raise Refused("malformed")
+    return value
+
+
+def scaled(text, scale):
+    """A decimal as an integer at `scale`."""
+    if (
+        not isinstance(text, str)
+        or len(text) > 400
+        or isinstance(text, Escaped)
+        or not re.fullmatch(r"-?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", text, re.ASCII)
+    ):
+        raise Refused("malformed")
+    value = EXACT.scaleb(decimal.Decimal(text), scale)
+    if value != value.to_integral_value(context=EXACT):
+        raise Refused("finer")
+    if abs(value) >= 2**63:
+        raise Refused("overflow")
+    if value < 0:
+        raise Refused("malformed")
+    return int(value)
+
+
+def whole(text, otherwise=None):
+    """A whole number, quoted or bare; `otherwise` where there is none."""
+    if otherwise is not None and (text is None or text in ("", "null")) and not isinstance(text, Escaped):
+        return otherwise
+    if not isinstance(text, str) or isinstance(text, Escaped) or not re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+        raise Refused("malformed")
+    return int(text)
+
+
+def an_id(text):
+    n = whole(text, NO_ID)
+    if n < NO_ID:
+        raise Refused("malformed")
+    return n
+
+
+def ms(text):
+    if text is None or text in ("", "null"):
+        return whole(text, NO_ID)
+    n = whole(text)
+    if not 0 <= n <= 9223372036854:
+        raise Refused("malformed")
+    return n * 10**6
+
+
+def flag(value):
+    """true or false, quoted or bare; false where nothing is said."""
+    if value is None or value in ("", "null", False, "false"):
+        return False
+    if value in (True, "true"):
+        return True
+    raise Refused("malformed")
+
+
+def levels(rows, px_scale, qty_scale):
+    """[price, quantity, whatever …] rows."""
+    if not isinstance(rows, list):
+        raise Refused("malformed")
+    out = []
+    for row in rows:
+        if not isinstance(row, list) or len(row) < 2 or any(depth(item) > MAX_NESTING for item in row[2:]):
+            raise Refused("malformed")
+        out.append((scaled(row[0], px_scale), scaled(row[1], qty_scale)))
+    return out
+
+
+def trade_id(text):
+    if not isinstance(text, str) or isinstance(text, Escaped) or not re.fullmatch(r"[!#-\[\]-~]{1,40}", text):
+        raise Refused("malformed")
+    return text
+
+
+def text_of(row, key):
+    """A string that must be there."""
+    text = row.get(key)
+    if not isinstance(text, str) or isinstance(text, Number):
+        raise Refused("malformed")
+    return text
