@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cext.venues.bybit_model import Model
+from tests.cext.venues.documented import SCALE, cases, told
 from tests.cext.venues.frames import ANY_JSON, Refused, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
 from tests.cext.venues.mutants import mutants
 
@@ -34,6 +35,23 @@ KEYS = "topic type data ts cts s b a u seq T S v p i BT RPI L op success ret_msg
 @pytest.mark.parametrize("path", fixtures(FIXTURES), ids=lambda path: path.stem)
 def test_golden(path):
     against_golden(path, lambda frame: OURS.explain(frame, 0 if path.name.startswith("rest_") else None))
+
+
+def ids(event):
+    """`u` and `seq` of a book; of a trade its id as a number, which only spot has, and `seq`."""
+    if event["kind"] == "trade":
+        assert event["first_id"] == event["last_id"]
+        return f"n={'-' if event['last_id'] < 0 else event['last_id']} seq={'-' if event['cross_id'] < 0 else event['cross_id']}"
+    assert event["first_id"] == event["last_id"] and event["prev_id"] == -1
+    return f"u={event['last_id']} seq={'-' if event['cross_id'] < 0 else event['cross_id']}"
+
+
+@pytest.mark.parametrize("snapshot_of, frame, meaning", cases(FIXTURES / "documented.txt"))
+def test_a_frame_means_what_the_documentation_says(snapshot_of, frame, meaning):
+    names = ("BTCUSDT", "BTCUSD", "BTC-25JUN27-106000-C-USDT")
+    outcome, _, _, events = decoder({name: (ix, SCALE, SCALE) for ix, name in enumerate(names)}).explain(frame, snapshot_of)
+    assert (outcome == "events") == bool(events)
+    assert ([told(event, names, ids) for event in events] or [outcome]) == meaning
 
 
 @pytest.mark.parametrize("frame", PUSHES)

@@ -8,6 +8,7 @@ from cext.venues.okx import OkxNormalizer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cext.venues.documented import SCALE, cases, told
 from tests.cext.venues.frames import ANY_JSON, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
 from tests.cext.venues.mutants import mutants
 from tests.cext.venues.okx_model import Model
@@ -34,6 +35,23 @@ KEYS = "arg action data event channel instId asks bids ts seqId prevSeqId checks
 @pytest.mark.parametrize("path", fixtures(FIXTURES), ids=lambda path: path.stem)
 def test_golden(path):
     against_golden(path, lambda frame: OURS.explain(frame, 0 if path.name.startswith("rest_") else None))
+
+
+def ids(event):
+    """`seqId` and `prevSeqId` of a book; of a trade the ids of its fills, and `seqId`."""
+    seq = "-" if event["cross_id"] < 0 else event["cross_id"]
+    if event["kind"] == "trade":
+        return f"fills={event['first_id']}..{event['last_id']} seq={seq}"
+    assert event["last_id"] == event["cross_id"] and event["first_id"] == -1
+    return f"seq={seq} prev={'-' if event['prev_id'] < 0 else event['prev_id']}"
+
+
+@pytest.mark.parametrize("snapshot_of, frame, meaning", cases(FIXTURES / "documented.txt"))
+def test_a_frame_means_what_the_documentation_says(snapshot_of, frame, meaning):
+    names = ("SOL-USDT", "BTC-USD-SWAP", "ETH-USD-220429-1900-P")
+    outcome, _, _, events = decoder({name: (ix, SCALE, SCALE) for ix, name in enumerate(names)}).explain(frame, snapshot_of)
+    assert (outcome == "events") == bool(events)
+    assert ([told(event, names, ids) for event in events] or [outcome]) == meaning
 
 
 @pytest.mark.parametrize("frame", PUSHES)
