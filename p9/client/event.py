@@ -1,0 +1,188 @@
+"""The events of docs/events.md as typed structs, and what reads them. Prices and quantities are exact Decimals, times whole nanoseconds.
+
+A field that the contract says may be null, or that not every market sends, is None. What a later version adds is not lost on the way: an
+event of a type that is not known here is an `Other` with all of its fields.
+"""
+
+from decimal import Decimal
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+Side = Literal["buy", "sell"]
+Level = tuple[Decimal, Decimal]  # price, quantity
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The event that another one corrects."""
+
+    epoch: int
+    seq: int
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """The envelope. `channel`, `refilled` and `late` are told by the consumer library, the rest by the event."""
+
+    streamed: ClassVar[bool | None] = None  # whether a stream stands beside the channel; None: it must be looked up
+    v: int
+    type: str
+    exchange: str
+    symbol: str
+    market: str
+    venue_symbol: str
+    epoch: int
+    seq: int
+    conflated: int
+    ts_event: int | None
+    ts_recv: int | None
+    ts_pub: int | None
+    flags: tuple[str, ...] = ()
+    amends: Origin | None = None
+    channel: str = ""
+    refilled: bool = False  # read from the stream, not heard
+    late: bool = False  # comes after newer ones of its channel: it was told as missed, or an older epoch's spool drained late
+
+
+class BookTicker(Event, kw_only=True):
+    streamed = False
+    bid_price: Decimal | None
+    bid_quantity: Decimal | None
+    ask_price: Decimal | None
+    ask_quantity: Decimal | None
+    bid_contracts: Decimal | None = None
+    ask_contracts: Decimal | None = None
+    spread: Decimal | None
+    spread_bps: float | None
+    mid: Decimal | None
+    micro_price: Decimal | None
+    imbalance: float | None
+    imbalance_5: float | None
+    update_id: int | None
+
+
+class Depth(Event, kw_only=True):
+    """Changes of a book; with flag `snapshot` the whole of it."""
+
+    streamed = False
+    first_id: int | None
+    last_id: int | None
+    prev_id: int | None
+    bids: list[Level]
+    asks: list[Level]
+    contract_value: Decimal | None = None
+    contract_unit: str | None = None
+
+
+class Snapshot(Event, kw_only=True):
+    """The book within [`valid_bid`, `valid_ask`] (None: to the end). Its last change is event (`depth_epoch`, `depth_seq`) of `depth`."""
+
+    streamed = False
+    depth_epoch: int | None
+    depth_seq: int | None
+    update_id: int | None
+    valid_bid: Decimal | None
+    valid_ask: Decimal | None
+    bids: list[Level]
+    asks: list[Level]
+    contract_value: Decimal | None = None
+    contract_unit: str | None = None
+
+
+class Trade(Event, kw_only=True):
+    streamed = True
+    price: Decimal
+    quantity: Decimal
+    side: Side | None
+    buyer_is_maker: bool | None
+    trade_id: str
+    first_trade_id: int | None = None
+    last_trade_id: int | None = None
+    off_book: bool = False
+    block: bool = False
+    contracts: Decimal | None = None
+    quote_quantity: Decimal | None = None
+    contract_value: Decimal | None = None
+    contract_unit: str | None = None
+
+
+class Candle(Event, kw_only=True):
+    streamed = True
+    open_time: int
+    close_time: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal | None
+    quote_volume: Decimal | None
+    buy_volume: Decimal | None
+    buy_quote_volume: Decimal | None
+    contracts: Decimal | None = None
+    buy_contracts: Decimal | None = None
+    trades: int
+    vwap: Decimal | None
+    revision: int
+    final: bool
+    complete: bool = True
+
+
+class OpenCandle(Candle, kw_only=True):
+    """The forming one."""
+
+    streamed = False
+
+
+class Integrity(Event, kw_only=True):
+    """What became of a book (`kind` is `book_state`), and other findings (`detail`)."""
+
+    streamed = True
+    kind: str
+    state: str | None = None
+    previous: str | None = None
+    reason: str | None = None
+    expected_id: int | None = None
+    got_id: int | None = None
+    last_good_id: int | None = None
+    last_good_time: int | None = None
+    duration_ns: int | None = None
+    count: int | None = None
+    detail: str | None = None
+
+
+class Other(Event, kw_only=True):
+    """An event of a type without a struct here; `fields` is all that it says."""
+
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+TYPES: dict[str, type[Event]] = {
+    "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
+    "integrity": Integrity,
+}  # fmt: skip
+KINDS: list[type[Event]] = [*TYPES.values(), Other]
+
+
+class _Named(msgspec.Struct):
+    type: str
+
+
+class EventReader:
+    """Payloads of one channel into events. A channel has one type, so it is looked up once."""
+
+    _decoders: ClassVar[dict[type[Event], msgspec.json.Decoder[Any]]] = {kind: msgspec.json.Decoder(kind) for kind in KINDS}
+    _named: ClassVar[msgspec.json.Decoder[_Named]] = msgspec.json.Decoder(_Named)
+
+    def __init__(self, channel: str):
+        self.channel = channel
+        self.kind: type[Event] | None = None
+
+    def read(self, payload: bytes | str) -> Event:
+        """Raises msgspec.MsgspecError on what is no event."""
+        if self.kind is None:
+            self.kind = TYPES.get(self._named.decode(payload).type, Other)
+        event: Event = self._decoders[self.kind].decode(payload)
+        if self.kind is Other:
+            event.fields = msgspec.json.decode(payload, type=dict[str, Any])  # type: ignore[attr-defined]
+        event.channel = self.channel
+        event.refilled = event.late = False
+        return event

