@@ -1,0 +1,26 @@
+"""Every door that hostile bytes can come through, by name, with its share of the time."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from tests.fuzz.decoders import Decoder
+from tests.fuzz.pipelines import MARKETS, Pipelines
+from tests.fuzz.target import Target
+
+
+class Row(NamedTuple):
+    make: Callable[..., Target]  # of a Random
+    share: float
+
+
+TARGETS = {
+    "frames_binance_spot": Row(partial(Decoder, venue="binance"), 10),
+    "frames_binance_usdm": Row(partial(Decoder, venue="binance", futures=True), 10),
+    "frames_bybit": Row(partial(Decoder, venue="bybit"), 12),
+    "frames_okx": Row(partial(Decoder, venue="okx"), 12),
+    "books_binance": Row(partial(Decoder, venue="binance", rest=True), 3),
+    "books_bybit": Row(partial(Decoder, venue="bybit", rest=True), 3),
+    "books_okx": Row(partial(Decoder, venue="okx", rest=True), 3),
+    **{f"road_{name}": Row(partial(Pipelines, name=name), 6) for name in MARKETS},
+}
