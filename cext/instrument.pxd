@@ -42,6 +42,7 @@ cdef struct InstrumentCounters:
     int64_t touches
     int64_t touches_compared   # best bid/ask events whose update id the book had
     int64_t touches_agreed
+    int64_t touches_crossed    # best bid/ask events that cannot be: their bid is not below their ask
     int64_t trades
     int64_t rescales
 

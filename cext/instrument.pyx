@@ -234,6 +234,9 @@ cdef class Instrument:
         cdef int32_t i
         cdef Touch* touch
         self.n.touches += 1
+        if event.n_bids > 0 and event.n_asks > 0 and levels[event.bids].px >= levels[event.asks].px and not self.in_auction:
+            self.n.touches_crossed += 1  # it says nothing, neither to consumers nor about the book
+            return
         if event.cross_id != NO_ID:
             touch = touches_add(&self.touches, event, levels)
             if self.state == BOOK_SYNCED and touch.cross_id == self.cross_id:
@@ -295,5 +298,5 @@ cdef class Instrument:
             "unseeded": self.n.unseeded, "keepalives": self.n.keepalives, "gaps": self.n.gaps, "too_old": self.n.too_old,
             "crossed": self.n.crossed, "lost_frames": self.n.lost_frames, "checksums": self.n.checksums,
             "checksums_matched": self.n.checksums_matched, "touches": self.n.touches, "touches_compared": self.n.touches_compared,
-            "touches_agreed": self.n.touches_agreed, "trades": self.n.trades, "rescales": self.n.rescales,
+            "touches_agreed": self.n.touches_agreed, "touches_crossed": self.n.touches_crossed, "trades": self.n.trades, "rescales": self.n.rescales,
         }

@@ -6,7 +6,7 @@ Live and replay come through the same `feed`; what differs is the clock. Nothing
 with its counter.
 """
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport free, realloc
 
 from collections import namedtuple
@@ -18,7 +18,7 @@ from cext.cursor cimport View
 from cext.decimal cimport MAX_SCALE, POW10
 from cext.events cimport (
     OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED, OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM,
-    TOPIC_DEPTH, Event, Outcome, batch_clear, batch_free, batch_init,
+    TOPIC_DEPTH, Event, Level, Outcome, batch_clear, batch_free, batch_init,
 )
 from cext.held cimport Held, HeldFrame, held_add, held_free, held_init
 from cext.instrument cimport Instrument, Notice
@@ -42,6 +42,20 @@ BookNotice.__doc__ = "A change of one book's state: instrument index, state and 
 
 # Where a number is finer than an instrument's scale, these are tried in turn: (decimals more for prices, for quantities).
 cdef int32_t[8][2] FINER = [[0, 2], [2, 0], [2, 2], [0, 4], [4, 0], [4, 4], [0, 6], [6, 6]]
+
+
+cdef bint crossed_image(const Event* event, const Level* levels) noexcept nogil:
+    """Best bid at or above best ask, rows in any order."""
+    cdef int64_t bid = -1
+    cdef int64_t ask = INT64_MAX
+    cdef int32_t i
+    for i in range(event.bids, event.bids + event.n_bids):
+        if levels[i].qty > 0 and levels[i].px > bid:
+            bid = levels[i].px
+    for i in range(event.asks, event.asks + event.n_asks):
+        if levels[i].qty > 0 and levels[i].px < ask:
+            ask = levels[i].px
+    return bid >= ask
 
 
 cdef class Pipeline:
@@ -175,6 +189,7 @@ cdef class Pipeline:
         """A REST order book for instrument `ix`; then the held frames, as if they came now, each with its own receive time.
 
         "events": the book is synced. "awaits": loaded, and nothing held tells whether the stream began before it: the next change will.
+        "crossed": its best bid is not below its best ask, and no auction explains it: not loaded; fetch another.
         "too_old": older than the changes held; fetch another. "gap": the held changes have a hole; what follows it is still held, fetch another.
         Any other name is the outcome of a body that could not be read.
         """
@@ -189,6 +204,9 @@ cdef class Pipeline:
             outcome = self._decode_finer(ix, body, len(body))
         if outcome != OUTCOME_EVENTS:
             return OUTCOME_NAMES[outcome]
+        if crossed_image(&self.batch.events[0], self.batch.levels) and not instrument.in_auction:
+            instrument.n.crossed += 1
+            return "crossed"
         held = instrument.held  # taken over: what follows may invalidate the book, which empties its own
         held_init(&instrument.held, self.max_held_bytes, self.max_held_frames)
         instrument.on_event(&self.batch.events[0], &self.batch, ts_recv)

@@ -200,6 +200,29 @@ def test_a_best_price_of_equal_id_must_agree(ahead):
         assert pipeline.states() == ["synced" if agrees else "buffering"]
 
 
+def test_a_crossed_image_is_refused_and_the_changes_stay_held():
+    """Two swapped numbers in a REST answer once made a synced book whose bid stood above its ask: held changes that it contained proved it."""
+    pipeline = pipeline_for("binance_spot")
+    pipeline.feed_bytes(spot(5, 10), NOW_NS)
+    crossed = image(20, [["100", "1"], ["102", "1"]], [["101", "1"]])
+    assert pipeline.image(0, crossed, NOW_NS) == "crossed"
+    assert pipeline.states() == ["buffering"] and pipeline.instrument_counters(0)["crossed"] == 1
+    assert pipeline.image(0, image(10, [["102", "0"], ["100", "1"]]), NOW_NS) == "events", "an empty level crosses nothing"
+    in_auction = pipeline_for("binance_spot")
+    in_auction.set_auction(0, True)
+    in_auction.feed_bytes(spot(5, 10), NOW_NS)
+    assert in_auction.image(0, crossed, NOW_NS) == "events"
+
+
+@pytest.mark.parametrize("ask", ["100", "99"], ids=["locked", "crossed"])
+def test_a_crossed_best_price_says_nothing(ask):
+    pipeline = synced()
+    pipeline.feed_bytes(best(10, ("100", "1"), (ask, "1")), NOW_NS)
+    counters = pipeline.instrument_counters(0)
+    assert (counters["touches"], counters["touches_crossed"], counters["touches_compared"]) == (1, 1, 0)
+    assert pipeline.states() == ["synced"]
+
+
 def test_a_best_price_of_another_id_proves_nothing():
     pipeline = synced()
     pipeline.feed_bytes(best(11, ("99", "7")), NOW_NS)

@@ -256,8 +256,9 @@ class Run:
                 self._looks_whole()
             elif letter == b"I":
                 self.n += 1
-                self.pipeline.image(0, what, self.clock.now())
-                self._looks_whole()
+                if self.pipeline.states()[0] != "synced":  # nobody asks for the image of a good book
+                    self.pipeline.image(0, what, self.clock.now())
+                    self._looks_whole()
             elif letter == b"T":
                 self._wait(what)
             elif letter == b"X":
