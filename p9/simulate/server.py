@@ -2,7 +2,8 @@
 
 /binance_spot/api/v3/…   /binance_spot/stream?streams=…      /bybit/v5/market/…   /bybit/v5/public/linear
 /binance_usdm/fapi/v1/…  /binance_usdm/public/stream         /okx/api/v5/…        /okx/ws/v5/public
-/oracle/{market}/{venue_symbol}   the true book with its ids, the last trade's id, the sums of the tape
+/oracle/{market}/{venue_symbol}           the true book with its ids, the last trade's id, the sums of the tape
+/oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles
 """
 
 import asyncio
@@ -93,6 +94,7 @@ class Simulator:
         app.router.add_post("/oracle/fault", self._fault)
         app.router.add_get("/oracle/{market}/{symbol}", self._oracle)
         app.router.add_get("/oracle/{market}/{symbol}/klines", self._oracle_klines)
+        app.router.add_get("/oracle/{market}/{symbol}/trades", self._oracle_trades)
         app.router.add_route("*", "/{prefix}/{path:.*}", self._venue)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
@@ -253,6 +255,18 @@ class Simulator:
                 }
             )
         return _json(rows)
+
+    async def _oracle_trades(self, request: web.Request) -> web.Response:
+        """The newest `limit` fills, oldest first: [id as the venue writes it, price, quantity, aggressor's side, ns]."""
+        one = self._find(request)
+        bybit = one.market.startswith("bybit")
+        return _json([
+            [
+                bybit_streams.trade_id(one, fill) if bybit else str(fill.id), one.px.trim(fill.tick), one.qty.trim(fill.lots),
+                "sell" if fill.buyer_is_maker else "buy", fill.at_ns,
+            ]
+            for fill in one.newest_fills(int(request.query.get("limit", 1000)))
+        ])  # fmt: skip
 
     async def _report_faults(self, request: web.Request) -> web.Response:
         return _json(self.faults.report())
