@@ -26,8 +26,8 @@ cdef struct Record:  # Its payload follows it.
     int32_t channel             # its row in the outbox
     int8_t state
     int8_t cls
-    bint replayed               # it was confirmed once: it is not counted again
-    int64_t place               # in the spool; -1: only here
+    bint confirmed              # once at least: a second time it is a replay
+    int64_t place               # its ordinal in the journal; -1: only here
 
 cdef struct Chunk:  # Its bytes follow it.
     Chunk* next
@@ -45,6 +45,9 @@ cdef struct Backlog:
     Place tail
     Place front
     Place next
+    Place fresh                 # what is older is done, or in the journal too
+    int64_t n_added             # records, ever
+    int64_t n_passed            # of them, by `fresh`
     int64_t n_open              # records that are not done
     int64_t open_bytes
     int64_t kept_bytes          # done ones behind the front
@@ -57,6 +60,8 @@ cdef Record* backlog_next(Backlog* b) noexcept nogil            # the oldest wai
 cdef void backlog_done(Backlog* b, Record* record) noexcept nogil
 cdef void backlog_rewind(Backlog* b) noexcept nogil             # what was sent and is not done waits again
 cdef void backlog_forget(Backlog* b, ns_t before_ns, int64_t max_bytes) noexcept nogil  # gives up kept records
+cdef Record* backlog_fresh(Backlog* b) noexcept nogil           # the oldest one that is open and only here, or NULL
+cdef int64_t backlog_reopen(Backlog* b) noexcept nogil          # everything kept is looked at again: `front`, `next`, `fresh` go to the tail
 cdef Record* backlog_at(Place* place) noexcept nogil            # the record at a place, or NULL at the end
 cdef void backlog_step(Place* place) noexcept nogil
 

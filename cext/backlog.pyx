@@ -42,8 +42,8 @@ cdef Chunk* chunk_for(Backlog* b, Py_ssize_t room) noexcept nogil:
     chunk.size = 0
     if b.last == NULL:
         b.first = chunk
-        b.tail.chunk = b.front.chunk = b.next.chunk = chunk
-        b.tail.offset = b.front.offset = b.next.offset = 0
+        b.tail.chunk = b.front.chunk = b.next.chunk = b.fresh.chunk = chunk
+        b.tail.offset = b.front.offset = b.next.offset = b.fresh.offset = 0
     else:
         b.last.next = chunk
     b.last = chunk
@@ -66,6 +66,7 @@ cdef Record* backlog_add(Backlog* b, const char* payload, Py_ssize_t size) noexc
     record.recv_ns = NO_TIME
     record.place = -1
     memcpy(record_payload(record), payload, size)
+    b.n_added += 1
     b.n_open += 1
     b.open_bytes += room
     return record
@@ -97,12 +98,26 @@ cdef Record* backlog_next(Backlog* b) noexcept nogil:
     return record
 
 
+cdef Record* backlog_fresh(Backlog* b) noexcept nogil:
+    """The oldest open record that no journal has; it stays that until it is done or has its place."""
+    cdef Record* record = backlog_at(&b.fresh)
+    while record != NULL and (record.state == RECORD_DONE or record.place >= 0):
+        backlog_step(&b.fresh)
+        b.n_passed += 1
+        record = backlog_at(&b.fresh)
+    return record
+
+
 cdef void backlog_done(Backlog* b, Record* record) noexcept nogil:
     """`record` has come to its end. The front follows as far as everything is done."""
-    cdef Record* at
     record.state = RECORD_DONE
     b.n_open -= 1
     b.open_bytes -= record_room(record)
+    advance_front(b)
+
+
+cdef void advance_front(Backlog* b) noexcept nogil:
+    cdef Record* at
     while True:
         at = backlog_at(&b.front)
         if at == NULL or at.state != RECORD_DONE:
@@ -123,6 +138,30 @@ cdef void backlog_rewind(Backlog* b) noexcept nogil:
     b.next = b.front
 
 
+cdef int64_t backlog_reopen(Backlog* b) noexcept nogil:
+    """A replay: `front`, `next` and `fresh` go back to the tail, over kept records that the caller has set to waiting again, and then forward as
+    far as they may. The number of records that wait again."""
+    cdef Place place = b.tail
+    cdef Record* record = backlog_at(&place)
+    cdef int64_t n = 0
+    cdef int64_t n_open = 0
+    while record != NULL:
+        n += 1
+        if record.state == RECORD_SENT:
+            record.state = RECORD_WAITING
+        if record.state == RECORD_WAITING:
+            n_open += 1
+        backlog_step(&place)
+        record = backlog_at(&place)
+    b.front = b.next = b.fresh = b.tail
+    b.n_passed = b.n_added - n
+    b.kept_bytes = 0
+    advance_front(b)
+    n_open -= b.n_open
+    b.n_open += n_open
+    return n_open
+
+
 cdef void backlog_forget(Backlog* b, ns_t before_ns, int64_t max_bytes) noexcept nogil:
     """Give up kept records that were accepted before `before_ns`, and the oldest ones beyond `max_bytes`; a chunk without any is used again."""
     cdef Record* record
@@ -135,11 +174,13 @@ cdef void backlog_forget(Backlog* b, ns_t before_ns, int64_t max_bytes) noexcept
         backlog_step(&b.tail)
     if b.kept_bytes == 0 and b.n_open == 0 and b.first != NULL and b.first == b.last:
         b.first.size = 0        # all is done and given up: begin the same memory anew
-        b.tail.offset = b.front.offset = b.next.offset = 0
+        b.tail.offset = b.front.offset = b.next.offset = b.fresh.offset = 0
+        b.n_passed = b.n_added
         return
     backlog_at(&b.tail)
     backlog_at(&b.front)
     backlog_next(b)
+    backlog_fresh(b)
     while b.first != NULL and b.first != b.tail.chunk:
         chunk = b.first
         b.first = chunk.next

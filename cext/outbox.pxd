@@ -17,6 +17,7 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t
 
 from cext.backlog cimport Backlog, Record
 from cext.clock cimport Clock
+from cext.journal cimport Entry, Journal
 from cext.replies cimport ErrorKind, Replies, Reply
 from cext.units cimport ns_t
 from cext.writer cimport Writer
@@ -74,6 +75,10 @@ cdef class Channel:
     cdef int64_t _stream_ms             # last stream id given
     cdef ns_t _trimmed_ns               # when its stream was last trimmed
     cdef bint _dirty
+    cdef const char* _name_at           # borrowed from name
+    cdef Py_ssize_t _name_size
+    cdef int64_t _n_spooled             # events that live in the journal alone: newer ones go behind them
+    cdef readonly bint orphan           # known from the journal alone: nobody writes to it in this process
     cdef readonly bint quarantined              # its key refuses our command: its events go aside
     cdef bint _shut                     # emptied, and waiting for room before its stream is asked for an image
     cdef int32_t _n_queued
@@ -121,7 +126,10 @@ cdef struct ClassCount:  # accepted = confirmed + conflated + shed + quarantined
     int64_t shed
     int64_t quarantined
     int64_t slots           # dirty slots: waiting, not yet written
-    int64_t replayed
+    int64_t replayed        # confirmed once more, after Redis had forgotten them
+    int64_t replaying       # to be: they wait, and were counted as confirmed
+    int64_t recovered       # accepted by an earlier process, found in the journal
+    int64_t spooled         # ever put into the journal, copies included
     int64_t retries
     int64_t confirmed_bytes
 
@@ -167,12 +175,24 @@ cdef class Outbox:
     cdef int64_t _bucket
     cdef int64_t _trim_after_ms         # what is older than this goes: the retained time, or less where the bytes bound it
     cdef readonly int64_t max_stream_bytes
+    cdef readonly bint spools           # CRITICAL and HIGH have journals
+    cdef readonly list journals         # of CRITICAL and HIGH, or nothing
+    cdef void* _journals[2]             # the same, borrowed
+    cdef int64_t[2] _turn               # records of CRITICAL and HIGH there were at the last `journal`
+    cdef dict _orphans                  # {(name, class): Channel}
+    cdef dict _classes                  # {type: class}, other than the stream's own
 
     cpdef Channel channel(self, str type, str exchange, str symbol, str market, str venue_symbol, DeliveryClass cls,
                           Source source=*, str timeframe=*, str word=*, bint queued=*, bint keeps_last=*)
     cdef Writer* open(self, Channel channel, ns_t ts_event, ns_t ts_recv, uint32_t flags) noexcept nogil
     cdef void amends(self, int64_t epoch, int64_t seq) noexcept nogil  # right after open: this event corrects that one
     cdef int64_t close(self, Channel channel) noexcept nogil            # the event's seq; -1 if it was dropped (counted)
+    cdef int64_t _shed(self, Channel channel) noexcept nogil
+    cdef int64_t _spool(self, Channel channel) noexcept nogil
+    cdef bint _journal(self, int cls, int64_t up_to) noexcept nogil
+    cdef int64_t _new_ms(self, Channel channel, ns_t now_ns) noexcept nogil
+    cdef Channel _name(self, Channel channel, bytes name, DeliveryClass cls)
+    cdef Channel _spooled_channel(self, bytes name, int cls)
     cdef void mark(self, Channel channel, ns_t ts_event, ns_t ts_recv, uint32_t flags) noexcept nogil
     cpdef wake_up(self)
 
@@ -196,4 +216,5 @@ cdef class Outbox:
     cdef bint _on_reply(self, Batch* batch, const Reply* reply) noexcept nogil
     cdef void _on_result(self, Item* item, uint8_t command, const Reply* reply) noexcept nogil
     cdef void _settle(self, Batch* batch, ns_t now_ns) noexcept nogil
-    cdef void _end(self, Record* record, ns_t now_ns) noexcept nogil
+    cdef void _confirm(self, Record* record, ns_t now_ns) noexcept nogil
+    cdef void _end(self, Record* record) noexcept nogil

@@ -1,6 +1,6 @@
 """Finished events on their way out, kept until Redis has confirmed them."""
 
-from libc.stdint cimport INT64_MAX, int8_t, int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport INT64_MAX, int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
@@ -8,10 +8,11 @@ import json
 from collections import namedtuple
 
 from cext.backlog cimport (
-    RECORD_DONE, RECORD_SENT, Backlog, Place, Record, backlog_add, backlog_at, backlog_done, backlog_forget, backlog_free, backlog_init,
-    backlog_next, backlog_step, record_payload,
+    RECORD_DONE, RECORD_SENT, RECORD_WAITING, Backlog, Place, Record, backlog_add, backlog_at, backlog_done, backlog_forget, backlog_free,
+    backlog_fresh, backlog_init, backlog_next, backlog_reopen, backlog_step, record_payload, record_room,
 )
 from cext.clock cimport Clock
+from cext.journal cimport ENTRY_HELD, Entry, Journal, entry_name, entry_payload, entry_payload_size
 from cext.replies cimport (
     ERROR_EXECABORT, ERROR_NONE, N_ERRORS, REPLY_ARRAY, REPLY_BROKEN, REPLY_BULK, REPLY_ERROR, REPLY_INTEGER,
     REPLY_STATUS, ErrorKind, Reply, replies_add, replies_clear, replies_free, replies_init, replies_next, reply_error_kind,
@@ -109,7 +110,9 @@ def bucket_bounds_s():
 cdef class Outbox:
     """All channels of one process.
 
-    `items`, `bytes`: most that may wait in each class; the LOW class bounds its queued channels by them, each one by `queue_items` too.
+    `items`, `bytes`: most that may wait in memory in each class; beyond them CRITICAL and HIGH go to their journals, and where there are none
+    they are shed; the LOW class bounds its queued channels by them, each one by `queue_items` too. `journals`: of CRITICAL and HIGH, their
+    segments recovered. `classes`: {type: class} that takes the place of a stream's own; CRITICAL for HIGH or MEDIUM for LOW and the reverse.
     `batch_items`, `batch_bytes`: most in one MULTI … EXEC of lane 0. `flight_bytes`: most in flight on lane 1. `sharded`: SPUBLISH for a
     Cluster. `retain_ms`, `max_stream_bytes`: how much of the streams is kept. `tail_ns`, `tail_bytes`: how much that Redis confirmed is kept
     here, lest it forgets.
@@ -125,8 +128,9 @@ cdef class Outbox:
     def __init__(self, Clock clock, *, int64_t epoch, items=(100_000, 400_000, 0, 200_000),
                  bytes=(32 << 20, 96 << 20, 0, 16 << 20), int64_t batch_items=512, int64_t batch_bytes=65536, int64_t flight_bytes=262144,
                  int32_t queue_items=1000, bint sharded=False, int64_t retain_ms=3_600_000, int64_t max_stream_bytes=256 << 20,
-                 int64_t tail_ns=10_000_000_000, int64_t tail_bytes=64 << 20):
+                 int64_t tail_ns=10_000_000_000, int64_t tail_bytes=64 << 20, journals=(), classes=None):
         cdef int i
+        cdef Channel channel
         self.clock = clock
         self.epoch = epoch
         self.n_batch_items = batch_items
@@ -141,6 +145,14 @@ cdef class Outbox:
         self.tail_bytes = tail_bytes
         self._channels = []
         self._by_name = {}
+        self._orphans = {}
+        self._classes = dict(classes or {})
+        self.journals = list(journals)
+        self.spools = len(self.journals) == 2
+        for i in range(len(self.journals)):
+            if not isinstance(self.journals[i], Journal) or self.journals[i].cls != i:
+                raise ValueError("journals are those of CRITICAL and HIGH")
+            self._journals[i] = <void*>self.journals[i]
         for i in range(4):
             self._bounds[i].items = items[i]
             self._bounds[i].bytes = bytes[i]
@@ -149,6 +161,13 @@ cdef class Outbox:
         for i in range(N_LANES):
             if not (writer_init(&self._batches[i].out, 65536) and replies_init(&self._batches[i].replies)):
                 raise MemoryError
+        for journal in self.journals:
+            for name, (n, newest_ms) in journal.found.items():
+                channel = self._spooled_channel(name, journal.cls)
+                channel._n_spooled = n
+                channel._stream_ms = newest_ms + 1  # what this process writes gets greater ids than what the last one left, whatever the clock says
+                self._counts[<int>journal.cls].accepted += n
+                self._counts[<int>journal.cls].recovered += n
 
     def __dealloc__(self):
         cdef int i
@@ -170,22 +189,41 @@ cdef class Outbox:
 
         Raises ValueError if the name is taken: a channel has one writer.
         """
-        cdef Channel channel = Channel.__new__(Channel)
-        cdef void** grown
-        name = f"{word or type}:{exchange}:{symbol}" + (f":{timeframe}" if timeframe else "")
-        channel.name = name.encode()
-        if channel.name in self._by_name:
-            raise ValueError(f"channel {name} has a writer already")
-        channel.cls = cls
+        cdef Channel channel
+        name = (f"{word or type}:{exchange}:{symbol}" + (f":{timeframe}" if timeframe else "")).encode()
+        cls = self._class_of(type, cls)
+        if name in self._by_name:
+            raise ValueError(f"channel {name.decode()} has a writer already")
+        channel = self._orphans.pop((name, cls), None) or Channel.__new__(Channel)
         channel.source = source
         channel.has_source = source is not None
         channel.queued = queued and cls == LOW
         channel.keeps_last = cls == MEDIUM or (keeps_last and cls == LOW)
+        channel.orphan = False
         fields = {"v": 1, "type": type, "exchange": exchange, "symbol": symbol, "market": market, "venue_symbol": venue_symbol, "epoch": self.epoch}
         channel._head = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode().removesuffix(b"}") + b',"seq":'
         channel._head_at = channel._head
         channel._head_size = len(channel._head)
-        publish = b"*3\r\n" + words(b"SPUBLISH" if self.sharded else b"PUBLISH", channel.name)
+        self._name(channel, name, cls)
+        self._by_name[name] = channel
+        return channel
+
+    def _class_of(self, type, cls):
+        wanted = self._classes.get(type, cls)
+        if (wanted <= HIGH) != (cls <= HIGH):
+            raise ValueError(f"{type} is {CLASS_NAMES[cls]}: it may be {' or '.join(CLASS_NAMES[i] for i in LANE_CLASSES[0 if cls <= HIGH else 1])}")
+        return wanted
+
+    cdef Channel _name(self, Channel channel, bytes name, DeliveryClass cls):
+        """The channel's commands and its row, if it has none yet."""
+        cdef void** grown
+        if channel.name is not None:
+            return channel
+        channel.name = name
+        channel._name_at = channel.name
+        channel._name_size = len(name)
+        channel.cls = cls
+        publish = b"*3\r\n" + words(b"SPUBLISH" if self.sharded else b"PUBLISH", name)
         if cls <= HIGH:
             store = words(b"XADD", channel.key)
         elif channel.keeps_last:
@@ -206,7 +244,17 @@ cdef class Outbox:
         self._rows[self._n_rows] = <void*>channel
         self._n_rows += 1
         self._channels.append(channel)
-        self._by_name[channel.name] = channel
+        return channel
+
+    cdef Channel _spooled_channel(self, bytes name, int cls):
+        """The channel of a journal's entry. One that nobody writes to in this process, or not in this class, gets a row for what the journal has."""
+        cdef Channel channel = self._by_name.get(name)
+        if channel is not None and channel.cls == cls:
+            return channel
+        channel = self._orphans.get((name, cls))
+        if channel is None:
+            channel = self._orphans[(name, cls)] = self._name(Channel.__new__(Channel), name, <DeliveryClass>cls)
+            channel.orphan = True
         return channel
 
     # ---- the writing side
@@ -264,18 +312,17 @@ cdef class Outbox:
         if channel.quarantined:
             n.quarantined += 1
             return -1
-        fits = backlog.n_open < bound.items and backlog.open_bytes + self._event.size <= bound.bytes and not self._event.failed
+        fits = backlog.n_open < bound.items and backlog.open_bytes + self._event.size <= bound.bytes
+        if self._event.failed:
+            return self._shed(channel)
+        if channel.cls <= HIGH and self.spools and (channel._n_spooled > 0 or not fits):
+            return self._spool(channel)
         if channel.queued:
             fits = fits and not channel._shut and channel._n_queued < self.n_queue_items
         if fits:
             record = backlog_add(backlog, self._event.at, self._event.size)
         if record == NULL:
-            n.shed += 1
-            channel.n_shed += 1
-            if channel.queued:
-                channel._n_emptied += 1
-                self._empty(channel)
-            return -1
+            return self._shed(channel)
         channel.seq += 1
         self._stamp(channel, record, self._opened_ns, self._opened_recv_ns)
         if channel.queued:
@@ -288,9 +335,23 @@ cdef class Outbox:
             channel._n_queued += 1
         return channel.seq
 
+    cdef int64_t _shed(self, Channel channel) noexcept nogil:
+        """The closed event is dropped. It had no `seq` yet, so there will be no hole."""
+        self._counts[<int>channel.cls].shed += 1
+        channel.n_shed += 1
+        if channel.queued:
+            channel._n_emptied += 1
+            self._empty(channel)
+        return -1
+
+    cdef int64_t _new_ms(self, Channel channel, ns_t now_ns) noexcept nogil:
+        """The time of the next stream id: it never falls, and `seq` grows within it, so the ids grow."""
+        if now_ns // 1000000 > channel._stream_ms:
+            channel._stream_ms = now_ns // 1000000
+        return channel._stream_ms
+
     cdef void _stamp(self, Channel channel, Record* record, ns_t now_ns, ns_t ts_recv) noexcept nogil:
         """What stays with the event: its number, its stream id, its times."""
-        cdef int64_t ms = now_ns // 1000000
         record.epoch = self.epoch
         record.seq = channel.seq
         record.channel = channel._row
@@ -298,9 +359,7 @@ cdef class Outbox:
         record.accepted_ns = now_ns
         record.recv_ns = ts_recv
         if channel.cls <= HIGH:
-            if ms > channel._stream_ms:
-                channel._stream_ms = ms
-            record.ms = channel._stream_ms  # `seq` grows within it, so the id does
+            record.ms = self._new_ms(channel, now_ns)
 
     cdef void _empty(self, Channel channel) noexcept nogil:
         """A queued channel goes over its bound: what waits is dropped as a unit, `seq` goes back before it, and nothing more is taken
@@ -717,7 +776,7 @@ cdef class Outbox:
         cdef int cls
         for i in range(batch.n):
             if batch.items[i].wants == 0:
-                self._end(batch.items[i].record, now_ns)
+                self._confirm(batch.items[i].record, now_ns)
             else:
                 batch.items[kept] = batch.items[i]
                 kept += 1
@@ -728,19 +787,26 @@ cdef class Outbox:
             elif self._backlogs[cls].kept_bytes > 0:
                 backlog_forget(&self._backlogs[cls], 0, 0)
 
-    cdef void _end(self, Record* record, ns_t now_ns) noexcept nogil:
-        """Confirmed."""
+    cdef void _confirm(self, Record* record, ns_t now_ns) noexcept nogil:
         cdef int cls = record.cls
         cdef ClassCount* n = &self._counts[cls]
-        if record.replayed:
+        if record.confirmed:
             n.replayed += 1
+            n.replaying -= 1
         else:
+            record.confirmed = True
             n.confirmed += 1
             n.confirmed_bytes += record.size
             self._confirm_ns[cls][bucket_of(now_ns - record.accepted_ns)] += 1
             if record.recv_ns > 0:
                 self._age_ns[cls][bucket_of(now_ns - record.recv_ns)] += 1
-        backlog_done(&self._backlogs[cls], record)
+        self._end(record)
+
+    cdef void _end(self, Record* record) noexcept nogil:
+        """The record has come to its end, whichever: it need not be kept, in memory or on disk."""
+        if record.place >= 0:
+            (<Journal>self._journals[<int>record.cls]).done(record.place)
+        backlog_done(&self._backlogs[<int>record.cls], record)
 
     def disconnected(self, int lane):
         """The lane's connection is gone: what it was asked and did not answer is taken again, in order, before anything newer."""
@@ -808,8 +874,11 @@ cdef class Outbox:
         batch.n = kept
         while record != NULL:
             if record.channel == channel._row and record.state != RECORD_DONE:
-                self._counts[<int>channel.cls].quarantined += 1
-                backlog_done(backlog, record)
+                if record.confirmed:
+                    self._counts[<int>channel.cls].replaying -= 1
+                else:
+                    self._counts[<int>channel.cls].quarantined += 1
+                self._end(record)
             backlog_step(&place)
             record = backlog_at(&place)
         channel._queue_first = channel._queue_last = NULL
@@ -833,7 +902,190 @@ cdef class Outbox:
         cdef int i
         cdef int64_t n = 0
         for i in range(4):
-            n += self._backlogs[i].n_open + self._counts[i].slots
+            n += self._backlogs[i].n_open + self._counts[i].slots + (self.unread(i) if i <= HIGH else 0)
+        return n
+
+    def n_shed(self, int cls):
+        return self._counts[cls].shed
+
+    def unread(self, int cls):
+        """Events of CRITICAL or HIGH that live in the journal alone."""
+        return (<Journal>self.journals[cls]).n_unread if self.spools else 0
+
+    # ---- the journal
+
+    cdef bint _journal(self, int cls, int64_t up_to) noexcept nogil:
+        """Copies of the records that are open and in no journal yet, until `up_to` were passed. False: the journal takes no more."""
+        cdef Backlog* backlog = &self._backlogs[cls]
+        cdef Record* record = backlog_fresh(backlog)
+        cdef Entry entry
+        while record != NULL and backlog.n_passed < up_to:
+            entry.flags = ENTRY_HELD
+            entry.cls = <uint8_t>cls
+            entry.name_size = <uint16_t>(<Channel>self._rows[record.channel])._name_size
+            entry.epoch, entry.seq, entry.ms = record.epoch, record.seq, record.ms
+            entry.accepted_ns, entry.recv_ns = record.accepted_ns, record.recv_ns
+            record.place = (<Journal>self._journals[cls]).append(
+                &entry, (<Channel>self._rows[record.channel])._name_at, record_payload(record), record.size)
+            if record.place < 0:
+                return False
+            self._counts[cls].spooled += 1
+            record = backlog_fresh(backlog)
+        return True
+
+    def journal(self, bint all=False):
+        """Copy into the journals what has waited since the last call (`all`: everything that waits). What Redis confirms at once never gets there."""
+        cdef int cls
+        if not self.spools:
+            return
+        with nogil:
+            for cls in range(2):
+                self._journal(cls, INT64_MAX if all else self._turn[cls])
+                self._turn[cls] = self._backlogs[cls].n_added
+
+    cdef int64_t _spool(self, Channel channel) noexcept nogil:
+        """The closed event goes into the journal alone: memory is full, or older events of its channel are there."""
+        cdef int cls = channel.cls
+        cdef Entry entry
+        if channel._n_spooled == 0 and not self._journal(cls, INT64_MAX):
+            return self._shed(channel)  # its older events in memory must stand before it in the journal
+        entry.flags = 0
+        entry.cls = <uint8_t>cls
+        entry.name_size = <uint16_t>channel._name_size
+        entry.epoch, entry.seq, entry.ms = self.epoch, channel.seq + 1, self._new_ms(channel, self._opened_ns)
+        entry.accepted_ns, entry.recv_ns = self._opened_ns, self._opened_recv_ns
+        if (<Journal>self._journals[cls]).append(&entry, channel._name_at, self._event.at, self._event.size) < 0:
+            return self._shed(channel)
+        channel.seq += 1
+        channel._n_spooled += 1
+        self._counts[cls].spooled += 1
+        return channel.seq
+
+    def readmit(self, int cls, bytes data, Py_ssize_t offset, int64_t max_bytes, *, bint shed=False):
+        """Events of the journal's segment `data` (None: of what is not written yet) from `offset` on, back into memory behind what waits there, until
+        `max_bytes`; the offset behind the last one. `shed`: they are dropped instead, and counted."""
+        cdef Journal journal = self.journals[cls]
+        cdef Channel channel
+        cdef const char* at = <const char*>journal._pending.at if data is None else <const char*>data
+        cdef Py_ssize_t size = journal._pending.size if data is None else len(data)
+        cdef Py_ssize_t before = offset
+        cdef const Entry* entry
+        cdef Record* record
+        cdef int64_t taken = 0
+        # never more than half of memory: the rest is for channels that have nothing in the journal, and need not wait for it
+        while taken < max_bytes and (shed or (self._backlogs[cls].n_open * 2 < self._bounds[cls].items
+                                              and self._backlogs[cls].open_bytes * 2 < self._bounds[cls].bytes)):
+            before = offset
+            entry = journal.next_entry(at, size, &offset)
+            if entry == NULL:
+                return size
+            if entry.cls != cls or not journal.is_unread(entry):
+                continue
+            channel = self._spooled_channel(entry_name(entry)[:entry.name_size], cls)
+            if shed or channel.quarantined:
+                if shed:
+                    self._counts[cls].shed += 1
+                    channel.n_shed += 1
+                else:
+                    self._counts[cls].quarantined += 1
+                journal.done(entry.ordinal)
+            else:
+                record = backlog_add(&self._backlogs[cls], entry_payload(entry), entry_payload_size(entry))
+                if record == NULL:
+                    return before
+                record.epoch, record.seq, record.ms = entry.epoch, entry.seq, entry.ms
+                record.accepted_ns, record.recv_ns = entry.accepted_ns, entry.recv_ns
+                record.channel = channel._row
+                record.cls = <int8_t>cls
+                record.place = entry.ordinal
+            channel._n_spooled -= 1
+            journal.was_read(entry)
+            taken += entry.size
+        return offset
+
+    def give_up_unread(self, int cls):
+        """The journal was read to its end, and some entries were not there: what is damaged is shed. How many."""
+        cdef Journal journal = self.journals[cls]
+        cdef Channel channel
+        cdef Place place = self._backlogs[cls].front
+        cdef Record* record = backlog_at(&place)
+        cdef int64_t n = journal.n_unread
+        if n == 0:
+            return 0
+        for channel in self._channels:
+            if channel.cls == cls and channel._n_spooled > 0:
+                channel.n_shed += channel._n_spooled
+                channel._n_spooled = 0
+        self._counts[cls].shed += n
+        journal.give_up_unread()
+        while record != NULL:
+            if record.state != RECORD_DONE and record.place >= 0:
+                journal.is_open(record.place)
+            backlog_step(&place)
+            record = backlog_at(&place)
+        return n
+
+    def has_room(self, int cls, int64_t low_water_bytes):
+        """Memory has room for more of what the class's journal holds: three quarters are free, and less than the mark waits there."""
+        cdef Backlog* backlog = &self._backlogs[cls]
+        return (backlog.open_bytes < low_water_bytes and backlog.open_bytes * 4 <= self._bounds[cls].bytes
+                and backlog.n_open * 4 <= self._bounds[cls].items)
+
+    # ---- a Redis that forgot
+
+    def tails(self):
+        """[(channel, its newest confirmed stream id as (ms, seq))] of the channels of which confirmed events are kept."""
+        cdef int cls
+        cdef Place place
+        cdef Record* record
+        newest = {}
+        for cls in range(2):
+            place = self._backlogs[cls].tail
+            record = backlog_at(&place)
+            while record != NULL:
+                if record.confirmed:
+                    newest[record.channel] = (record.ms, record.seq)
+                backlog_step(&place)
+                record = backlog_at(&place)
+        return [(self._channels[row], id) for row, id in newest.items()]
+
+    def replay(self, list behind):
+        """`behind`: (channel, (ms, seq) of its stream's last id) of streams that have lost what they confirmed. What is kept of it waits again, before
+        everything newer; the batch in lane 0 is taken apart for it, so the lane must be disconnected. How many events."""
+        cdef Batch* batch = &self._batches[0]
+        cdef Place place
+        cdef Record* record
+        cdef int64_t n = 0
+        cdef int cls
+        if batch.in_flight:
+            raise ValueError("a batch is in flight")
+        known = {(<Channel>each)._row: id for each, id in behind}
+        batch.n = 0
+        for cls in range(2):
+            place = self._backlogs[cls].tail
+            record = backlog_at(&place)
+            while record != NULL:
+                if record.state == RECORD_DONE and record.confirmed and record.channel in known and (record.ms, record.seq) > known[record.channel]:
+                    record.state = RECORD_WAITING
+                    record.place = -1
+                    self._backlogs[cls].open_bytes += record_room(record)
+                    self._counts[cls].replaying += 1
+                    n += 1
+                backlog_step(&place)
+                record = backlog_at(&place)
+            backlog_reopen(&self._backlogs[cls])
+        return n
+
+    def abandon(self, int lane):
+        """What is left of the lane's batch is dropped, and counted as shed: for those who want no retries. How many events."""
+        cdef Batch* batch = &self._batches[lane]
+        cdef int32_t i
+        cdef int32_t n = batch.n
+        for i in range(n):
+            self._counts[<int>batch.items[i].record.cls].shed += 1
+            (<Channel>self._rows[batch.items[i].record.channel]).n_shed += 1
+            self._end(batch.items[i].record)
+        batch.n = 0
         return n
 
     def stats(self):
@@ -844,7 +1096,9 @@ cdef class Outbox:
             classes[CLASS_NAMES[i]] = {
                 "accepted": self._counts[i].accepted, "confirmed": self._counts[i].confirmed, "conflated": self._counts[i].conflated,
                 "shed": self._counts[i].shed, "quarantined": self._counts[i].quarantined,
-                "waiting": self._backlogs[i].n_open + self._counts[i].slots, "waiting_bytes": self._backlogs[i].open_bytes,
+                "waiting": self._backlogs[i].n_open - self._counts[i].replaying + self._counts[i].slots + (self.unread(i) if i <= HIGH else 0),
+                "waiting_bytes": self._backlogs[i].open_bytes, "waiting_on_disk": self.unread(i) if i <= HIGH else 0,
+                "recovered": self._counts[i].recovered, "spooled": self._counts[i].spooled, "replaying": self._counts[i].replaying,
                 "memory_bytes": self._backlogs[i].room_bytes, "kept_bytes": self._backlogs[i].kept_bytes,
                 "replayed": self._counts[i].replayed, "retries": self._counts[i].retries, "confirmed_bytes": self._counts[i].confirmed_bytes,
                 "confirm_s": [self._confirm_ns[i][j] for j in range(N_BUCKETS)], "age_s": [self._age_ns[i][j] for j in range(N_BUCKETS)],

@@ -122,7 +122,9 @@ async def _run(options: argparse.Namespace, config: Config, path: Path | None) -
             line.clear()
         finally:
             left = await appliance.stop()
-    return 0 if left == 0 else 4
+    if left.spooled:
+        print(f"{left.spooled} events wait in {left.where}; the next start delivers them", flush=True)
+    return left.exit_code
 
 
 def _all_of(simulator: Any, config: Config) -> dict[str, tuple[str, ...]]:
@@ -167,7 +169,7 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
 
 
 def main() -> int:
-    """The exit code: 0 good, 1 a check failed, 2 a mistake in what we were told, 4 events left behind."""
+    """The exit code: 0 good, 1 a check failed, 2 a mistake in what we were told, 4 events left on disk for the next start, 5 events lost."""
     multiprocessing.freeze_support()
     options = _parser().parse_args()
     try:

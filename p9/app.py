@@ -20,10 +20,10 @@ from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects
 from p9.capture.recorder import Recorder
 from p9.config import Config
+from p9.confirmation import delivery_of
 from p9.delivery import embedded
 from p9.delivery.bus import Bus
-from p9.delivery.epoch import next_epoch
-from p9.delivery.publisher import Confirmer, Publisher
+from p9.delivery.publisher import Left, Publisher
 from p9.errors import ConfigError
 from p9.market.instruments import Instruments
 from p9.market.rest import RestClient, RestSettings
@@ -31,8 +31,6 @@ from p9.ops import logs
 from p9.ops.pages import Pages
 from p9.publication import streams_of
 from p9.venue import Market, market
-
-DRAIN_S = 10.0
 
 log = logs.get("app")
 
@@ -72,18 +70,8 @@ class Appliance:
         )  # fmt: skip
         log.info("redis chosen", **self.redis.status())
         bus = Bus(self.redis.url, **({"ssl_ca_certs": config.redis.tls_ca_file} if config.redis.tls_ca_file else {}))
-        epoch = await next_epoch(time.time_ns() // 1_000_000, folder / "epoch", bus.client)
-        self.outbox = Outbox(
-            self.clock, epoch=epoch, retain_ms=round(config.redis.retain * 1000), max_stream_bytes=int(config.redis.max_stream_bytes)
-        )
-        confirmer = config.analytics.redis_publish_confirmer
-        self.publisher = Publisher(
-            self.outbox, bus,
-            Confirmer(
-                enabled=confirmer.enabled, max_retries=confirmer.max_retries, retry_delay_s=float(confirmer.retry_delay),
-                confirm_timeout_s=float(confirmer.confirm_timeout),
-            ),
-        )  # fmt: skip
+        self.publisher = await delivery_of(config, self.clock, bus, folder, simulated=self.endpoints is not None)
+        self.outbox = self.publisher.outbox
         await self.publisher.start()
         if self._record_to is not None:
             self._recorder = Recorder(self._record_to)
@@ -158,24 +146,25 @@ class Appliance:
                 log.info("ready" if ready else "not ready", after_s=round(time.monotonic() - self._started_s, 3), missing=missing[:5])
             await asyncio.sleep(0.05 if self.ready_s is None else 0.5)
 
-    async def stop(self) -> int:
-        """Close the sockets, let what is accepted reach Redis, stop what we started; how many events were left behind."""
+    async def stop(self) -> Left:
+        """Close the sockets, let what is accepted reach Redis, put the rest by, stop what we started; what was left behind."""
         if self._watch is not None:
             self._watch.cancel()
         if self.pages is not None:
             await self.pages.stop()
         await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
         await asyncio.gather(*(client.stop() for client in self._clients.values()))
-        left = 0
+        left = Left()
         if self.publisher is not None:
-            left = await self.publisher.drain(DRAIN_S)
+            await self.publisher.drain(float(self.config.analytics.redis_publish_confirmer.drain_timeout))
+            left = await self.publisher.put_by()
             await self.publisher.stop()
             await self.publisher.bus.client.aclose()
         if self._recorder is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
         if self.redis is not None:
             await self.redis.stop()
-        log.info("stopped", events_left=left)
+        log.info("stopped", spooled=left.spooled, spool=left.where, unsent=left.unsent, lost=left.lost)
         return left
 
     def not_ready(self) -> list[str]:
@@ -189,6 +178,13 @@ class Appliance:
                 missing.append(f"{name}: {states.count('synced')} of {len(states)} books are synced {capture.reason}".rstrip())
         stats = self.publisher.stats() if self.publisher is not None else {"lanes": {}}
         missing += [f"bus: connection {lane} is down" for lane, state in stats["lanes"].items() if not state["connected"]]
+        missing += [
+            f"bus: circuit {lane} is {state['circuit']['state']}: {state['circuit']['reason']}"
+            for lane, state in stats["lanes"].items()
+            if state["circuit"]["state"] != "closed"
+        ]
+        if self.publisher is not None and self.publisher.spool is not None and self.publisher.spool.warning():
+            missing.append(self.publisher.spool.warning())
         return missing
 
     def status(self) -> dict[str, Any]:

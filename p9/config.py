@@ -90,6 +90,10 @@ class Redis(Section):
     tls_ca_file: Annotated[str, _text("authority file for rediss://; empty: the system's")] = ""
     retain: Annotated[Seconds, _text("how long stream entries are kept")] = Seconds("1h")
     max_stream_bytes: Annotated[Bytes, _text("bound over all streams, whichever comes first")] = Bytes("256MB")
+    classes: Annotated[
+        dict[str, Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"]],
+        _text("another delivery class for a type of channel, such as {trades: CRITICAL}; CRITICAL and HIGH change places, MEDIUM and LOW too"),
+    ] = {}
 
     _bounds = {"retain": (Seconds("1m"), Seconds("48h")), "max_stream_bytes": (Bytes("1MB"), Bytes("64GB"))}
 
@@ -207,18 +211,61 @@ class Candles(Stream):
     _bounds = {"close_delay": (Seconds("0ms"), Seconds("10s"))}
 
 
+class Queues(Section):
+    """What may wait in memory. MEDIUM, and the conflated channels of LOW, wait as one newest value a channel."""
+
+    critical_events: Annotated[int, _between(1, 10_000_000, "CRITICAL; what is over goes to the spool")] = 100_000
+    critical_bytes: Annotated[Bytes, _text("CRITICAL")] = Bytes("32MB")
+    high_events: Annotated[int, _between(1, 10_000_000, "HIGH; what is over goes to the spool")] = 400_000
+    high_bytes: Annotated[Bytes, _text("HIGH")] = Bytes("96MB")
+    low_events: Annotated[int, _between(1, 10_000_000, "LOW (depth); what is over is emptied as a unit, and a full image follows")] = 200_000
+    low_bytes: Annotated[Bytes, _text("LOW")] = Bytes("16MB")
+
+    _bounds = {name: (Bytes("64kB"), Bytes("16GB")) for name in ("critical_bytes", "high_bytes", "low_bytes")}
+
+
+class Spool(Section):
+    """The disk under CRITICAL and HIGH, in the data directory."""
+
+    enabled: Annotated[bool, _text("false: what memory cannot hold is shed, and a stop or a kill loses what waits")] = True
+    max_bytes: Annotated[Bytes, _text("over it the oldest HIGH events are shed, then the oldest CRITICAL ones, and an integrity event says so")] = Bytes("2GB")
+    segment_bytes: Annotated[Bytes, _text("size of its files; one is removed when everything in it is confirmed")] = Bytes("8MB")
+    fsync: Annotated[
+        Literal["group", "always"], _text("group: what waits for Redis, together, each fsync_interval; always: every event, as soon as it is accepted")
+    ] = "group"
+    fsync_interval: Annotated[Seconds, _text("of group: the longest that an event is neither confirmed nor on disk")] = Seconds("100ms")
+
+    _bounds = {
+        "max_bytes": (Bytes("1MB"), Bytes("1024GB")), "segment_bytes": (Bytes("64kB"), Bytes("64MB")),
+        "fsync_interval": (Seconds("10ms"), Seconds("10s")),
+    }  # fmt: skip
+
+
 class Confirmer(Section):
     """Confirmed delivery."""
 
     enabled: Annotated[bool, _text("false: no retry and no spool; replies are still counted")] = True
-    max_retries: Annotated[int, _between(0, 100, "tries of a refused batch before it goes to the spool")] = 3
+    max_retries: Annotated[int, _between(0, 100, "tries in a row without success before the circuit opens and Redis is only probed")] = 3
     retry_delay: Annotated[Seconds, _text("first pause, doubling with full jitter")] = Seconds("500ms")
     confirm_timeout: Annotated[Seconds, _text("a batch without an answer for so long is sent again on a new connection")] = Seconds("5s")
     priority_queues: Annotated[tuple[Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"], ...], _text("the classes, first drained first")] = (
         "CRITICAL", "HIGH", "MEDIUM", "LOW",
     )
+    drain_timeout: Annotated[Seconds, _text("at a stop, wait so long for confirmations; the rest goes to the spool")] = Seconds("10s")
+    tail: Annotated[Seconds, _text("keep what Redis confirmed so long, lest it comes back without; 0ms: never send it again")] = Seconds("10s")
+    tail_bytes: Annotated[Bytes, _text("and so much of each of CRITICAL and HIGH")] = Bytes("32MB")
+    queues: Queues = Queues()
+    spool: Spool = Spool()
 
-    _bounds = {"retry_delay": (Seconds("10ms"), Seconds("1m")), "confirm_timeout": (Seconds("100ms"), Seconds("5m"))}
+    _bounds = {
+        "retry_delay": (Seconds("10ms"), Seconds("1m")), "confirm_timeout": (Seconds("100ms"), Seconds("5m")),
+        "drain_timeout": (Seconds("0ms"), Seconds("10m")), "tail": (Seconds("0ms"), Seconds("10m")), "tail_bytes": (Bytes("64kB"), Bytes("4GB")),
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.priority_queues != ("CRITICAL", "HIGH", "MEDIUM", "LOW"):
+            raise ValueError("priority_queues: allowed is CRITICAL, HIGH, MEDIUM, LOW, in this order; a channel's class is changed in redis.classes")
 
 
 class Analytics(Section):

@@ -22,6 +22,8 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Seconds | Bytes):
         return str(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {each}" for key, each in value.items()) + "}"
     if isinstance(value, tuple):
         return "[" + ", ".join(value) + "]"
     if isinstance(value, str):

@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from p9.app import Appliance
 from p9.config import Config, parse
+from p9.delivery.publisher import Left
 from p9.errors import ConfigError, P9Error
 from p9.ops.memory import resident_bytes
 from p9.simulate.process import SimulatorProcess
@@ -129,7 +130,7 @@ class QuickTest:
             lag.cancel()
             await watcher.stop()
             left = await self.appliance.stop()
-        self._note("stopped with nothing left behind", left == 0, f"{left} events")
+        self._note("stopped with nothing left behind", left == Left(), f"{left.spooled} events in the spool, {left.unsent} unsent, {left.lost} lost")
         return self._report(watcher)
 
     # ---- the run

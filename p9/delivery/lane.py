@@ -9,12 +9,14 @@ import structlog
 from cext.outbox import BATCH_BROKEN, BATCH_CONFIRMED, BATCH_FAILED, Outbox
 
 from p9.delivery.bus import Bus
+from p9.delivery.circuit import OPEN, Circuit
 from p9.errors import BusAway, BusError
 
 log = structlog.get_logger(__name__)
 
 FIRST_RECONNECT_S = 0.05
 MAX_RECONNECT_S = 1.0  # a healed Redis is found within a second
+PROBE_S = 1.0  # an open circuit lets one batch through each
 
 
 class Owner(Protocol):
@@ -56,18 +58,19 @@ class _Wire(asyncio.Protocol):
 
 
 class Lane:
-    """`ready`: connected, and free to take a batch. A refused batch rests for its delay and goes first when that is over."""
+    """`ready`: connected, and free to take a batch. A refused batch rests for its delay and goes first when that is over. While the circuit is
+    open nothing is sent but a batch each PROBE_S."""
 
-    def __init__(self, ix: int, name: str, outbox: Outbox, bus: Bus, owner: Owner):
+    def __init__(self, ix: int, name: str, outbox: Outbox, bus: Bus, owner: Owner, circuit: Circuit):
         self.ix, self.name = ix, name
-        self.outbox, self.bus, self.owner = outbox, bus, owner
+        self.outbox, self.bus, self.owner, self.circuit = outbox, bus, owner, circuit
         self.ready = False
         self.n_connects = 0
-        self.n_attempts = 0  # of the batch that was refused last
         self.away_since_s: float | None = None  # loop time
         self.sent_s: float | None = None  # loop time at which the batch in flight was written
         self._wire: _Wire | None = None
         self._resting: asyncio.TimerHandle | None = None
+        self._probing: asyncio.TimerHandle | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -79,6 +82,9 @@ class Lane:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
+        for timer in (self._resting, self._probing):
+            if timer is not None:
+                timer.cancel()
         self.abort()
 
     def abort(self) -> None:
@@ -96,29 +102,33 @@ class Lane:
                 failed += 1
                 if failed == 1:
                     log.warning("no connection to the bus", lane=self.name, error=str(error))
+                self.failed("refused" if isinstance(error, BusError) else "away")
                 self.owner.on_no_connection(self, error)
                 delay_s = min(MAX_RECONNECT_S, FIRST_RECONNECT_S * 2 ** min(failed, 10))
                 await asyncio.sleep(random.uniform(delay_s / 2, delay_s))
                 continue
             assert isinstance(wire, _Wire)
-            failed = 0
             self._wire = wire
             self.n_connects += 1
             try:
                 if await self.owner.on_connected(self):
                     log.info("connected to the bus", lane=self.name, server=self.bus.where, connects=self.n_connects)
-                    self.ready, self.away_since_s = True, None
+                    self.ready, self.away_since_s, failed = True, None, 0
+                    self.circuit.probe()
                     self.flush()
                 else:
+                    failed += 1
                     self.abort()
                 await wire.lost
             finally:
                 self.abort()
-            await asyncio.sleep(random.uniform(0, FIRST_RECONNECT_S))
+            await asyncio.sleep(random.uniform(0, min(MAX_RECONNECT_S, FIRST_RECONNECT_S * 2 ** min(failed, 10))))
 
     def on_lost(self, wire: _Wire) -> None:
         if wire is not self._wire:
             return
+        if self.sent_s is not None:
+            self.failed("lost")
         self._wire, self.sent_s = None, None
         self.ready = False
         self.away_since_s = asyncio.get_running_loop().time()
@@ -129,6 +139,8 @@ class Lane:
         """Write what the outbox has for this lane, unless it waits for an answer."""
         wire = self._wire
         if not self.ready or wire is None or wire.paused or self.sent_s is not None or self._resting is not None:
+            return
+        if not self.circuit.lets_through:
             return
         data = self.outbox.take(self.ix)
         if data is not None:
@@ -141,7 +153,7 @@ class Lane:
         said = self.outbox.replies(self.ix, data)
         if said == BATCH_CONFIRMED:
             self.sent_s = None
-            self.n_attempts = 0
+            self.circuit.succeeded()
             self.owner.on_confirmed(self)
             self.flush()
         elif said == BATCH_FAILED:
@@ -150,6 +162,17 @@ class Lane:
         elif said == BATCH_BROKEN:
             log.error("the bus answers what was not asked; connecting anew", lane=self.name, bytes=data[:80])
             self.abort()
+
+    def failed(self, reason: str) -> None:
+        """The bus is away, silent, or refuses: one more time in a row."""
+        self.circuit.failed(reason)
+        if self.circuit.state == OPEN and self._probing is None:
+            self._probing = asyncio.get_running_loop().call_later(PROBE_S, self._probe)
+
+    def _probe(self) -> None:
+        self._probing = None
+        self.circuit.probe()
+        self.flush()
 
     def rest(self, delay_s: float) -> None:
         """Nothing is sent for `delay_s`; then what was refused, first."""
