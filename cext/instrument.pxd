@@ -59,6 +59,8 @@ cdef class Instrument:
     cdef int32_t depth              # levels a side that the venue keeps or was asked for; 0: no bound
     cdef bint bounded               # live: prune to the valid window; a replay keeps everything
     cdef public bint in_auction     # a crossed book is legal now
+    cdef ns_t _moved_recv           # when the frame came that last moved the sequence, by our clock ...
+    cdef ns_t _moved_event          # ... and by the venue's; NO_TIME where it told none
     cdef Held held
     cdef Touches touches
     cdef Notices* notices           # the pipeline's
@@ -69,6 +71,7 @@ cdef class Instrument:
     cdef void attach(self, Symbol* symbol, SequenceRule rule, Notices* notices, Outbox out)
     cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil
     cdef bint _on_depth(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
+    cdef bint _left_behind(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil
     cdef void _on_touch(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
     cdef bint _checksum_holds(self, const Event* event, ns_t ts_recv) noexcept nogil

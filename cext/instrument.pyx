@@ -17,7 +17,7 @@ from cext.events cimport (
 from cext.held cimport held_clear, held_free
 from cext.outbox cimport Outbox
 from cext.sequence cimport (
-    LINK_PREV, VERDICT_APPLY, VERDICT_KEEPALIVE, VERDICT_REPLACE, VERDICT_STALE, VERDICT_TOO_OLD, VERDICT_UNSEEDED, SequenceRule,
+    LINK_PREV, VERDICT_APPLY, VERDICT_GAP, VERDICT_KEEPALIVE, VERDICT_REPLACE, VERDICT_STALE, VERDICT_TOO_OLD, VERDICT_UNSEEDED, SequenceRule,
     Verdict, sequence_check, sequence_reset,
 )
 from cext.stream cimport (
@@ -26,7 +26,10 @@ from cext.stream cimport (
 )
 from cext.symbols cimport Symbol
 from cext.touch cimport Touch, touches_add, touches_at, touches_clear, touches_first, touches_free, touches_init
-from cext.units cimport NO_ID, ns_t
+from cext.units cimport NO_ID, NO_TIME, ns_t
+
+cdef enum:
+    LEFT_BEHIND_NS = 1_000_000_000
 
 
 cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Reason reason, int64_t expected_id, int64_t got_id,
@@ -83,6 +86,8 @@ cdef class Instrument:
         self.state = BOOK_BUFFERING if rule.rest_seeded else BOOK_INVALID
         self.reason = REASON_START
         self.cross_id = NO_ID
+        self._moved_recv = 0
+        self._moved_event = NO_TIME
         self.book = Book(symbol.tick)
         for stream in self._keep:
             stream.attach(self.book, out, symbol)
@@ -132,6 +137,14 @@ cdef class Instrument:
         cdef Reason reason
         if event.kind != EVENT_SNAPSHOT:
             self.n.depth_frames += 1
+        if verdict == VERDICT_STALE:
+            if not self._left_behind(event, ts_recv):
+                self.n.stale += 1
+                return False
+            verdict = VERDICT_GAP
+        elif verdict == VERDICT_APPLY or verdict == VERDICT_REPLACE or verdict == VERDICT_KEEPALIVE:
+            self._moved_recv = max(self._moved_recv, ts_recv)
+            self._moved_event = event.ts_event
         if verdict == VERDICT_APPLY:
             self.n.applied += 1
             if not self.book.apply(levels + event.bids, event.n_bids, levels + event.asks, event.n_asks):
@@ -153,8 +166,6 @@ cdef class Instrument:
         elif verdict == VERDICT_KEEPALIVE:
             self.n.keepalives += 1
             self._checksum_holds(event, ts_recv)
-        elif verdict == VERDICT_STALE:
-            self.n.stale += 1
         elif verdict == VERDICT_UNSEEDED:
             self.n.unseeded += 1
             return self.sequence.rule.rest_seeded
@@ -174,6 +185,16 @@ cdef class Instrument:
             sequence_reset(&self.sequence)
             return self.sequence.rule.rest_seeded
         return False
+
+    cdef bint _left_behind(self, const Event* event, ns_t ts_recv) noexcept nogil:
+        """Is this frame, whose ids the book has passed, newer than the book all the same?
+
+        So it is where the venue began to count anew and the very frame that said so was lost: every later one would be dropped as a repeat, and
+        the book would stand still for ever and claim to be synced. A repeat (of a venue, of a socket that takes over, of what was held for an
+        image) is not: it was sent, or came, no later than what last moved the book. Times are compared each within its own clock.
+        """
+        return event.last_id < self.sequence.id and ts_recv - self._moved_recv > LEFT_BEHIND_NS and (
+            self._moved_event == NO_TIME or event.ts_event == NO_TIME or event.ts_event - self._moved_event > LEFT_BEHIND_NS)
 
     cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil:
         """The book has a new state that the stream vouches for: check it, then tell."""

@@ -314,6 +314,72 @@ def test_an_image_in_the_stream_needs_no_bridge_and_may_come_at_any_time():
     assert pipeline.states() == ["invalid"]
 
 
+S_NS = 1_000_000_000
+
+
+def at(frame: bytes, ms: int) -> bytes:
+    """The same frame, sent `ms` later."""
+    told = json.loads(frame)
+    for part in (told, told["data"]):
+        part |= {key: part[key] + ms for key in ("ts", "cts", "E", "T") if key in part}
+    return json.dumps(told).encode()
+
+
+def perp_image(last: int) -> bytes:
+    return json.dumps(json.loads(image(last)) | {"E": 1, "T": 1}).encode()
+
+
+@pytest.mark.parametrize(
+    "name, seed, frames, expected, got",
+    [
+        ("bybit_linear", [bybit("snapshot", 900, [["100", "1"]], [["101", "1"]])], [bybit("delta", u) for u in (2, 3, 4)], 901, 3),
+        ("binance_spot", [spot(899, 900)], [spot(u, u) for u in (2, 3, 4)], 901, 3),
+        ("binance_usdm", [perp(890, 900, 880)], [perp(u, u, u - 1) for u in (2, 3, 4)], 900, 2),
+    ],
+)
+def test_a_venue_that_counts_anew_is_noticed_even_if_the_frame_that_said_so_was_lost(name, seed, frames, expected, got):
+    """Every later frame has a smaller id than the book: it would be dropped as a repeat, and the book would stand still and claim to be synced."""
+    pipeline = pipeline_for(name)
+    for frame in seed:
+        pipeline.feed_bytes(frame, NOW_NS)
+    if name.startswith("binance"):
+        assert pipeline.image(0, image(900) if name.endswith("spot") else perp_image(900), NOW_NS) == "events"
+    pipeline.take_notices()
+    pipeline.feed_bytes(at(frames[0], 900), NOW_NS + 9 * S_NS // 10)
+    assert pipeline.states() == ["synced"], "a repeat may come a little late"
+    pipeline.feed_bytes(at(frames[1], 1100), NOW_NS + 11 * S_NS // 10)
+    (notice,) = pipeline.take_notices()
+    assert notice[1:5] == ("buffering" if name.startswith("binance") else "invalid", "gap", expected, got)
+    if name.startswith("binance"):
+        assert pipeline.image(0, image(3), NOW_NS + 2 * S_NS) == "events", "the frame that showed it was held"
+        pipeline.feed_bytes(at(frames[2], 1200), NOW_NS + 2 * S_NS)
+        assert pipeline.book(0)["id"] == 4
+
+
+def test_an_image_of_the_old_count_is_found_out_too():
+    """A REST cache lags behind the venue's restart: all that follows would be older than the image, for ever."""
+    pipeline = pipeline_for("binance_spot")
+    pipeline.feed_bytes(at(spot(2, 2), 0), NOW_NS)
+    assert pipeline.image(0, image(900), NOW_NS) == "events"
+    pipeline.feed_bytes(at(spot(3, 3), 500), NOW_NS + S_NS // 2)
+    assert pipeline.states() == ["synced"]
+    pipeline.feed_bytes(at(spot(4, 4), 1500), NOW_NS + 3 * S_NS // 2)
+    assert pipeline.states() == ["buffering"]
+    assert pipeline.image(0, image(3), NOW_NS + 2 * S_NS) == "events" and pipeline.book(0)["id"] == 4
+
+
+def test_repeats_of_a_quiet_book_are_repeats_however_late_they_come():
+    """A socket that takes over brings again what came long ago: the venue's time tells, within what two of its gateways may differ."""
+    pipeline = pipeline_for("binance_usdm")
+    pipeline.feed_bytes(perp(90, 100, 80), NOW_NS)
+    assert pipeline.image(0, perp_image(100), NOW_NS) == "events"
+    pipeline.feed_bytes(at(perp(101, 110, 100), 50), NOW_NS)
+    for frame in (at(perp(90, 100, 80), 0), at(perp(101, 110, 100), 50), at(perp(90, 100, 80), 60)):
+        pipeline.feed_bytes(frame, NOW_NS + 30 * S_NS)
+    counters = pipeline.instrument_counters(0)
+    assert counters["stale"] == 3 and counters["gaps"] == 0 and pipeline.states() == ["synced"]
+
+
 def test_more_levels_than_the_venue_keeps_mean_a_lost_removal():
     pipeline = pipeline_for("bybit_linear", ())
     add(pipeline, "BTCUSDT", depth=2)
