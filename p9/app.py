@@ -22,7 +22,6 @@ from p9.capture.recorder import Recorder
 from p9.config import Config
 from p9.confirmation import delivery_of
 from p9.delivery import embedded
-from p9.delivery.bus import Bus
 from p9.delivery.publisher import Left, Publisher
 from p9.errors import ConfigError
 from p9.market.instruments import Instruments
@@ -66,10 +65,11 @@ class Appliance:
         folder = data_dir.resolve(config.data_dir, self._config_path)
         self.redis = await embedded.choose(
             "embedded" if self.endpoints else config.redis.mode, config.redis.url, username=config.redis.username, password=self._password(),
-            tls=embedded.Tls(ca_file=config.redis.tls_ca_file), data_dir=folder,
+            tls=embedded.Tls(ca_file=config.redis.tls_ca_file, cert_file=config.redis.tls_cert_file, key_file=config.redis.tls_key_file),
+            sentinel_master=config.redis.sentinel_master, sentinel_password=os.environ.get(config.redis.sentinel_password_env, ""), data_dir=folder,
         )  # fmt: skip
         log.info("redis chosen", **self.redis.status())
-        bus = Bus(self.redis.url, **({"ssl_ca_certs": config.redis.tls_ca_file} if config.redis.tls_ca_file else {}))
+        bus = self.redis.bus()
         self.publisher = await delivery_of(config, self.clock, bus, folder, simulated=self.endpoints is not None)
         self.outbox = self.publisher.outbox
         await self.publisher.start()

@@ -79,7 +79,12 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 class Redis(Section):
     """Where events are published. The password comes from the environment or a file, never from here."""
 
-    url: Annotated[str, _text("redis://, rediss:// (TLS) or unix:// address; a password in it is refused")] = "redis://127.0.0.1:6379/0"
+    url: Annotated[
+        str,
+        _text(
+            "redis://, rediss:// (TLS) or unix:// address; nodes of a Cluster, or Sentinels, separated by commas; a password in it is refused"
+        ),
+    ] = "redis://127.0.0.1:6379/0"
     mode: Annotated[
         Literal["auto", "external", "embedded"],
         _text("auto: the URL if it answers, else the embedded server; external: the URL or nothing; embedded: always our own"),
@@ -87,7 +92,11 @@ class Redis(Section):
     username: Annotated[str, _text("ACL user; empty: the default user")] = ""
     password_env: Annotated[str, _text("name of the environment variable that holds the password")] = "P9_REDIS_PASSWORD"
     password_file: Annotated[str, _text("file that holds the password; empty: none")] = ""
+    sentinel_master: Annotated[str, _text("name of the master that the Sentinels of the URL watch; empty: the URL names no Sentinels")] = ""
+    sentinel_password_env: Annotated[str, _text("name of the environment variable that holds the Sentinels' own password")] = "P9_SENTINEL_PASSWORD"
     tls_ca_file: Annotated[str, _text("authority file for rediss://; empty: the system's")] = ""
+    tls_cert_file: Annotated[str, _text("our own certificate, for a server that asks for one")] = ""
+    tls_key_file: Annotated[str, _text("and its key")] = ""
     retain: Annotated[Seconds, _text("how long stream entries are kept")] = Seconds("1h")
     max_stream_bytes: Annotated[Bytes, _text("bound over all streams, whichever comes first")] = Bytes("256MB")
     classes: Annotated[

@@ -39,7 +39,7 @@ async def delivery_of(config: Config, clock: Clock, bus: Bus, folder: Path, *, s
     queues = wanted.queues
     try:
         outbox = Outbox(
-            clock, epoch=epoch, journals=spool.journals if spool is not None else (),
+            clock, epoch=epoch, sharded=bus.sharded, journals=spool.journals if spool is not None else (),
             items=(queues.critical_events, queues.high_events, 0, queues.low_events),
             bytes=(int(queues.critical_bytes), int(queues.high_bytes), 0, int(queues.low_bytes)),
             tail_ns=round(wanted.tail * 1e9), tail_bytes=int(wanted.tail_bytes),

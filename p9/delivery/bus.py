@@ -14,7 +14,11 @@ from redis.exceptions import RedisError
 
 from p9.errors import BusAway, BusError
 
+Place = str | tuple[str, int]  # a socket's path, or host and port
+
 ANSWER_TIMEOUT_S = 5.0
+QUICK: dict[str, Any] = {"socket_timeout": ANSWER_TIMEOUT_S, "socket_connect_timeout": ANSWER_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)}
+UNREACHABLE = (OSError, TimeoutError, RedisError, hiredis.HiredisError)
 REFUSALS = ("WRONGPASS", "NOAUTH", "NOPERM", "ERR invalid password", "ERR DB index", "ERR Client sent AUTH")
 
 
@@ -44,13 +48,12 @@ class Handshake(asyncio.Protocol):
 class Bus:
     """One Redis server, as a redis-py URL and its connection options (TLS files, credentials) name it."""
 
-    def __init__(self, url: str, **options: Any):
-        quick = {"socket_timeout": ANSWER_TIMEOUT_S, "socket_connect_timeout": ANSWER_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)}
-        self.client = Redis.from_url(url, **{**quick, **options})
-        self.run_id = ""  # of the server that was last connected to; "" where it may not be asked
+    sharded = False  # whether channels live on their slot's owner: SPUBLISH instead of PUBLISH
+    client: Any  # redis-py's
 
-    def _connection(self) -> AbstractConnection:
-        return self.client.connection_pool.make_connection()
+    def __init__(self, url: str, **options: Any):
+        self.client = Redis.from_url(url, **{**QUICK, **options})
+        self.run_id = ""  # of the server that was last connected to; "" where it may not be asked
 
     async def open(self, name: str, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Protocol:
         """A connection that is authenticated, in its database and named; `protocol()` gets it.
@@ -60,47 +63,21 @@ class Bus:
         transport: asyncio.Transport | None = None
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                transport, run_id = await self._greeted(name)
+                settings = self.client.connection_pool.make_connection()
+                transport, run_id = await greeted(settings, await self._place(settings), name, self.where)
             self.run_id = run_id
             heir = protocol()
             transport.set_protocol(heir)
             heir.connection_made(transport)
             return heir
-        except (OSError, TimeoutError, RedisError, hiredis.HiredisError) as error:
+        except UNREACHABLE as error:
             if transport is not None:
                 transport.abort()
             raise BusAway(str(error) or type(error).__name__, where=self.where) from None
 
-    async def _greeted(self, name: str) -> tuple[asyncio.Transport, str]:
-        loop = asyncio.get_running_loop()
-        settings = self._connection()
-        path, context = getattr(settings, "path", None), getattr(settings, "ssl_context", None)
-        if path:
-            transport, handshake = await loop.create_unix_connection(Handshake, path)
-        else:
-            tls = {"ssl": context.get(), "server_hostname": settings.host} if context is not None else {}
-            transport, handshake = await loop.create_connection(Handshake, settings.host, settings.port, **tls)
-        try:
-            provider = settings.credential_provider
-            if provider is not None:
-                credentials = tuple(await provider.get_credentials_async())
-            else:
-                credentials = tuple(word for word in (settings.username, settings.password) if word)
-            if credentials:
-                self._granted(await handshake.ask(transport, "AUTH", *credentials))
-            if settings.db:
-                self._granted(await handshake.ask(transport, "SELECT", str(settings.db)))
-            await handshake.ask(transport, "CLIENT", "SETNAME", name)  # a user without this right may publish all the same
-            return transport, _run_id(await handshake.ask(transport, "INFO", "server"))
-        except BaseException:
-            transport.abort()
-            raise
-
-    def _granted(self, reply: Any) -> None:
-        if isinstance(reply, hiredis.ReplyError):
-            if str(reply).startswith(REFUSALS):
-                raise BusError(str(reply), where=self.where, hint="check user, password and database of redis.url")
-            raise BusAway(str(reply), where=self.where)
+    async def _place(self, settings: AbstractConnection) -> Place:
+        """Where to connect now."""
+        return getattr(settings, "path", None) or (settings.host, settings.port)
 
     @property
     def where(self) -> str:
@@ -111,6 +88,39 @@ class Bus:
     async def close(self) -> None:
         with contextlib.suppress(RedisError, OSError):
             await self.client.aclose()
+
+
+async def greeted(settings: AbstractConnection, place: Place, name: str, where: str) -> tuple[asyncio.Transport, str]:
+    """A new connection to `place`, with the credentials and the TLS of redis-py's `settings`, named; and the server's run_id."""
+    loop = asyncio.get_running_loop()
+    context = getattr(settings, "ssl_context", None)
+    if isinstance(place, str):
+        transport, handshake = await loop.create_unix_connection(Handshake, place)
+    else:
+        tls = {"ssl": context.get(), "server_hostname": place[0]} if context is not None else {}
+        transport, handshake = await loop.create_connection(Handshake, *place, **tls)
+    try:
+        provider = settings.credential_provider
+        if provider is not None:
+            credentials = tuple(await provider.get_credentials_async())
+        else:
+            credentials = tuple(word for word in (settings.username, settings.password) if word)
+        if credentials:
+            _granted(await handshake.ask(transport, "AUTH", *credentials), where)
+        if settings.db:
+            _granted(await handshake.ask(transport, "SELECT", str(settings.db)), where)
+        await handshake.ask(transport, "CLIENT", "SETNAME", name)  # a user without this right may publish all the same
+        return transport, _run_id(await handshake.ask(transport, "INFO", "server"))
+    except BaseException:
+        transport.abort()
+        raise
+
+
+def _granted(reply: Any, where: str) -> None:
+    if isinstance(reply, hiredis.ReplyError):
+        if str(reply).startswith(REFUSALS):
+            raise BusError(str(reply), where=where, hint="check user, password and database of redis.url")
+        raise BusAway(str(reply), where=where)
 
 
 def _run_id(reply: Any) -> str:

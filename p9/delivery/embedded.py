@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import structlog
@@ -18,7 +18,10 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from p9.delivery.bus import Bus
+from p9.delivery.cluster import ClusterBus
 from p9.delivery.resp_server.process import BuiltinProcess
+from p9.delivery.sentinel import SentinelBus, sentinels
 from p9.delivery.valkey import ValkeyProcess, find_binary
 from p9.errors import BusAway, BusBusy, BusError, ConfigError, P9Error
 
@@ -81,6 +84,11 @@ class RedisServer:
     pid: int | None = None  # of the child; None for a server that is not ours
     reason: str = ""  # why it is this one and not an earlier choice
     n_restarts: int = 0
+    form: Literal["standalone", "sentinel", "cluster"] = "standalone"
+    hosts: tuple[tuple[str, int], ...] = ()  # the URL's: of Sentinels, or of nodes
+    master: str = ""  # its name among the Sentinels
+    sentinel_password: str = field(default="", repr=False)
+    options: dict[str, Any] = field(default_factory=dict, repr=False)  # redis-py's: credentials, database, TLS
     _child: Child | None = field(default=None, repr=False)
     _keeper: asyncio.Task | None = field(default=None, repr=False)
 
@@ -88,10 +96,19 @@ class RedisServer:
     def ours(self) -> bool:
         return self._child is not None
 
+    def bus(self) -> Bus:
+        """The way to it."""
+        if self.form == "sentinel":
+            return SentinelBus(list(self.hosts), self.master, self.sentinel_password, **self.options)
+        if self.form == "cluster":
+            return ClusterBus(list(self.hosts), **self.options)
+        return Bus(self.url, **{key: value for key, value in self.options.items() if key.startswith("ssl_")})
+
     def status(self) -> dict[str, object]:
         """For the log, /status and the dashboard; JSON types, no secrets."""
         return {
             "kind": self.kind,
+            "form": self.form,
             "url": without_secret(self.url),
             "version": self.version,
             "run_id": self.run_id,
@@ -140,6 +157,8 @@ async def choose(
     username: str = "",
     password: str = "",
     tls: Tls | None = None,
+    sentinel_master: str = "",
+    sentinel_password: str = "",
     data_dir: Path,
     port: int = 0,
     max_memory_bytes: int = MAX_MEMORY_BYTES,
@@ -150,14 +169,18 @@ async def choose(
     listens on 127.0.0.1, on `port` if that is given and free, else on any free port, and asks for the same username and
     password as the external one would. Raises BusAway when mode is external and nobody answers; BusError when somebody
     does who refuses us (password, rights, TLS) or is no Redis: an own server never papers over that; BusBusy when it
-    takes no more clients; ConfigError for a URL that is none.
+    takes no more clients; ConfigError for a URL that is none. The URL may name several hosts, separated by commas: nodes of a Cluster, which is
+    recognised by itself, or with `sentinel_master` Sentinels.
     Call it from the main thread: on Linux the child is tied to the life of the thread that starts it.
     """
     reason = "redis.mode is embedded"
     if mode != "embedded":
-        address = _address(url, username, password, tls or Tls())
+        hosts = _hosts(url)
+        address = _address(_of_one(url), username, password, tls or Tls())
         try:
-            return await _external(url, address)
+            if sentinel_master:
+                return await _watched(url, hosts, address, sentinel_master, sentinel_password)
+            return await _external(url, hosts, address)
         except BusAway as exc:
             if mode == "external":
                 raise
@@ -198,16 +221,56 @@ def _address(url: str, username: str, password: str, tls: Tls) -> dict:
     return address
 
 
-async def _external(url: str, address: dict) -> RedisServer:
+async def _external(url: str, hosts: list[tuple[str, int]], address: dict) -> RedisServer:
+    """The first of the hosts that answers."""
+    away: BusAway | None = None
+    for host, port in hosts or [("", 0)]:
+        known = {**address, "host": host, "port": port} if hosts else address
+        server = RedisServer(
+            "external",
+            _with_secret(url, address.get("username", ""), address.get("password", "")),
+            host=host,
+            port=port,
+            unix_path=address.get("unix_socket_path", ""),
+            reason="it answers",
+            hosts=tuple(hosts),
+            options={key: value for key, value in address.items() if key not in ("host", "port", "unix_socket_path")},
+        )
+        try:
+            await _read_identity(server, known)
+        except BusAway as error:
+            away = away or error
+            continue
+        if len(hosts) > 1 and server.form != "cluster":
+            raise ConfigError(
+                f"{without_secret(url)!r} names {len(hosts)} hosts, and {host}:{port} is no node of a Cluster", where="redis.url",
+                hint="name one host; or the Sentinels, and their master in redis.sentinel_master",
+            )  # fmt: skip
+        return server
+    assert away is not None
+    raise away
+
+
+async def _watched(url: str, hosts: list[tuple[str, int]], address: dict, master: str, password: str) -> RedisServer:
+    """The master that the Sentinels name."""
+    options = {key: value for key, value in address.items() if key not in ("host", "port", "unix_socket_path")}
+    asked = sentinels(hosts, password, **options)
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            host, port = await asked.discover_master(master)
+    except (TimeoutError, OSError, exceptions.RedisError) as error:
+        raise BusAway(
+            f"no Sentinel names a master {master!r}: {error or type(error).__name__}", where=without_secret(url),
+            hint="check redis.url, which names the Sentinels, and redis.sentinel_master",
+        ) from None  # fmt: skip
+    finally:
+        for sentinel in asked.sentinels:
+            await sentinel.aclose()
     server = RedisServer(
-        "external",
-        _with_secret(url, address.get("username", ""), address.get("password", "")),
-        host=address.get("host", "" if "unix_socket_path" in address else "localhost"),
-        port=address.get("port", 0 if "unix_socket_path" in address else 6379),
-        unix_path=address.get("unix_socket_path", ""),
-        reason="it answers",
-    )
-    await _read_identity(server, address)
+        "external", _with_secret(url, address.get("username", ""), address.get("password", "")), host=host, port=port, reason="the Sentinels name it",
+        form="sentinel", hosts=tuple(hosts), master=master, sentinel_password=password, options=options,
+    )  # fmt: skip
+    await _read_identity(server, {**address, "host": host, "port": port})
     return server
 
 
@@ -246,6 +309,8 @@ async def _read_identity(server: RedisServer, address: dict | None = None) -> No
     server.version = f"valkey {info['valkey_version']}" if "valkey_version" in info else f"redis {version}".strip()
     server.run_id = str(info.get("run_id", ""))
     server.role = str(info.get("role", ""))
+    if info.get("cluster_enabled") or info.get("redis_mode") == "cluster":
+        server.form = "cluster"
 
 
 def _what_happened(exc: Exception, shown: str, address: dict) -> P9Error:
@@ -337,6 +402,28 @@ async def _own(username: str, password: str, data_dir: Path, port: int, max_memo
 
 
 # --- URLs
+
+
+def _hosts(url: str) -> list[tuple[str, int]]:
+    """What the URL names, in its order; none for a socket. Raises ConfigError."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return []
+    found = []
+    for place in parts.netloc.rpartition("@")[2].split(","):
+        try:
+            one = urlsplit(f"redis://{place}")
+            found.append((one.hostname or "localhost", one.port or 6379))
+        except ValueError as error:
+            raise ConfigError(f"{without_secret(url)!r}: {place!r} is no host and port: {error}", where="redis.url") from None
+    return found
+
+
+def _of_one(url: str) -> str:
+    """The URL with its first host alone, as redis-py reads it."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user}{at}{hosts.partition(',')[0]}"))
 
 
 def _with_secret(url: str, username: str, password: str) -> str:
