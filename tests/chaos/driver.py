@@ -21,8 +21,10 @@ from cext.outbox import Outbox
 
 from p9 import loop
 from p9.delivery.bus import Bus
+from p9.delivery.disk import Disk
 from p9.delivery.epoch import next_epoch
 from p9.delivery.publisher import Confirmer, Publisher
+from p9.delivery.spool import Spool
 from tests.chaos.ledger import Accepted, Ledger
 from tests.chaos.plan import CHANNELS, HIGH, LOW, PAYLOADS
 
@@ -45,9 +47,12 @@ async def run(orders: Orders) -> None:
     folder = Path(orders.folder)
     clock = Clock()
     bus = Bus(orders.url)
-    epoch = await next_epoch(time.time_ns() // 1_000_000, folder / "epoch", bus.client)
-    outbox = Outbox(clock, epoch=epoch)
-    publisher = Publisher(outbox, bus, Confirmer(retry_delay_s=orders.retry_delay_s, confirm_timeout_s=orders.confirm_timeout_s))
+    spool = Spool(Disk(folder / "spool"))
+    await spool.recover()
+    epoch = await next_epoch(max(time.time_ns() // 1_000_000, spool.newest_epoch + 1), folder / "epoch", bus.client)
+    outbox = Outbox(clock, epoch=epoch, journals=spool.journals)
+    settings = Confirmer(retry_delay_s=orders.retry_delay_s, confirm_timeout_s=orders.confirm_timeout_s, replay_tail=orders.replay_tail)
+    publisher = Publisher(outbox, bus, settings, spool=spool)
     channels = [
         outbox.channel(kind, "venue", symbol, "venue_spot", symbol, cls, keeps_last=cls == LOW) for kind, symbol, cls in CHANNELS
     ]
@@ -57,7 +62,8 @@ async def run(orders: Orders) -> None:
     await publisher.start()
     say({"epoch": epoch})
     await feed(outbox, channels, ledger, orders.rate, stopping)
-    left = await publisher.drain(DRAIN_S)
+    await publisher.drain(DRAIN_S)
+    left = (await publisher.put_by()).lost
     stats = publisher.stats()
     await publisher.stop()
     await bus.close()
