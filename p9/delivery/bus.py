@@ -85,6 +85,10 @@ class Bus:
         known = self.client.connection_pool.connection_kwargs
         return known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
 
+    async def drop_idle(self) -> None:
+        """Close the client's connections that nobody uses: the server behind them is another one."""
+        await self.client.connection_pool.disconnect(inuse_connections=False)
+
     async def close(self) -> None:
         with contextlib.suppress(RedisError, OSError):
             await self.client.aclose()

@@ -57,6 +57,10 @@ class ClusterBus(Bus):
         heir.connection_made(links)
         return heir
 
+    async def drop_idle(self) -> None:
+        for node in self.client.get_nodes():
+            await node.disconnect_free_connections()
+
     def owner(self, slot: int) -> Place | None:
         nodes = self.client.nodes_manager.slots_cache.get(slot)
         return (nodes[0].host, nodes[0].port) if nodes else None

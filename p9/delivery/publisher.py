@@ -188,7 +188,7 @@ class Publisher:
         tails = self.outbox.tails()
         if not tails:
             return
-        await self.bus.client.connection_pool.disconnect(inuse_connections=False)  # they led to the old one
+        await self.bus.drop_idle()  # they led to the old one
         behind = []
         for start in range(0, len(tails), KEYS_AT_ONCE):
             some = tails[start : start + KEYS_AT_ONCE]

@@ -112,6 +112,19 @@ async def test_connections_that_are_cut_are_made_again(form):
         assert writer.publisher.lanes[0].n_connects >= 3
 
 
+async def test_a_master_that_comes_back_empty_gets_the_tail_again(form):
+    """A restart quicker than any failover, without a disk."""
+    async with Delivering(form) as writer:
+        await writer.emit(120)
+        await writer.complete()
+        owner = form.owner_of(writer.channels[0].name)
+        await asyncio.to_thread(owner.kill)
+        await asyncio.to_thread(owner.start)
+        await writer.emit(60)
+        await writer.complete()
+        assert writer.publisher.n_replays == 1
+
+
 async def test_the_epoch_is_kept_in_a_cluster_too(form, tmp_path):
     bus = ClusterBus(form.hosts)
     first = await next_epoch(1000, tmp_path / "a", bus.client)
