@@ -38,9 +38,9 @@ class Event(msgspec.Struct, kw_only=True):
     ts_pub: int | None
     flags: tuple[str, ...] = ()
     amends: Origin | None = None
-    channel: str = ""
-    refilled: bool = False  # read from the stream, not heard
-    late: bool = False  # comes after newer ones of its channel: it was told as missed, or an older epoch's spool drained late
+    channel: str = msgspec.field(default="", name=" channel")  # no field of any event can have these names
+    refilled: bool = msgspec.field(default=False, name=" refilled")  # read from the stream, not heard
+    late: bool = msgspec.field(default=False, name=" late")  # comes after newer ones of its channel: it was told as missed, or an older epoch's spool drained late
 
 
 class BookTicker(Event, kw_only=True):
@@ -133,7 +133,7 @@ class OpenCandle(Candle, kw_only=True):
 
 
 class Integrity(Event, kw_only=True):
-    """What became of a book (`kind` is `book_state`), and other findings (`detail`)."""
+    """What became of a book (`kind` is `book_state`), what delivery says of itself, and other findings (`detail`)."""
 
     streamed = True
     kind: str
@@ -147,6 +147,12 @@ class Integrity(Event, kw_only=True):
     duration_ns: int | None = None
     count: int | None = None
     detail: str | None = None
+    lane: str | None = None
+    probes: int | None = None
+    shed: int | None = None
+    quarantined: str | None = msgspec.field(default=None, name="channel")
+    channels: int | None = None
+    events: int | None = None
 
 
 class Other(Event, kw_only=True):
@@ -184,5 +190,4 @@ class EventReader:
         if self.kind is Other:
             event.fields = msgspec.json.decode(payload, type=dict[str, Any])  # type: ignore[attr-defined]
         event.channel = self.channel
-        event.refilled = event.late = False
         return event

@@ -211,7 +211,8 @@ class Inbox:
         late = event.epoch < channel.epoch or (sequence is not None and event.seq < sequence.next)
         if sequence is None:
             sequence = self._begin(channel, event)
-        turns = event.epoch > channel.epoch >= 0  # the end of the epoch before may not have been heard
+        # a channel's first event, or an epoch's: what came before it may not have been heard
+        turns = event.epoch > channel.epoch and (channel.epoch >= 0 or event.streamed is True)
         if not late and (turns or event.seq > sequence.next) and not final and event.streamed is not False:
             channel.held = [event]
             channel.again = False

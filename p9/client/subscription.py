@@ -34,6 +34,7 @@ class Subscription(AsyncIterator[Event | Notice]):
         self._wanted = asyncio.Event()  # a stream must be read
         self._ready: asyncio.Future[None] | None = None
         self._connects = 0
+        self._closing = False  # a cancellation that meets a time-out inside redis-py can come out as the time-out
 
     async def __aenter__(self) -> Self:
         self._ready = asyncio.get_running_loop().create_future()
@@ -51,6 +52,7 @@ class Subscription(AsyncIterator[Event | Notice]):
 
     async def close(self) -> None:
         """What still waits can be read; then the iteration ends."""
+        self._closing = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -112,7 +114,7 @@ class Subscription(AsyncIterator[Event | Notice]):
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         failed, away_since_s, reason = 0, loop.time(), ""
-        while True:
+        while not self._closing:
             before = self._connects
             try:
                 if not self._connects and self._start == "now":

@@ -169,9 +169,9 @@ class Arena:
         await asyncio.sleep(away_s)
         await asyncio.to_thread(self.redis.start)
 
-    async def recovered(self) -> None:
-        """From now until every durable channel brings what was accepted after now."""
-        took_s = await self.live.awaiting(time.time_ns(), RECOVERY_LIMIT_S)
+    async def recovered(self, since_ns: int = 0) -> None:
+        """From now (`since_ns`) until every durable channel brings what was accepted after that."""
+        took_s = await self.live.awaiting(since_ns or time.time_ns(), RECOVERY_LIMIT_S)
         if took_s is None:
             self.counts.stuck += 1
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,9 @@ async def appliance_kills(folder: Path, n: int, seed: int = 2) -> Counts:
                 arena.redis.thaw()
             elif turn % 3 == 2:
                 await asyncio.to_thread(arena.redis.start)
+            began_ns = time.time_ns()
             await arena.start_driver()
-            await arena.recovered()
+            await arena.recovered(began_ns)
     return arena.counts
 
 

@@ -81,18 +81,20 @@ class StreamReader:
         self._client = redis.asyncio.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self._last = dict.fromkeys(channels, "-")
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._poll())
 
     async def stop(self) -> None:
+        self._stopping = True  # a cancellation that meets a time-out inside redis-py can come out as the time-out
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self._client.aclose()
 
     async def _poll(self) -> None:
-        while True:
+        while not self._stopping:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 for name in self.tally.channels:
                     while await self._page(name) == PAGE:

@@ -40,8 +40,11 @@ def seqs(items):
 
 
 def joined(**options):
+    """Connected, and its `trades` were read up to now: nothing."""
     inbox = Inbox(**options)
+    inbox.start_at(TRADES, (1, 0, 0))
     inbox.connected([], {})
+    inbox.refill(TRADES, [], complete=True)
     return inbox
 
 
@@ -184,7 +187,7 @@ def test_a_hole_that_the_stream_does_not_fill_is_told_once_and_filled_late():
     inbox.hear(TRADES, payload(TRADES, 1, 4))
     inbox.hear(TRADES, payload(TRADES, 1, 4))
     one, two, missed, five, four = take_all(inbox)
-    assert missed == Missed(TRADES, 1, 3, 4, "no_stream") and not inbox.wants
+    assert missed == Missed(TRADES, 1, 3, 4, "not_in_stream") and not inbox.wants
     assert [one.seq, two.seq, five.seq, four.seq] == [1, 2, 5, 4] and four.late and not five.late
 
 
