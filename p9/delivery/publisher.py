@@ -57,6 +57,8 @@ class Publisher:
     def __init__(self, outbox: Outbox, bus: Bus, settings: Confirmer | None = None, *, spool: Spool | None = None, tell: Tell | None = None):
         self.outbox, self.bus, self.settings, self.spool = outbox, bus, settings or Confirmer(), spool
         self.lanes = tuple(Lane(ix, name, outbox, bus, self, self._circuit(name)) for ix, name in enumerate(("urgent", "bulk")))
+        if spool is not None:
+            spool.attach(outbox)
         self.errors: dict[str, int] = {}  # refusals and losses by kind
         self.n_replays = 0  # how often Redis had forgotten
         self._tell = tell or (lambda kind, detail, **more: None)
@@ -78,7 +80,7 @@ class Publisher:
         for lane in self.lanes:
             lane.start()
         if self.spool is not None:
-            self.spool.start(self.outbox, self.flush)
+            self.spool.start(self.flush)
         self._ticker = asyncio.create_task(self._tick(), name="delivery ticker")
 
     async def drain(self, deadline_s: float) -> int:

@@ -70,7 +70,7 @@ class _Log:
 
 
 class Spool:
-    """`recover`, then an Outbox with `journals`, then `start` it with that; at the end `flush(everything=True)` and `stop`."""
+    """`recover`, then an Outbox with `journals`, then `attach` it and `start`; at the end `flush(everything=True)` and `stop`."""
 
     def __init__(self, files: Files, settings: SpoolSettings | None = None, *, tell: Tell | None = None):
         self.files, self.settings = files, settings or SpoolSettings()
@@ -122,9 +122,13 @@ class Spool:
         """Of the events that were found; 0 without any."""
         return max(journal.newest_epoch for journal in self.journals)
 
-    def start(self, outbox: Outbox, read_back: Callable[[], None]) -> None:
+    def attach(self, outbox: Outbox) -> None:
+        """The outbox that was made with our journals."""
+        self._outbox = outbox
+
+    def start(self, read_back: Callable[[], None]) -> None:
         """`read_back` is called when there is more to send."""
-        self._outbox, self._read_back = outbox, read_back
+        self._read_back = read_back
         self._tasks = [
             asyncio.create_task(self._keep(), name="spool"),
             asyncio.create_task(self._feed(), name="spool feeder"),
@@ -284,12 +288,16 @@ class Spool:
                 await self._room.wait()
                 continue
             try:
-                async with self._lock:
-                    await self._read(each)
+                await self.read(each.journal.cls)
             except OSError as error:
                 self._refused(error)
                 await asyncio.sleep(self.settings.fsync_interval_s)
             self._read_back()
+
+    async def read(self, cls: int) -> None:
+        """Bring the next piece of the class back into memory. Raises OSError."""
+        async with self._lock:
+            await self._read(self._logs[cls])
 
     async def _read(self, each: _Log) -> None:
         """The next piece of the class back into memory: from its segments, then what the disk has not taken, then what is not written yet."""
