@@ -373,16 +373,25 @@ def _explain(error: msgspec.ValidationError, tree: Any) -> tuple[str, str]:
     return path, message if "found" in message or isinstance(found, Mapping | list) else f"{message}, found {found!r}"
 
 
-def parse(text: str, name: str = "config.yaml", environment: Mapping[str, str] | None = None) -> Config:
-    """A configuration from YAML text. `P9__REDIS__URL=…` in the environment overrides `redis.url`. Raises ConfigError."""
+def _tree(text: str, name: str) -> Any:
+    """YAML as plain data. Raises ConfigError."""
     try:
-        tree = yaml.load(text, _Loader)
+        return yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(f"not YAML: {getattr(error, 'problem', error)}", where=f"{name}{place}") from None
+    except RecursionError:
+        raise ConfigError("nested too deep", where=name) from None
     except ConfigError as error:
         raise ConfigError(error.message, where=name) from None
+    except Exception as error:  # a tag's own reader (`!!float x`) raises whatever comes to it
+        raise ConfigError(f"a value that YAML cannot read: {error}", where=name) from None
+
+
+def parse(text: str, name: str = "config.yaml", environment: Mapping[str, str] | None = None) -> Config:
+    """A configuration from YAML text. `P9__REDIS__URL=…` in the environment overrides `redis.url`. Raises ConfigError."""
+    tree = _tree(text, name)
     if tree is None:
         tree = {}
     if not isinstance(tree, dict):
@@ -403,7 +412,7 @@ def _override(tree: dict, key: str, value: str) -> None:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
             raise ConfigError(f"{key} names a key below {section!r}, which is no section", where="environment")
-    tree[last] = yaml.load(value, _Loader)
+    tree[last] = _tree(value, f"environment: {key}")
 
 
 def load(path: Path | None) -> Config:

@@ -13,6 +13,10 @@ SCALE_SLACK = 2  # a venue may quote finer than its tick (after a tick change, i
 MAX_SCALE = 18  # what the hot path's int64 holds
 PERPETUAL = "PERP"
 
+LONGEST_NAME = 64
+LATEST_NS = 9_000_000_000_000_000_000  # in 2255
+
+_UNPUBLISHABLE = re.compile(r"[\s{}:*?\[\]\"\\]")  # signs of channel names, of Redis's patterns and of JSON
 _DECIMAL = re.compile(r"\d+(?:\.\d*)?|\.\d+")
 _SCIENTIFIC = re.compile(r"(\d+)(?:\.(\d*))?[eE]([+-]?\d{1,3})")
 _MULTIPLIER = re.compile(r"(1(?:0{3,}))(?=\D)")
@@ -41,6 +45,17 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     strike: str = ""
     option_type: Literal["", "C", "P"] = ""
     family: str = ""  # the venue's grouping of contracts (pair, instFamily)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be a name, or a tick that the hot path cannot count."""
+        for name in ("symbol", "venue_symbol", "base", "quote", "settle", "status", "family"):
+            text = getattr(self, name)
+            if not isinstance(text, str) or len(text) > LONGEST_NAME or not text.isprintable():
+                raise ValueError(f"{name} {text!r:.80} is no name")
+        if _UNPUBLISHABLE.search(self.symbol + self.venue_symbol):
+            raise ValueError(f"the symbol {self.venue_symbol!r} ({self.symbol!r}) cannot be part of a channel's name")
+        if self.scaled_tick >= 2**63:
+            raise ValueError(f"the tick {self.tick} is beyond what a book can hold")
 
     @property
     def px_scale(self) -> int:
@@ -117,7 +132,10 @@ def milliseconds(value: Any) -> int | None:
     """A venue's time in ms (number or text) as ns; None for "", 0 and null. Raises ValueError."""
     if value in (None, "", "0", 0):
         return None
-    return int(value) * 1_000_000
+    ns = int(value) * 1_000_000
+    if not 0 <= ns <= LATEST_NS:
+        raise ValueError(f"{value!r} is no time in milliseconds")
+    return ns
 
 
 def canonical(base: str, quote: str, *, expires_ns: int | None = None, perpetual: bool = False, strike: str = "", option_type: str = "") -> str:

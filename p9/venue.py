@@ -181,6 +181,20 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
         return next(weight for most, weight in sorted(self.image_depths) if levels <= most)
 
 
+def decoded(payload: bytes) -> Any:
+    """The JSON of a frame or an answer; None where it is none."""
+    try:
+        return msgspec.json.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # text that is no UTF-8 has an error of its own
+        return None
+
+
+def whole(value: Any) -> int | None:
+    """A request id of ours as a venue repeats it, number or text; None for anything else."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
 def topic(form: TopicForm, venue_symbol: str) -> Topic:
     return Topic(form.template.format(symbol=venue_symbol, lower=venue_symbol.lower()), form.kind, venue_symbol, form.route)
 

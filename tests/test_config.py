@@ -39,6 +39,9 @@ def test_nothing_configured_is_the_defaults():
         ("a: [", "line 1, column 5", "not YAML"),
         ("redis: {}\nredis: {}", "config.yaml", "stands twice"),
         ("1: 2", "config.yaml", "found the key 1"),
+        ("http: {port: !!int x}", "config.yaml", "YAML cannot read"),
+        ("redis: !!timestamp {a: 1}", "config.yaml", ""),
+        ("a: " + "[" * 1500, "config.yaml", "too deep"),
     ],
 )
 def test_refusals_name_the_path_what_was_found_and_what_is_allowed(text, where, said):

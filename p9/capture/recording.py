@@ -12,6 +12,7 @@ order book answers, are REST.
 import gzip
 import heapq
 import re
+import zlib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -64,11 +65,11 @@ def read(path: Path) -> Iterator[Recorded]:
                     continue
                 try:
                     recorded = _parse(line, recv_ns)
-                except (msgspec.DecodeError, ArithmeticError) as error:
+                except (msgspec.DecodeError, ArithmeticError, ValueError, RecursionError) as error:
                     raise RecordingError(f"not a recorded frame: {error}", where=f"{path}, line {number}") from None
                 recv_ns = recorded.recv_ns
                 yield recorded
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise RecordingError(f"cannot be read: {error}", where=str(path)) from None
 
 

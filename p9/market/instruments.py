@@ -5,12 +5,10 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 
-import msgspec
-
-from p9.errors import MarketRefused, RestRefused
+from p9.errors import MarketRefused, RestError, RestRefused
 from p9.instrument import Instrument, Refused
 from p9.market.rest import Priority, RestClient
-from p9.venue import Market
+from p9.venue import Market, decoded
 
 MAX_PAGES = 100  # a cursor that never ends is not followed for ever
 MAX_SUGGESTIONS = 3
@@ -90,7 +88,10 @@ async def load(client: RestClient, market: Market, known: Instruments) -> list[R
             answer = await client.get(market, request, Priority.RECOVERY)
         except RestRefused as error:
             raise MarketRefused(f"no instruments: {error.message}", where=market.name, hint="check rest_url and the product") from error
-        pages.append(msgspec.json.decode(answer))
+        page = decoded(answer)
+        if page is None:
+            raise RestError("the instruments are no JSON", where=market.name)
+        pages.append(page)
         request = market.venue.next_page(request, pages[-1])
     parsed = market.venue.parse_instruments(market, pages)
     if not parsed.instruments:

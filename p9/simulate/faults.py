@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 SHARES = ("drop", "duplicate", "reorder", "malformed", "stale_snapshot", "http_429", "http_500")
 FRAME_FAULTS = ("drop", "duplicate", "reorder", "malformed")
+LONGEST_S = 1e6
 REST_FAULTS = ("stale_snapshot", "http_429", "http_500", "http_418")
 
 
@@ -49,10 +50,13 @@ def _seconds(text: str, item: str) -> float:
     for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
         if text.endswith(unit):
             try:
-                return float(text[: -len(unit)]) * factor
+                seconds = float(text[: -len(unit)]) * factor
             except ValueError:
                 break
-    raise FaultSpecError(f"fault {item!r}: {text!r} is not a time; write 500ms, 5s or 2m")
+            if 0.0 < seconds < LONGEST_S:
+                return seconds
+            break
+    raise FaultSpecError(f"fault {item!r}: {text!r} is not a time above 0; write 500ms, 5s or 2m")
 
 
 def parse(spec: str) -> list[Rule]:

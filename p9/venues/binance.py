@@ -26,8 +26,9 @@ from cext.venues.binance import BinanceNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue
+from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
 
+LONGEST_BAN_S = 3 * 86400.0  # as the venue has it; a pause beyond it is a mistake of somebody's
 NEVER_DELIVERED_MS = 4133404800000  # deliveryDate of what has none
 
 # https://developers.binance.com/docs/binance-spot-api-docs/rest-api/limits: weight a minute and address, told back in a header.
@@ -46,10 +47,7 @@ def unsubscribe(topics: Sequence[str], request_id: int) -> bytes:
 
 def read_control(payload: bytes) -> Control:
     """Replies are never wrapped in stream/data: they have `result`, `error` or `code`. serverShutdown comes bare or wrapped."""
-    try:
-        frame = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        frame = None
+    frame = decoded(payload)
     if not isinstance(frame, dict):
         return Control("unknown", reason=repr(payload[:200]))
     event = frame.get("data", frame)
@@ -190,14 +188,14 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> RestErro
     try:
         answer = msgspec.json.decode(body)
         code, message = int(answer["code"]), str(answer["msg"])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         pass
     text = f"{status} {code} {message}".strip()
     wait_s = _retry_after_s(headers.get("retry-after"))
     if status in (418, 403):
         banned = re.search(r"banned until (\d{13})", message)
         if banned:
-            wait_s = max(wait_s or 0.0, int(banned[1]) / 1000 - time.time())
+            wait_s = max(wait_s or 0.0, min(int(banned[1]) / 1000 - time.time(), LONGEST_BAN_S))
         return AddressBanned(
             text, retry_after_s=120.0 if wait_s is None else max(wait_s, 1.0), hint="another process of this address may spend its weight"
         )
@@ -210,9 +208,10 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> RestErro
 
 def _retry_after_s(value: str | None) -> float | None:
     try:
-        return float(value) if value is not None else None
+        wait_s = float(value) if value is not None else -1.0
     except ValueError:
         return None
+    return min(wait_s, LONGEST_BAN_S) if wait_s >= 0.0 else None
 
 
 def _normalizer(market: Market) -> Any:

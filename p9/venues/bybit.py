@@ -25,7 +25,7 @@ from cext.venues.bybit import BybitNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue
+from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 
 # https://bybit-exchange.github.io/docs/v5/rate-limit: 600 questions in 5 s an address; beyond it, 403 for ten minutes.
 REQUESTS = Budget("bybit requests", 600, 5.0)
@@ -42,16 +42,13 @@ def unsubscribe(topics: Sequence[str], request_id: int) -> bytes:
 
 def read_control(payload: bytes) -> Control:
     """Three shapes of acknowledgement and four of pong (rules 7 and 8)."""
-    try:
-        frame = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        frame = None
+    frame = decoded(payload)
     if not isinstance(frame, dict):
         return Control("unknown", reason=repr(payload[:200]))
     op, text = frame.get("op"), str(frame.get("ret_msg", frame.get("retMsg", "")))
     if text == "pong" or op in ("ping", "pong"):
         return Control("pong")
-    request_id = int(frame["req_id"]) if str(frame.get("req_id", "")).isdecimal() else None
+    request_id = whole(frame.get("req_id"))
     if frame.get("success") is False:
         named = re.search(r",\s*topic:(\S+)", text)
         topics = (named[1],) if named else ()
@@ -59,7 +56,7 @@ def read_control(payload: bytes) -> Control:
             return Control("ack", request_id, topics, text)
         return Control("refused", request_id, topics, text)
     outcome = frame.get("data")
-    if isinstance(outcome, dict) and outcome.get("failTopics"):
+    if isinstance(outcome, dict) and isinstance(outcome.get("failTopics"), list) and outcome["failTopics"]:
         return Control("refused", request_id, tuple(map(str, outcome["failTopics"])), "failTopics")
     if op in ("subscribe", "unsubscribe") or frame.get("type") == "COMMAND_RESP":
         return Control("ack", request_id)
@@ -91,8 +88,9 @@ def instruments_request(market: Market) -> Request:
 
 def next_page(request: Request, answer: Any) -> Request | None:
     """The cursor comes percent-encoded and is to be sent as it came; the client encodes what it sends, so it is decoded here."""
-    cursor = answer.get("result", {}).get("nextPageCursor") if isinstance(answer, dict) else None
-    if not cursor:
+    result = answer.get("result") if isinstance(answer, dict) else None
+    cursor = result.get("nextPageCursor") if isinstance(result, dict) else None
+    if not cursor or not isinstance(cursor, str):
         return None
     params = tuple(item for item in request.params if item[0] != "cursor")
     return msgspec.structs.replace(request, params=(*params, ("cursor", unquote(cursor))))
@@ -193,7 +191,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> RestErro
         return AddressBanned("403 access too frequent, or the address's country is not served", retry_after_s=BAN_S, hint="another host may serve it")
     try:
         answer = msgspec.json.decode(body, type=_Envelope)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         answer = None
     if answer is None:
         return None if status == 200 else RestError(f"{status}")
@@ -210,7 +208,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> RestErro
 def _reset_s(headers: Mapping[str, str]) -> float:
     """From X-Bapi-Limit-Reset-Timestamp (ms), where it is given: public answers have none."""
     try:
-        return max(1.0, int(headers["x-bapi-limit-reset-timestamp"]) / 1000 - int(headers["timenow"]) / 1000)
+        return min(max(1.0, int(headers["x-bapi-limit-reset-timestamp"]) / 1000 - int(headers["timenow"]) / 1000), BAN_S)
     except (KeyError, ValueError):
         return 1.0
 

@@ -23,7 +23,7 @@ from cext.venues.okx import OkxNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, product, underlying_units
-from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue
+from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 
 CLOSING_SOON = "64008"
 PAUSE_S = 2.0  # every limit is counted over two seconds
@@ -49,14 +49,11 @@ def unsubscribe(topics: Sequence[str], request_id: int) -> bytes:
 def read_control(payload: bytes) -> Control:
     if payload == b"pong":
         return Control("pong")
-    try:
-        frame = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        frame = None
+    frame = decoded(payload)
     if not isinstance(frame, dict):
         return Control("unknown", reason=repr(payload[:200]))
     event, arg = frame.get("event"), frame.get("arg")
-    request_id = int(frame["id"]) if str(frame.get("id", "")).isdecimal() else None
+    request_id = whole(frame.get("id"))
     topics = (f"{arg['channel']}:{arg['instId']}",) if isinstance(arg, dict) and "channel" in arg and "instId" in arg else ()
     if event in ("subscribe", "unsubscribe"):
         return Control("ack", request_id, topics)
@@ -192,7 +189,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> RestErro
     """https://www.okx.com/docs-v5/en/#error-code: a code other than "0" is a failure, HTTP 200 or not."""
     try:
         answer = msgspec.json.decode(body, type=_Envelope)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         answer = None
     if answer is None:
         if status == 403:

@@ -1,5 +1,6 @@
 """Reading recordings: every documented form of a line, and clear refusals."""
 
+import contextlib
 import gzip
 
 import pytest
@@ -64,6 +65,19 @@ def test_a_broken_line_is_named(tmp_path):
     torn.write_bytes(gzip.compress(FRAME * 100)[:-20])
     with pytest.raises(RecordingError, match="cannot be read"):
         list(read(torn))
+
+
+def test_damage_inside_is_named_as_well(tmp_path):
+    """A flipped byte in a compressed recording, and text that is no UTF-8, once ended a replay with a stack trace."""
+    whole = bytearray(gzip.compress(b"\n".join(b"%d %b" % (10**18 + n, FRAME) for n in range(300))))
+    path = tmp_path / "flipped.gz"
+    for at in range(20, len(whole) - 8, 7):
+        flipped = bytes(whole[:at]) + bytes((whole[at] ^ 0x55,)) + bytes(whole[at + 1 :])
+        path.write_bytes(flipped)
+        with contextlib.suppress(RecordingError):
+            list(read(path))
+    with pytest.raises(RecordingError, match="line 1"):
+        lines(tmp_path, b'{"recv_ns":1,"market":"\xff","raw":{}}')
 
 
 def test_a_recorded_line_is_plain_data():

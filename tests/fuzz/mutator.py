@@ -98,6 +98,13 @@ class Mutator:
                 return self.pick(self._in_structure)(shape)
         return self.pick(self._in_text if kind < 0.75 else self._in_bytes)(text)
 
+    def bytewise(self, text: bytes) -> bytes:
+        """A variant of this text, whatever it is."""
+        while True:
+            text = self.pick(self._in_bytes if self.random.random() < 0.7 else self._in_text)(text)
+            if self.random.random() > 0.3:
+                return text
+
     def pick(self, row):
         return row[int(self.random.random() * len(row))]
 

@@ -5,7 +5,9 @@ from functools import partial
 from typing import NamedTuple
 
 from tests.fuzz.decoders import Decoder
+from tests.fuzz.deliveries import Answers, Replies, Requests
 from tests.fuzz.pipelines import MARKETS, Pipelines
+from tests.fuzz.readers import Configurations, FaultSpecs, Recordings, RestAnswers
 from tests.fuzz.target import Target
 
 
@@ -23,4 +25,11 @@ TARGETS = {
     "books_bybit": Row(partial(Decoder, venue="bybit", rest=True), 3),
     "books_okx": Row(partial(Decoder, venue="okx", rest=True), 3),
     **{f"road_{name}": Row(partial(Pipelines, name=name), 6) for name in MARKETS},
+    "replies": Row(Replies, 5),
+    "outbox": Row(Answers, 5),
+    "requests": Row(Requests, 4),
+    "configurations": Row(Configurations, 3),
+    "recordings": Row(Recordings, 3),
+    "fault_specs": Row(FaultSpecs, 0.5),
+    **{f"answers_{name}": Row(partial(RestAnswers, name=name), 1) for name in ("binance_spot", "binance_coinm", "bybit_linear", "okx_swap", "okx_futures")},
 }

@@ -219,6 +219,14 @@ async def test_a_market_without_instruments_is_refused_by_itself(server, answer)
             await load(client, at(server), Instruments("binance"))
 
 
+async def test_instruments_that_are_no_json_are_a_typed_error(server):
+    """An answer that broke off in the middle once ended the market's capture for good."""
+    server.answers = [(200, {}, '{"symbols":[')]
+    async with RestClient("binance", settings=QUICK) as client:
+        with pytest.raises(RestError, match="no JSON"):
+            await load(client, at(server), Instruments("binance"))
+
+
 async def test_stop_lets_nobody_wait(server):
     client = RestClient("x", settings=QUICK)
     await client.start()

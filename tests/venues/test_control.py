@@ -117,6 +117,24 @@ def test_nonsense_is_unknown_and_never_an_exception(name, frame):
     assert read(name, frame).kind in ("unknown", "notice")
 
 
+@pytest.mark.parametrize("name", ["binance_usdm", "bybit_spot", "okx_spot"])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"op":"\xff","event":"\xe1"}',
+        b"[" * 100_000,
+        b'{"event":"subscribe\xc3","id":"1"}',
+        b'{"id":"' + b"9" * 5000 + b'","req_id":"' + b"9" * 5000 + b'"}',
+        '{"req_id":"\u0661","id":"\u0661","data":{"failTopics":5}}'.encode(),
+    ],
+    ids=["no utf-8", "deep", "no utf-8 in a subscription", "long id", "other digits"],
+)
+def test_bytes_that_are_no_text_are_unknown_too(name, payload):
+    """msgspec has an error of its own for them, which came up in the socket's callback."""
+    control = market(name).venue.read_control(payload)
+    assert (control.kind, control.request_id, control.topics) == ("unknown", None, ())
+
+
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="no recordings here (P9_RECORDINGS)")
 def test_refusals_that_a_real_socket_sent():
     for line in (RECORDINGS / "bybit" / "ws_control_errors_real.jsonl").read_text().splitlines():
