@@ -9,6 +9,7 @@ from cext.outbox cimport Outbox
 from cext.sequence cimport Sequence, SequenceRule
 from cext.stream cimport BookState, Reason, Stream
 from cext.symbols cimport Symbol
+from cext.tape cimport Hole, NewsList, Numbering, Tape, TapeNews
 from cext.touch cimport Touch, Touches
 from cext.units cimport ns_t
 
@@ -44,6 +45,9 @@ cdef struct InstrumentCounters:
     int64_t touches_agreed
     int64_t touches_crossed    # best bid/ask events that cannot be: their bid is not below their ask
     int64_t trades
+    int64_t repeated_trades
+    int64_t backfilled_trades
+    int64_t trade_gaps
     int64_t rescales
 
 cdef class Instrument:
@@ -63,13 +67,19 @@ cdef class Instrument:
     cdef ns_t _moved_event          # ... and by the venue's; NO_TIME where it told none
     cdef Held held
     cdef Touches touches
+    cdef Tape tape
+    cdef NewsList* news             # the pipeline's
     cdef Notices* notices           # the pipeline's
     cdef void* _streams[32]         # borrowed Streams; `_keep` owns them
     cdef int32_t _n_streams
     cdef tuple _keep
 
-    cdef void attach(self, Symbol* symbol, SequenceRule rule, Notices* notices, Outbox out)
+    cdef void attach(self, Symbol* symbol, SequenceRule rule, Numbering numbering, Notices* notices, NewsList* news, Outbox out)
     cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil
+    cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil
+    cdef void interrupt(self, ns_t now_ns) noexcept nogil
+    cdef bint close_hole(self, int64_t number, bint filled, ns_t now_ns) noexcept nogil
+    cdef void _tell_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil
     cdef bint _on_depth(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
     cdef bint _left_behind(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil

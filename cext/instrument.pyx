@@ -12,7 +12,7 @@ from libc.stdlib cimport realloc
 from cext.book cimport ASKS, BIDS, Book
 from cext.checksum cimport book_checksum
 from cext.events cimport (
-    EVENT_BBO, EVENT_FROM_REST, EVENT_HAS_CHECKSUM, EVENT_RESTART, EVENT_SNAPSHOT, EVENT_TRADE, Batch, Event, Level,
+    EVENT_BACKFILL, EVENT_BBO, EVENT_FROM_REST, EVENT_HAS_CHECKSUM, EVENT_RESTART, EVENT_SNAPSHOT, EVENT_TRADE, Batch, Event, Level,
 )
 from cext.held cimport held_clear, held_free
 from cext.outbox cimport Outbox
@@ -21,10 +21,14 @@ from cext.sequence cimport (
     Verdict, sequence_check, sequence_reset,
 )
 from cext.stream cimport (
-    BOOK_BUFFERING, BOOK_INVALID, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_STATE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM, REASON_CROSSED,
+    BOOK_BUFFERING, BOOK_INVALID, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_STATE, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM, REASON_CROSSED,
     REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
 )
 from cext.symbols cimport Symbol
+from cext.tape cimport (
+    NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, TAPE_FILLED, TAPE_HOLE, TAPE_NEW, TAPE_REPEAT, TAPE_RESTART, Hole,
+    NewsList, Numbering, TapeNews, TapeVerdict, news_add, tape_check, tape_close, tape_free, tape_init,
+)
 from cext.touch cimport Touch, touches_add, touches_at, touches_clear, touches_first, touches_free, touches_init
 from cext.units cimport NO_ID, NO_TIME, ns_t
 
@@ -75,12 +79,15 @@ cdef class Instrument:
     def __dealloc__(self):
         touches_free(&self.touches)
         held_free(&self.held)
+        tape_free(&self.tape)
 
-    cdef void attach(self, Symbol* symbol, SequenceRule rule, Notices* notices, Outbox out):
+    cdef void attach(self, Symbol* symbol, SequenceRule rule, Numbering numbering, Notices* notices, NewsList* news, Outbox out):
         """Called once by the pipeline, before any event."""
         cdef Stream stream
         self.symbol = symbol
         self.notices = notices
+        self.news = news
+        tape_init(&self.tape, numbering)
         self.sequence.rule = rule
         sequence_reset(&self.sequence)
         self.state = BOOK_BUFFERING if rule.rest_seeded else BOOK_INVALID
@@ -119,17 +126,75 @@ cdef class Instrument:
 
     cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil:
         """Take one event. True asks the owner to hold the frame: it belongs after an image that has not come."""
-        cdef int32_t i
         if event.kind == EVENT_TRADE:
-            self.n.trades += 1
-            for i in range(self._n_streams):
-                if (<Stream>self._streams[i]).hears & HEARS_TRADES:
-                    (<Stream>self._streams[i]).on_trade(event, ts_recv)
+            self.on_trade(event, ts_recv)
             return False
         if event.kind == EVENT_BBO:
             self._on_touch(event, batch.levels, ts_recv)
             return False
         return self._on_depth(event, batch.levels, ts_recv)
+
+    cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
+        """Take one trade, live or fetched: each is told once, and what is missing before it is told first."""
+        cdef ns_t at = event.ts_event if event.ts_event != NO_TIME else ts_recv
+        cdef bint interrupted = self.tape.interrupted
+        cdef Hole gap
+        cdef TapeVerdict verdict
+        cdef int32_t i
+        gap.number = 0
+        gap.first_id = gap.last_id = NO_ID
+        gap.since = self.tape.last_ts
+        gap.until = at
+        verdict = tape_check(&self.tape, event, at)
+        if verdict == TAPE_REPEAT:
+            self.n.repeated_trades += 1
+            return
+        self.n.trades += 1
+        if event.flags & EVENT_BACKFILL:
+            self.n.backfilled_trades += 1
+        if verdict != TAPE_NEW and self.tape.dropped.number > 0:
+            self._tell_tape(NEWS_LOST, &self.tape.dropped, ts_recv)
+        if verdict == TAPE_HOLE or verdict == TAPE_RESTART:
+            self.n.trade_gaps += 1
+            self._tell_tape(NEWS_HOLE, &self.tape.holes[self.tape.n_holes - 1], ts_recv)
+        if interrupted and not self.tape.interrupted:
+            self._tell_tape(NEWS_RESUMED, &gap, ts_recv)
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_TRADES:
+                (<Stream>self._streams[i]).on_trade(event, ts_recv)
+        if verdict == TAPE_FILLED:
+            self._tell_tape(NEWS_FILLED, &self.tape.filled, ts_recv)
+
+    cdef void interrupt(self, ns_t now_ns) noexcept nogil:
+        """The socket of its trades is lost: whether any are missing, the next one tells."""
+        cdef Hole gap
+        if not self.tape.begun or self.tape.interrupted:
+            return
+        self.tape.interrupted = True
+        gap.number = 0
+        gap.first_id = gap.last_id = NO_ID
+        gap.since = self.tape.last_ts
+        gap.until = NO_TIME
+        self._tell_tape(NEWS_INTERRUPTED, &gap, now_ns)
+
+    cdef bint close_hole(self, int64_t number, bint filled, ns_t now_ns) noexcept nogil:
+        """End a hole by what REST has told: all of it came, or the rest never will. False if there is no such hole any more."""
+        cdef Hole hole
+        cdef int32_t i
+        for i in range(self.tape.n_holes):
+            if self.tape.holes[i].number == number:
+                hole = self.tape.holes[i]
+                tape_close(&self.tape, number)
+                self._tell_tape(NEWS_FILLED if filled else NEWS_LOST, &hole, now_ns)
+                return True
+        return False
+
+    cdef void _tell_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil:
+        cdef int32_t i
+        news_add(self.news, self.symbol.ix, news, hole, now_ns)
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_TAPE:
+                (<Stream>self._streams[i]).on_tape(news, hole, now_ns)
 
     cdef bint _on_depth(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil:
         cdef int64_t known = self.sequence.id
@@ -319,5 +384,7 @@ cdef class Instrument:
             "unseeded": self.n.unseeded, "keepalives": self.n.keepalives, "gaps": self.n.gaps, "too_old": self.n.too_old,
             "crossed": self.n.crossed, "lost_frames": self.n.lost_frames, "checksums": self.n.checksums,
             "checksums_matched": self.n.checksums_matched, "touches": self.n.touches, "touches_compared": self.n.touches_compared,
-            "touches_agreed": self.n.touches_agreed, "touches_crossed": self.n.touches_crossed, "trades": self.n.trades, "rescales": self.n.rescales,
+            "touches_agreed": self.n.touches_agreed, "touches_crossed": self.n.touches_crossed, "trades": self.n.trades,
+            "repeated_trades": self.n.repeated_trades, "backfilled_trades": self.n.backfilled_trades, "trade_gaps": self.n.trade_gaps,
+            "rescales": self.n.rescales,
         }

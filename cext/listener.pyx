@@ -82,6 +82,8 @@ cdef class Listener(WSListener):
         """After the last frame of a read: what must be done about it, once."""
         if self.pipeline.notices.n > 0 and self.pipeline.on_notices is not None:
             self.pipeline.on_notices()
+        if self.pipeline.news.n > 0 and self.pipeline.on_news is not None:
+            self.pipeline.on_news()
         self.pipeline.outbox.wake_up()
 
     cdef _feed(self, const char* frame, Py_ssize_t size, ns_t now_ns):

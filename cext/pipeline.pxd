@@ -8,6 +8,7 @@ from cext.instrument cimport Instrument, Notices
 from cext.normalizer cimport Normalizer
 from cext.outbox cimport Outbox
 from cext.sequence cimport SequenceRule
+from cext.tape cimport NewsList, Numbering
 from cext.units cimport ns_t
 
 cdef class Pipeline:
@@ -17,12 +18,15 @@ cdef class Pipeline:
     cdef readonly Outbox outbox
     cdef readonly Clock clock
     cdef public object on_notices       # called by the listener, without arguments, when take_notices has something
+    cdef public object on_news          # the same for take_news
     cdef SequenceRule rule
+    cdef Numbering numbering
     cdef Py_ssize_t max_held_bytes
     cdef int32_t max_held_frames
     cdef bint prune
     cdef Batch batch
     cdef Notices notices
+    cdef NewsList news
     cdef void** _instruments            # borrowed Instruments; `_keep` owns them
     cdef int32_t _n_instruments
     cdef list _keep

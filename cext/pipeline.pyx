@@ -8,6 +8,7 @@ with its counter.
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy, memset
 
 from collections import namedtuple
 
@@ -17,8 +18,9 @@ from cext.clock cimport Clock
 from cext.cursor cimport View
 from cext.decimal cimport MAX_SCALE, POW10
 from cext.events cimport (
-    OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED, OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM,
-    TOPIC_DEPTH, Event, Level, Outcome, batch_clear, batch_free, batch_init,
+    EVENT_BACKFILL, EVENT_BLOCK, EVENT_OFF_BOOK, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED, OUTCOME_OVERFLOW,
+    OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, SIDE_BUY, SIDE_SELL, TOPIC_DEPTH, TRADE_ID_SIZE, Event, Level, Outcome, batch_clear,
+    batch_free, batch_init,
 )
 from cext.held cimport Held, HeldFrame, held_add, held_free, held_init
 from cext.instrument cimport Instrument, Notice
@@ -27,7 +29,8 @@ from cext.outbox cimport Outbox
 from cext.sequence cimport LINK_NEXT, LINK_NONE, LINK_PREV, LINK_STEP
 from cext.stream cimport BOOK_SYNCED, REASON_DISCONNECT, REASON_MALFORMED, REASON_OVERFLOW, REASON_SNAPSHOT
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
-from cext.units cimport ns_t
+from cext.tape cimport NAMED, NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, NUMBERED, News
+from cext.units cimport NO_ID, ns_t
 
 from cext import decimal
 from cext.normalizer import OUTCOME_NAMES
@@ -38,6 +41,9 @@ CONTRACTS = {"base": CONTRACT_BASE, "linear": CONTRACT_LINEAR, "inverse": CONTRA
 REASONS = {name: reason for reason, name in REASON_NAMES.items()}
 
 BookNotice = namedtuple("BookNotice", "ix state reason expected_id got_id at_ns")
+NEWS_NAMES = {NEWS_INTERRUPTED: "interrupted", NEWS_HOLE: "hole", NEWS_RESUMED: "resumed", NEWS_FILLED: "filled", NEWS_LOST: "lost"}
+TradeNews = namedtuple("TradeNews", "ix news number first_id last_id since_ns until_ns at_ns")
+TradeNews.__doc__ = "What became of one instrument's trades (tape.pxd): ids -1 where unknown, the venue's times of the trades around, and ours."
 BookNotice.__doc__ = "A change of one book's state: instrument index, state and reason by name, the ids that did not fit (-1: none), ns."
 
 # Where a number is finer than an instrument's scale, these are tried in turn: (decimals more for prices, for quantities).
@@ -61,12 +67,13 @@ cdef bint crossed_image(const Event* event, const Level* levels) noexcept nogil:
 cdef class Pipeline:
     """One market's road from bytes to the outbox.
 
-    `link`, `rest_seeded`, `repeats_are_stale`, `restart_id`: the market's sequence rule (sequence.pxd). `prune`: live books are held to what
+    `link`, `rest_seeded`, `repeats_are_stale`, `restart_id`: the market's sequence rule (sequence.pxd). `trades_numbered`: the ids of its trades
+    have no holes (tape.pxd). `prune`: live books are held to what
     their image covered; a replay keeps every level.
     """
 
     def __init__(self, *, str market, str exchange, Normalizer normalizer, Outbox outbox, Clock clock, str link, bint rest_seeded,
-                 bint repeats_are_stale, int64_t restart_id=-1, Py_ssize_t max_held_bytes=8 << 20, int32_t max_held_frames=2000,
+                 bint repeats_are_stale, int64_t restart_id=-1, bint trades_numbered=True, Py_ssize_t max_held_bytes=8 << 20, int32_t max_held_frames=2000,
                  bint prune=True):
         if not batch_init(&self.batch):
             raise MemoryError
@@ -79,6 +86,7 @@ cdef class Pipeline:
         self.rule.rest_seeded = rest_seeded
         self.rule.repeats_are_stale = repeats_are_stale
         self.rule.restart_id = restart_id
+        self.numbering = NUMBERED if trades_numbered else NAMED
         self.max_held_bytes = max_held_bytes
         self.max_held_frames = max_held_frames
         self.prune = prune
@@ -88,6 +96,7 @@ cdef class Pipeline:
         batch_free(&self.batch)
         free(self._instruments)
         free(self.notices.rows)
+        free(self.news.rows)
 
     def add(self, *, bytes venue_symbol, str symbol, int32_t px_scale, int32_t qty_scale, int64_t tick=1, str contract="base",
             str contract_value="1", int32_t depth=0, aliases=(), streams=()):
@@ -105,7 +114,7 @@ cdef class Pipeline:
             self.normalizer.symbols.alias(name, ix)
         instrument = Instrument(venue_symbol, symbol, tuple(streams), depth, self.prune)
         held_init(&instrument.held, self.max_held_bytes, self.max_held_frames)
-        instrument.attach(self.normalizer.symbols.row(ix), self.rule, &self.notices, self.outbox)
+        instrument.attach(self.normalizer.symbols.row(ix), self.rule, self.numbering, &self.notices, &self.news, self.outbox)
         grown = <void**>realloc(self._instruments, (ix + 1) * sizeof(void*))
         if grown == NULL:
             raise MemoryError
@@ -245,6 +254,79 @@ cdef class Pipeline:
     def invalidate(self, int32_t ix, str reason, ns_t now_ns):
         """An audit or a person found book `ix` wrong. `reason`: one of stream.REASON_NAMES."""
         (<Instrument>self._keep[ix]).invalidate(REASONS[reason], -1, -1, now_ns)
+
+    def interrupted(self, indices, ns_t now_ns):
+        """The socket of these instruments' trades is gone: some may be missing from now on."""
+        for ix in indices:
+            (<Instrument>self._keep[ix]).interrupt(now_ns)
+
+    def backfill(self, int32_t ix, trades, ns_t now_ns):
+        """Trades of instrument `ix` that REST told, oldest first, as (id, price, quantity, side, ts_event_ns, first_id, last_id, aggregate,
+        off_book, block): texts of the venue, side "buy" or "sell", ids None where they are no numbers. What is known already is left out.
+
+        Returns (how many were new, how many could not be taken: numbers that do not fit this instrument).
+        """
+        cdef Instrument instrument = self._keep[ix]
+        cdef int64_t before = instrument.n.backfilled_trades
+        cdef Event event
+        cdef bytes name
+        refused = 0
+        for id, price, quantity, side, ts_event_ns, first_id, last_id, aggregate, off_book, block in trades:
+            name = id.encode()
+            memset(&event, 0, sizeof(Event))
+            try:
+                event.px = decimal.parse(price.encode(), instrument.symbol.px_scale)
+                event.qty = decimal.parse(quantity.encode(), instrument.symbol.qty_scale)
+                if len(name) > TRADE_ID_SIZE:
+                    raise ValueError(f"a trade id of {len(name)} bytes")
+            except ValueError:
+                refused += 1
+                continue
+            event.kind = EVENT_TRADE
+            event.instrument = ix
+            event.flags = EVENT_BACKFILL | (EVENT_OFF_BOOK if off_book or block else 0) | (EVENT_BLOCK if block else 0)
+            event.ts_event = ts_event_ns
+            event.first_id = NO_ID if first_id is None else first_id
+            event.last_id = NO_ID if last_id is None else last_id
+            event.agg_id = int(id) if aggregate else NO_ID
+            event.prev_id = event.cross_id = NO_ID
+            event.side = SIDE_BUY if side == "buy" else SIDE_SELL
+            event.trade_id_size = len(name)
+            memcpy(event.trade_id, <const char*>name, len(name))
+            instrument.on_trade(&event, now_ns)
+        return instrument.n.backfilled_trades - before, refused
+
+    def close_hole(self, int32_t ix, int64_t number, bint filled, ns_t now_ns):
+        """End a hole of instrument `ix`; False if there is none of that number any more."""
+        return (<Instrument>self._keep[ix]).close_hole(number, filled, now_ns)
+
+    def holes(self, int32_t ix):
+        """What is missing of instrument `ix`'s trades: (number, first_id, last_id) of each piece, oldest first."""
+        cdef Instrument instrument = self._keep[ix]
+        cdef int32_t i
+        return [(instrument.tape.holes[i].number, instrument.tape.holes[i].first_id, instrument.tape.holes[i].last_id)
+                for i in range(instrument.tape.n_holes)]
+
+    def last_trade(self, int32_t ix):
+        """(id, ts_event_ns, whether the socket was lost since) of the newest trade seen; -1 where there is none or it has no number."""
+        cdef Instrument instrument = self._keep[ix]
+        return instrument.tape.last_id, instrument.tape.last_ts, bool(instrument.tape.interrupted)
+
+    def take_news(self):
+        """What became of the trades since the last call, oldest first, as TradeNews. Empties the list."""
+        cdef int32_t i
+        cdef News* row
+        taken = []
+        for i in range(self.news.n):
+            row = &self.news.rows[i]
+            taken.append(TradeNews(row.instrument, NEWS_NAMES[row.news], row.hole.number, row.hole.first_id, row.hole.last_id, row.hole.since,
+                                   row.hole.until, row.at_ns))
+        self.news.n = 0
+        return taken
+
+    def streams(self, int32_t ix):
+        """What is published of instrument `ix`."""
+        return (<Instrument>self._keep[ix])._keep
 
     def take_notices(self):
         """The changes of state since the last call, oldest first, as BookNotice. Empties the list."""

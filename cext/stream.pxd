@@ -10,6 +10,7 @@ from cext.book cimport Book
 from cext.events cimport Event, Level
 from cext.outbox cimport Outbox, Source
 from cext.symbols cimport Symbol
+from cext.tape cimport Hole, TapeNews
 from cext.units cimport ns_t
 
 cdef enum Hears:
@@ -18,6 +19,7 @@ cdef enum Hears:
     HEARS_TRADES = 4
     HEARS_STATE = 8
     HEARS_TIMER = 16
+    HEARS_TAPE = 32
 
 cdef enum BookState:
     BOOK_INVALID = 0        # nothing derived may be published
@@ -51,5 +53,6 @@ cdef class Stream(Source):
     cdef void on_bbo(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil
+    cdef void on_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil
     cdef void on_timer(self, ns_t now_ns) noexcept nogil
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil

@@ -6,6 +6,7 @@ from cext.book cimport Book
 from cext.events cimport Event, Level
 from cext.outbox cimport Outbox, Source
 from cext.symbols cimport Symbol
+from cext.tape cimport Hole, TapeNews
 from cext.units cimport ns_t
 
 STATE_NAMES = {BOOK_INVALID: "invalid", BOOK_BUFFERING: "buffering", BOOK_SYNCED: "synced"}
@@ -36,6 +37,9 @@ cdef class Stream(Source):
 
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
         """The book's state changed; the ids are those that did not fit (NO_ID where there are none)."""
+
+    cdef void on_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil:
+        """Trades are missing, or came back; times are the venue's."""
 
     cdef void on_timer(self, ns_t now_ns) noexcept nogil:
         """Every tick of the pipeline's timer (50 ms), whatever the market does."""

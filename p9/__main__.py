@@ -38,6 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--depth", type=int, default=0, help="levels a side to keep; 0 (default) prunes nothing")
     replay.add_argument("--dry", action="store_true", help="without Redis")
     replay.add_argument("--books-out", type=Path, metavar="OUT.json", help="write every final book and what was counted")
+    gaps = commands.add_parser("gaps", help="what was missing, when, why, how it was repaired, and what stays unknown")
+    gaps.add_argument("--open", action="store_true", help="only what is still missing")
+    gaps.add_argument("--lost", action="store_true", help="only what never came")
+    gaps.add_argument("--symbol", default="", help="only this symbol (ours)")
+    gaps.add_argument("--json", action="store_true", help="one line of JSON a gap")
     simulate = commands.add_parser("simulate", help="run the simulated venues alone; prints their addresses as one line of JSON")
     from p9.simulate import command
 
@@ -160,6 +165,12 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
     if options.check_config:
         print(f"{path or 'the defaults'}: good; markets: {', '.join(config.venues.markets()) or 'none'}")
         return 0
+    if options.command == "gaps":
+        from p9 import data_dir
+        from p9.app import LEDGER
+        from p9.ops import gap_report
+
+        return gap_report.show(data_dir.resolve(config.data_dir, path) / LEDGER, options)
     logs.configure("warning" if options.quick_test or options.command else config.log.level, config.log.format)
     if options.command == "replay":
         return _replay(options, config, path)

@@ -16,8 +16,10 @@ from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
 from p9 import __version__, data_dir
+from p9.capture.backfill import BackfillSettings
 from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects
+from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
 from p9.config import Config
 from p9.confirmation import delivery_of
@@ -30,6 +32,8 @@ from p9.ops import logs
 from p9.ops.pages import Pages
 from p9.publication import streams_of
 from p9.venue import Market, market
+
+LEDGER = "gaps.jsonl"
 
 log = logs.get("app")
 
@@ -57,7 +61,8 @@ class Appliance:
         self._clients: dict[str, RestClient] = {}
         self._recorder: Recorder | None = None
         self._started_s = time.monotonic()
-        self._watch: asyncio.Task[None] | None = None
+        self.ledger: Ledger | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Raises P9Error with remedy STOP where the appliance cannot run."""
@@ -72,16 +77,18 @@ class Appliance:
         bus = self.redis.bus()
         self.publisher = await delivery_of(config, self.clock, bus, folder, simulated=self.endpoints is not None)
         self.outbox = self.publisher.outbox
+        self.ledger = Ledger(folder / LEDGER, epoch=self.outbox.epoch, log=_said("ledger"))
+        self._tasks.append(asyncio.create_task(self.ledger.run(), name="gap ledger"))
         await self.publisher.start()
         if self._record_to is not None:
             self._recorder = Recorder(self._record_to)
             log.info("recording", folder=str(self._record_to))
         await self._start_captures()
         if config.http.enabled:
-            self.pages = Pages(host=config.http.host, port=config.http.port, status=self.status, ready=self.not_ready, book=self.book)
+            self.pages = Pages(host=config.http.host, port=config.http.port, status=self.status, ready=self.not_ready, book=self.book, gaps=self.ledger.rows)
             await self.pages.start()
             log.info("pages", url=self.pages.url)
-        self._watch = asyncio.create_task(self._watch_readiness())
+        self._tasks.append(asyncio.create_task(self._watch_readiness(), name="readiness"))
 
     def _password(self) -> str:
         """From the environment or a file; never from the configuration, never logged."""
@@ -119,16 +126,16 @@ class Appliance:
             pipeline = Pipeline(
                 market=name, exchange=exchange, normalizer=row.venue.normalizer(row), outbox=self.outbox, clock=self.clock, link=rule.link,
                 rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id,
-                max_held_bytes=int(settings.max_held_bytes), max_held_frames=settings.max_held_frames,
+                trades_numbered=row.trades_numbered, max_held_bytes=int(settings.max_held_bytes), max_held_frames=settings.max_held_frames,
             )  # fmt: skip
             self.pipelines[name] = pipeline
             self.captures[name] = Capture(
                 row, pipeline, client=self._clients[exchange], known=known[exchange], connects=connects[exchange], streams_of=make_streams,
                 settings=CaptureSettings(
                     symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
-                    timer_s=float(settings.timer),
+                    timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill),
                 ),
-                recorder=self._recorder, log=_said("capture"),
+                recorder=self._recorder, ledger=self.ledger, log=_said("capture"),
             )  # fmt: skip
             await self.captures[name].start()
 
@@ -148,8 +155,8 @@ class Appliance:
 
     async def stop(self) -> Left:
         """Close the sockets, let what is accepted reach Redis, put the rest by, stop what we started; what was left behind."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
         if self.pages is not None:
             await self.pages.stop()
         await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
@@ -160,6 +167,8 @@ class Appliance:
             left = await self.publisher.put_by()
             await self.publisher.stop()
             await self.publisher.bus.client.aclose()
+        if self.ledger is not None:
+            await self.ledger.flush()
         if self._recorder is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
         if self.redis is not None:
@@ -204,6 +213,7 @@ class Appliance:
                 for row in capture.instruments.values()
             ],
             "delivery": self.publisher.stats(),
+            "gaps": self.ledger.status() if self.ledger is not None else {},
             "recorder": self._recorder.status() if self._recorder is not None else None,
         }
 

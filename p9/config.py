@@ -191,6 +191,7 @@ class Capture(Section):
     max_held_frames: Annotated[int, _between(10, 1_000_000, "depth frames kept for a book that waits for its image")] = 2000
     max_held_bytes: Annotated[Bytes, _text("the same bound in bytes")] = Bytes("8MB")
     timer: Annotated[Seconds, _text("tick of what is published by the clock")] = Seconds("50ms")
+    backfill: Annotated[bool, _text("fetch trades that are missing by REST; false: every gap is told as lost")] = True
     rest_share: Annotated[float, _between(0.05, 0.95, "share of a venue's REST budget that we allow ourselves")] = 0.5
 
     _bounds = {"max_held_bytes": (Bytes("64kB"), Bytes("1GB")), "timer": (Seconds("10ms"), Seconds("1s"))}
@@ -286,6 +287,7 @@ class Analytics(Section):
     candles: Candles = Candles()
     periodic_snapshots: Snapshots = Snapshots()
     integrity: Stream = Stream()
+    gaps: Stream = Stream()
     redis_publish_confirmer: Confirmer = Confirmer()
 
 

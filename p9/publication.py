@@ -7,6 +7,7 @@ from cext.names import Names
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
 from cext.streams.depth import Depth
+from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
@@ -24,6 +25,8 @@ def streams_of(config: Config) -> Callable[[Instrument], list[Any]]:
             exchange=instrument.exchange, symbol=instrument.symbol, market=instrument.market, venue_symbol=instrument.venue_symbol
         )
         streams: list[Any] = []
+        if wanted.gaps.enabled:
+            streams.append(Gaps(names, word=wanted.gaps.publish_channel))
         depth = None
         if wanted.integrity.enabled:
             streams.append(Integrity(names, word=wanted.integrity.publish_channel))

@@ -49,7 +49,7 @@ class _Road:
         rule = row.sequence
         return Pipeline(
             market=name, exchange=row.exchange, normalizer=row.venue.normalizer(row), outbox=self.outbox, clock=self.clock, link=rule.link,
-            rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, prune=self.depth > 0,
+            rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, trades_numbered=row.trades_numbered, prune=self.depth > 0,
         )  # fmt: skip
 
     def add(self, pipeline: Pipeline, venue_symbol: bytes, px_scale: int, qty_scale: int, tick: int) -> int:

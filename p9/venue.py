@@ -91,7 +91,10 @@ class Control(msgspec.Struct, frozen=True):
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """A trade as REST tells it, in the venue's own units. `first_id` and `last_id` are None where ids are no numbers."""
+    """A trade as REST tells it, in the venue's own units. `first_id` and `last_id` are None where ids are no numbers.
+
+    `aggregate`: `id` numbers the aggregate of the fills first_id..last_id. `off_book`: never stood in the visible book. `block`: negotiated.
+    """
 
     id: str
     price: str
@@ -100,6 +103,9 @@ class Trade(msgspec.Struct, frozen=True):
     ts_event_ns: int
     first_id: int | None = None
     last_id: int | None = None
+    aggregate: bool = False
+    off_book: bool = False
+    block: bool = False
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,9 +115,6 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     subscribe: Callable[[Sequence[str], int], bytes]  # topic names, request id -> a frame of ours
     unsubscribe: Callable[[Sequence[str], int], bytes]
     read_control: Callable[[bytes], Control]
-    # two sockets tell the same trades while one takes over from the other: the frame without the trades whose ids are in the set (None: nothing
-    # is left; a frame without trades as it is), and their ids into the set
-    fresh_trades: Callable[[bytes, set[str]], bytes | None]
     instruments_request: Callable[["Market"], Request]
     next_page: Callable[[Request, Any], Request | None]  # the question that follows this answer, if one does
     parse_instruments: Callable[["Market", Sequence[Any]], Parsed]  # all pages, as decoded JSON
@@ -140,6 +143,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     rest_path: str
     rest_budget: Budget
     image_depths: tuple[tuple[int, int], ...]
+    trades_numbered: bool  # ids of trades have no holes: one that is skipped is missing (cext/tape.pxd)
     default_symbols: tuple[str, ...]  # patterns of our symbols
 
     @property

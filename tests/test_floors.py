@@ -29,7 +29,7 @@ CEXT_FLOORS = [
     ["wide"],
     ["events", "symbols", "writer", "held", "crc32c"],
     ["backlog", "replies", "journal"],
-    ["sequence", "normalizer*", "book*", "outbox*", "touch", "turnover"],
+    ["sequence", "normalizer*", "book*", "outbox*", "touch", "tape", "turnover"],
     ["checksum", "imbalance", "names", "levels"],
     ["stream"],
     ["venues*", "streams*"],

@@ -2,14 +2,15 @@
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memmove, memset
 
 from cext.book cimport Book
-from cext.events cimport EVENT_BACKFILL, EVENT_BLOCK, SIDE_BUY, Event
+from cext.events cimport EVENT_BLOCK, SIDE_BUY, Event
 from cext.names cimport Names
 from cext.outbox cimport HIGH, LOW, MARK_ROUNDED, MARK_SUSPECT_TIME, MARK_SYNTHETIC, Channel, Outbox
-from cext.stream cimport HEARS_STATE, HEARS_TIMER, HEARS_TRADES, REASON_DISCONNECT, BookState, Reason, Stream
+from cext.stream cimport HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, Stream
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
+from cext.tape cimport NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, Hole, TapeNews
 from cext.turnover cimport (
     Turnover, put_base, put_contracts, put_quote, put_vwap, turnover_add, turnover_merge, turnover_rescale,
 )
@@ -25,9 +26,16 @@ cdef enum:
     MAX_DELAY_S = 10
     MAX_AHEAD_S = 60            # a trade stamped later than that after we received it has no time that could be believed
     MAX_CLOSES = 600            # seconds in one tick of the timer: after a long sleep the loop must go on breathing
+    LOST = -1                   # the number of a doubt that became a certainty
+    MAX_DOUBTS = 32             # spans that may lack trades; beyond it the oldest is taken for lost
     MAX_FILL_S = 86400          # a longer silence of the clock (a stopped machine) is not filled: the grid begins anew
     SLOW_S = 60                 # from this timeframe up the forming candle is drawn every second
     NS = 1000000000
+
+cdef struct Doubt:          # seconds from..to may lack trades that can still come
+    int64_t number          # of the tape's hole; 0: a lost socket, `to` is open
+    int64_t from_s
+    int64_t to_s
 
 # One interval of one timeframe. `open_at`, `close_at` and the ids order trades that arrive in any order.
 cdef struct Bar:
@@ -48,7 +56,8 @@ cdef struct Bar:
     uint32_t marks
     bint closed
     bint amended            # since it was published
-    bint incomplete         # trades of it may be missing
+    bint incomplete         # trades of it are missing, and will not come
+    bint told_complete      # as published last
     bint outgrown           # the sums are not known any more: one did not fit
 
 # A timeframe and the bars of late: a ring by index, the forming one among them.
@@ -152,8 +161,8 @@ cdef class Candles(Stream):
     open_time, close_time (ns; the first one after the interval), open, high, low, close, volume (base coins; inverse contracts: rounded
     once, half-even to 8 decimals, flag `rounded`), quote_volume, buy_volume and buy_quote_volume (of aggressors that bought), trades (fills,
     as the venue counts them; rows where it gives no fill ids), vwap (quote_volume / volume, half-even to four decimals under the tick; null
-    without trades), revision, final, complete (false: trades may be missing, as in the interval of the very first one and around a
-    disconnect). Contracts only: contracts, buy_contracts.
+    without trades), revision, final, complete (false: trades are or may be missing, as in the interval of the very first one and around a
+    gap; once they were fetched the candle is published again). Contracts only: contracts, buy_contracts.
 
     A trade belongs to the second of its ts_event (ts_recv where there is none). A second is closed `close_delay_ns` after its end by the
     clock, or by a trade two seconds later (later by the delay where that is longer); larger candles are made of closed seconds. A trade that
@@ -184,15 +193,15 @@ cdef class Candles(Stream):
     cdef int64_t _newest                    # the newest second with a trade
     cdef ns_t _newest_at
     cdef int64_t _n_changes
-    cdef int64_t _doubt_from                # seconds that a disconnect may have robbed of trades
-    cdef int64_t _doubt_to
+    cdef Doubt _doubts[MAX_DOUBTS]
+    cdef int32_t _n_doubts
     cdef int64_t _fast_turn
     cdef int64_t _slow_turn
 
     def __cinit__(self):
         self._n_frames = 0
 
-    def __init__(self, Names names not None, timeframes=tuple(SECONDS), *, ns_t close_delay_ns=250_000_000, int64_t late_s=300, bint forming=True,
+    def __init__(self, Names names not None, timeframes=tuple(SECONDS), *, ns_t close_delay_ns=250_000_000, int64_t late_s=600, bint forming=True,
                  str word="", str open_word=""):
         if self._n_frames > 0:
             raise RuntimeError("already initialised")
@@ -207,13 +216,13 @@ cdef class Candles(Stream):
         self.word = word
         self.open_word = open_word
         self.timeframes = tuple(name for name in SECONDS if name in timeframes)
-        self.hears = HEARS_TRADES | HEARS_TIMER | HEARS_STATE
+        self.hears = HEARS_TRADES | HEARS_TIMER | HEARS_TAPE
         self._draws = forming
         self._late_s = late_s
         self._close_delay_ns = close_delay_ns
         self._grace_s = max(GRACE_S, (close_delay_ns + NS - 1) // NS)
         self._first = self._newest = NO_ID
-        self._doubt_from = self._doubt_to = NO_ID
+        self._n_doubts = 0
         for name in ("1s", *(name for name in self.timeframes if name != "1s")):
             self._add_frame(SECONDS[name])
 
@@ -284,8 +293,6 @@ cdef class Candles(Stream):
             return
         while self._closed_to + 1 + self._grace_s <= second:
             self._close_second()
-        if self._doubt_to == INT64_MAX and not event.flags & EVENT_BACKFILL:
-            self._doubt_to = second
         bar = _slot(seconds, second)
         if bar.index != second:
             self._begin(seconds, bar, second)
@@ -316,10 +323,12 @@ cdef class Candles(Stream):
             self._begin(frame, bar, second)
         if bar.trades == 0:
             _flatten(bar, _slot(frame, second - 1).close)
-        if second == self._first or self._doubt_from <= second <= self._doubt_to:
+        if second == self._first:
             bar.incomplete = True
         self._closed_to = second + 1
         self._close(frame, bar)
+        if self._n_doubts > 0:
+            self._end_losses()
         for i in range(1, self._n_frames):
             frame = &self._frames[i]
             index = second // frame.seconds
@@ -403,16 +412,97 @@ cdef class Candles(Stream):
         for i in range(self._n_frames):
             self._republish(&self._frames[i])
             self._clear(&self._frames[i])
-        self._first = self._newest = self._doubt_from = self._doubt_to = NO_ID
+        self._first = self._newest = NO_ID
+        self._n_doubts = 0
         self._newest_at = 0
         self.n_restarts += 1
 
-    cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
-        """Trades mostly share the book's socket: from a disconnect until the next live one, some may be missing."""
-        if reason == REASON_DISCONNECT and self._first != NO_ID and self._doubt_to != INT64_MAX:
-            if self._doubt_to < self._closed_to:
-                self._doubt_from = self._closed_to
-            self._doubt_to = INT64_MAX
+    cdef void on_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil:
+        """A candle is complete when no trade of it can be missing: what is settled is published again."""
+        cdef int64_t since = (hole.since if hole.since != NO_TIME else now_ns) // NS
+        cdef Doubt doubt
+        if self._first == NO_ID:
+            return
+        if news == NEWS_INTERRUPTED:
+            self._doubt(0, since, INT64_MAX)
+        elif news == NEWS_HOLE:
+            self._doubt(hole.number, since, hole.until // NS)
+        elif self._take_doubt(0 if news == NEWS_RESUMED else hole.number, &doubt):
+            if news == NEWS_RESUMED:
+                doubt.to_s = hole.until // NS
+            if news == NEWS_LOST:
+                self._lose(&doubt)
+            else:
+                self._settle(&doubt, False)
+
+    cdef void _lose(self, const Doubt* doubt) noexcept nogil:
+        """Trades of these seconds will not come. Seconds that are still open are remembered until they close."""
+        if doubt.to_s < self._closed_to:
+            self._settle(doubt, True)
+        else:
+            self._doubt(LOST, doubt.from_s, doubt.to_s)
+
+    cdef void _doubt(self, int64_t number, int64_t from_s, int64_t to_s) noexcept nogil:
+        cdef Doubt oldest
+        if self._n_doubts == MAX_DOUBTS:
+            self._take_doubt(self._doubts[0].number, &oldest)
+            self._settle(&oldest, True)
+        self._doubts[self._n_doubts].number = number
+        self._doubts[self._n_doubts].from_s = from_s
+        self._doubts[self._n_doubts].to_s = to_s
+        self._n_doubts += 1
+        self._settle(&self._doubts[self._n_doubts - 1], False)
+
+    cdef void _end_losses(self) noexcept nogil:
+        cdef Doubt doubt
+        cdef int32_t i = 0
+        while i < self._n_doubts:
+            doubt = self._doubts[i]
+            if doubt.number == LOST and doubt.to_s < self._closed_to:
+                self._n_doubts -= 1
+                memmove(&self._doubts[i], &self._doubts[i + 1], (self._n_doubts - i) * sizeof(Doubt))
+                self._settle(&doubt, True)
+            else:
+                i += 1
+
+    cdef bint _take_doubt(self, int64_t number, Doubt* doubt) noexcept nogil:
+        cdef int32_t i
+        for i in range(self._n_doubts):
+            if self._doubts[i].number == number:
+                doubt[0] = self._doubts[i]
+                self._n_doubts -= 1
+                memmove(&self._doubts[i], &self._doubts[i + 1], (self._n_doubts - i) * sizeof(Doubt))
+                return True
+        return False
+
+    cdef bint _doubted(self, int64_t from_s, int64_t to_s) noexcept nogil:
+        """Whether any of these seconds may lack trades."""
+        cdef int32_t i
+        for i in range(self._n_doubts):
+            if self._doubts[i].from_s <= to_s and self._doubts[i].to_s >= from_s:
+                return True
+        return False
+
+    cdef void _settle(self, const Doubt* doubt, bint lost) noexcept nogil:
+        """What is known of these seconds has changed: the candles that said otherwise are published again."""
+        cdef Timeframe* frame
+        cdef Bar* bar
+        cdef bint complete
+        cdef int32_t i, j
+        for i in range(self._n_frames):
+            frame = &self._frames[i]
+            for j in range(frame.n_bars):
+                bar = &frame.bars[j]
+                if bar.index == NO_ID or bar.index * frame.seconds > doubt.to_s or (bar.index + 1) * frame.seconds <= doubt.from_s:
+                    continue
+                if lost:
+                    bar.incomplete = True
+                complete = self._complete(frame, bar)
+                if bar.closed and bar.told_complete != complete:
+                    self._mark_amended(frame, bar)
+
+    cdef bint _complete(self, const Timeframe* frame, const Bar* bar) noexcept nogil:
+        return not bar.incomplete and not self._doubted(bar.index * frame.seconds, (bar.index + 1) * frame.seconds - 1)
 
     cdef void on_timer(self, ns_t now_ns) noexcept nogil:
         cdef int64_t due = (now_ns - self._close_delay_ns) // NS    # seconds before this one are over
@@ -466,7 +556,7 @@ cdef class Candles(Stream):
                     _merge(&frame.shown, bar)
                 second += 1
         frame.shown.closed = (index + 1) * frame.seconds <= self._closed_to
-        if index * frame.seconds <= self._first or (self._doubt_from != NO_ID and self._doubt_to >= index * frame.seconds):
+        if index * frame.seconds <= self._first:
             frame.shown.incomplete = True
         self.out.mark(<Channel>frame.forming, frame.shown.close_at, NO_TIME, self._marks(&frame.shown))
 
@@ -483,6 +573,7 @@ cdef class Candles(Stream):
         w = self.out.open(<Channel>frame.closed, bar.close_at if bar.trades > 0 else NO_TIME, NO_TIME, self._marks(bar))
         if bar.revision > 0 and bar.seq != NO_ID:
             self.out.amends(self.out.epoch, bar.seq)
+        bar.told_complete = self._complete(frame, bar)
         self._put(w, frame, bar)
         seq = self.out.close(<Channel>frame.closed)
         if seq >= 0:
@@ -537,10 +628,10 @@ cdef class Candles(Stream):
             put_bytes(w, b',"final":true', 13)
         else:
             put_bytes(w, b',"final":false', 14)
-        if bar.incomplete:
-            put_bytes(w, b',"complete":false', 17)
-        else:
+        if self._complete(frame, bar):
             put_bytes(w, b',"complete":true', 16)
+        else:
+            put_bytes(w, b',"complete":false', 17)
 
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
         """All bars or none: where one does not fit, the grid begins anew rather than mix two scales."""

@@ -10,8 +10,10 @@ import msgspec
 from cext.pipeline import Pipeline
 from picows import ws_connect
 
+from p9.capture.backfill import Backfill, BackfillSettings
 from p9.capture.connection import Dial
 from p9.capture.feed import Connects, Feed, FeedSettings
+from p9.capture.ledger import Ledger
 from p9.capture.liveness import Liveness, LivenessSettings
 from p9.capture.recorder import Recorder
 from p9.capture.resync import Resync, ResyncSettings
@@ -24,7 +26,7 @@ from p9.venue import Market, Topic, TopicForm, topic
 FAULT_PAUSE_S = 2.0
 _SUMMED = (
     "depth_frames", "applied", "stale", "gaps", "images", "too_old", "crossed", "lost_frames", "checksums", "checksums_matched",
-    "touches_compared", "touches_agreed", "trades",
+    "touches_compared", "touches_agreed", "trades", "repeated_trades", "backfilled_trades", "trade_gaps",
 )  # fmt: skip
 
 
@@ -40,18 +42,20 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     feed: FeedSettings = FeedSettings()
     resync: ResyncSettings = ResyncSettings()
     liveness: LivenessSettings = LivenessSettings()
+    backfill: BackfillSettings = BackfillSettings()
 
 
 class Capture:
     """`client`, `known` and `connects` are shared by the markets of a venue; `streams_of(instrument)` makes what is published of one.
 
-    `on_notice` hears every change of a book's state, `on_refused` every instrument that is left out.
+    What was missing goes into `ledger` (None: one of its own, in memory). `on_notice` hears every change of a book's state, `on_refused` every instrument that is left out.
     """
 
     def __init__(
         self, market: Market, pipeline: Pipeline, *, client: RestClient, known: Instruments, connects: Connects,
         streams_of: Callable[[Instrument], Sequence[Any]], settings: CaptureSettings | None = None, recorder: Recorder | None = None,
-        dial: Dial = ws_connect, on_notice: Callable[[Any], None] | None = None, on_refused: Callable[[Refused], None] | None = None, log: Callable[..., None] | None = None,
+        ledger: Ledger | None = None, dial: Dial = ws_connect, on_notice: Callable[[Any], None] | None = None,
+        on_refused: Callable[[Refused], None] | None = None, log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.market, self.pipeline, self.known = market, pipeline, known
         self.settings = settings or CaptureSettings()
@@ -62,6 +66,8 @@ class Capture:
         self.feeds: list[Feed] = []
         self.resync: Resync | None = None
         self.liveness: Liveness | None = None
+        self.backfill: Backfill | None = None
+        self.ledger = ledger or Ledger(None, epoch=pipeline.outbox.epoch)
         self.state = "idle"  # then starting, running or refused, stopped
         self.reason = ""
         self.faults = 0  # of ours: each is a bug
@@ -101,13 +107,15 @@ class Capture:
         while True:
             try:
                 async with asyncio.TaskGroup() as group:
-                    for job in (self._tick, self.resync.run, self.liveness.run, *(feed.run for feed in self.feeds)):
+                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, *(feed.run for feed in self.feeds)):
                         group.create_task(job())
             except* Exception as errors:  # a fault of ours: say it, show no book that nobody tends, and begin again
                 self.reason = "; ".join(f"{type(error).__name__}: {error}" for error in errors.exceptions)
                 self.faults += 1
                 self._log("capture failed", reason=self.reason, errors=errors.exceptions)
-            self.pipeline.disconnected(None, self.pipeline.clock.now())
+            now_ns = self.pipeline.clock.now()
+            self.pipeline.disconnected(None, now_ns)
+            self.pipeline.interrupted(self.instruments, now_ns)
             await asyncio.sleep(FAULT_PAUSE_S)
 
     async def _read_instruments(self) -> None:
@@ -151,6 +159,7 @@ class Capture:
         """Spread the instruments over sockets, route by route: a lost socket costs few books, and no socket carries more than it may."""
         recorder = self._recorder.of(self.market.name) if self._recorder is not None else None
         feed_of: dict[int, Feed] = {}
+        trades_of: dict[int, Feed] = {}
         topic_of: dict[int, Topic] = {}
         watched: list[tuple[int, Topic, Feed]] = []
         for route in dict.fromkeys(form.route for form in self.forms):
@@ -167,9 +176,15 @@ class Capture:
                         watched.append((ix, row, feed))
                         if row.kind == "depth":
                             feed_of[ix], topic_of[ix] = feed, row
+                        elif row.kind == "trades":
+                            trades_of[ix] = feed
         self.resync = Resync(
-            self.market, self.pipeline, self._client, instruments=self.instruments, feed_of=feed_of, topic_of=topic_of, depth=self.depth,
+            self.market, self.pipeline, self._client, self.ledger, instruments=self.instruments, feed_of=feed_of, topic_of=topic_of, depth=self.depth,
             settings=self.settings.resync, on_notice=self._on_notice, log=self._log,
+        )  # fmt: skip
+        self.backfill = Backfill(
+            self.market, next(form for form in self.forms if form.kind == "trades"), self.pipeline, self._client, self.ledger,
+            instruments=self.instruments, feed_of=trades_of, settings=self.settings.backfill, log=self._log,
         )  # fmt: skip
         self.liveness = Liveness(self.pipeline, watched, settings=self.settings.liveness, log=self._log)
 
@@ -207,6 +222,7 @@ class Capture:
             "feeds": [feed.status() for feed in self.feeds],
             "resync": self.resync.status() if self.resync is not None else {},
             "liveness": self.liveness.status() if self.liveness is not None else {},
+            "backfill": self.backfill.status() if self.backfill is not None else {},
         }  # fmt: skip
 
 

@@ -157,12 +157,11 @@ class Connection:
         if self._transport is not None:
             self._transport.disconnect(False)
 
-    def take_over(self, seen: set[str]) -> list[tuple[int, bytes]]:
-        """End the standby: the frames held, without the trades in `seen`. From here on the listener feeds the pipeline itself."""
+    def take_over(self) -> list[tuple[int, bytes]]:
+        """End the standby: the frames held. From here on the listener feeds the pipeline itself."""
         self.listener.standby = False
         held, self.standby = self.standby, []
-        fresh = ((recv_ns, self.market.venue.fresh_trades(payload, seen)) for recv_ns, payload in held)
-        return [(recv_ns, payload) for recv_ns, payload in fresh if payload is not None]
+        return held
 
     def tick(self) -> None:
         """Every quarter of a second or so: say what is due, ask again for what nobody answered, keep the heartbeat."""

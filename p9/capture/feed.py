@@ -3,8 +3,7 @@
     waiting -> connecting -> subscribing -> live -> (lost) -> waiting ...
 
 A successor is opened before a socket's time is up: it stands by with its frames held until it has answered everything, then takes over in one
-step: the old one is closed, and of what was held the pipeline gets what it does not know yet (changes of a book chain on by their ids, trades
-that the old socket brought are left out). So a rotation costs no frame, and no book loses its state.
+step: the old one is closed, and the pipeline gets what was held. It knows by the ids what it has already, changes and trades. So a rotation costs no frame, and no book loses its state.
 """
 
 import asyncio
@@ -60,19 +59,6 @@ class Connects:
         self.count += 1
 
 
-class _Overlap:
-    """Stands in for the recorder while a successor stands by: notes the trades that the old socket still brings."""
-
-    def __init__(self, market: Market, recorder: FrameRecorder | None):
-        self._fresh_trades, self._recorder = market.venue.fresh_trades, recorder
-        self.seen: set[str] = set()
-
-    def frame(self, recv_ns: int, payload: bytes) -> None:
-        self._fresh_trades(payload, self.seen)
-        if self._recorder is not None:
-            self._recorder.frame(recv_ns, payload)
-
-
 class Feed:
     """`topics`: {instrument index: its topics on this socket}."""
 
@@ -85,6 +71,7 @@ class Feed:
         self.settings = settings or FeedSettings()
         self.url = market.socket_url(route)
         self.books = tuple(ix for ix, rows in topics.items() if any(topic.kind == "depth" for topic in rows))
+        self.tapes = tuple(ix for ix, rows in topics.items() if any(topic.kind == "trades" for topic in rows))
         self.state = "waiting"
         self.failures = 0  # since the last good spell
         self.losses = 0
@@ -98,7 +85,6 @@ class Feed:
         self._recycle = ""
         self._rotate_at_s = 0.0
         self._successor: asyncio.Task[Connection] | None = None
-        self._overlap = _Overlap(market, recorder)
         self._n_data = 0
         self._first_data_s = self._last_data_s = 0.0
 
@@ -189,13 +175,16 @@ class Feed:
             self._log("socket lost", feed=self.name, reason=reason, good_s=round(good_s, 1))
         else:
             self._failed(reason)
-        self.pipeline.disconnected(self.books, self.pipeline.clock.now())
+        now_ns = self.pipeline.clock.now()
+        self.pipeline.disconnected(self.books, now_ns)
+        self.pipeline.interrupted(self.tapes, now_ns)
         self._tell()
 
     def _tell(self) -> None:
         """What was done outside of the listener has its notices and messages too."""
-        if self.pipeline.on_notices is not None:
-            self.pipeline.on_notices()
+        for told in (self.pipeline.on_notices, self.pipeline.on_news):
+            if told is not None:
+                told()
         self.pipeline.outbox.wake_up()
 
     async def _tend(self) -> str:
@@ -222,8 +211,6 @@ class Feed:
                 and (connection.closing_soon or now_s >= self._rotate_at_s)
                 and now_s >= self.connected_s + self._rotation_pause_s()
             ):
-                self._overlap = _Overlap(self.market, self.recorder)
-                connection.listener.recorder = self._overlap
                 self._successor = asyncio.create_task(self._prepare())
 
     def _rotation_pause_s(self) -> float:
@@ -263,7 +250,6 @@ class Feed:
         """The successor takes over, or the old socket goes on if there is none."""
         successor, self._successor = self._successor, None
         old = self.connection
-        old.listener.recorder = self.recorder
         try:
             connection = successor.result()
         except SocketLost as error:
@@ -274,7 +260,7 @@ class Feed:
         old.retire("rotated")
         self.rotations += 1
         not_before_ns = old.listener.last_recv_ns  # time does not run backwards, in the books and in a recording
-        for recv_ns, payload in connection.take_over(self._overlap.seen):
+        for recv_ns, payload in connection.take_over():
             recv_ns = max(recv_ns, not_before_ns)
             if self.recorder is not None:
                 self.recorder.frame(recv_ns, payload)

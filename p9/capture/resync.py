@@ -15,6 +15,7 @@ import msgspec
 from cext.pipeline import Pipeline
 
 from p9.capture.feed import Feed
+from p9.capture.ledger import Gap, Ledger
 from p9.errors import RestError, RestRefused
 from p9.instrument import Instrument
 from p9.market.rest import Priority, RestClient
@@ -45,6 +46,7 @@ class Repair(msgspec.Struct):
     next_s: float  # not before
     tries: int = 0
     busy: bool = False  # a question is on its way
+    gap: Gap | None = None  # its row in the ledger
     loaded: int = -1  # the counters when an image was loaded that waits for its first change; -1: none
     note: str = ""
 
@@ -63,11 +65,11 @@ class Resync:
     """`feed_of`: the feed that carries a book, `topic_of`: its depth topic, both by instrument index. `on_notice` hears every change of state."""
 
     def __init__(
-        self, market: Market, pipeline: Pipeline, client: RestClient, *, instruments: Mapping[int, Instrument], feed_of: Mapping[int, Feed],
+        self, market: Market, pipeline: Pipeline, client: RestClient, ledger: Ledger, *, instruments: Mapping[int, Instrument], feed_of: Mapping[int, Feed],
         topic_of: Mapping[int, Topic], depth: int, settings: ResyncSettings | None = None, on_notice: Callable[[Any], None] | None = None,
         log: Callable[..., None] | None = None,
     ):  # fmt: skip
-        self.market, self.pipeline, self.client, self.depth = market, pipeline, client, depth
+        self.market, self.pipeline, self.client, self.ledger, self.depth = market, pipeline, client, ledger, depth
         self.settings = settings or ResyncSettings()
         self.broken: dict[int, Repair] = {}
         self.repaired: deque[Repaired] = deque(maxlen=MAX_KEPT)
@@ -108,6 +110,8 @@ class Resync:
                 repair = self.broken.pop(notice.ix, None)
                 self._held_before[notice.ix] = self._counters(notice.ix)["unseeded"]
                 if repair is not None:
+                    if repair.gap is not None:
+                        self.ledger.settle(repair.gap, "resynced", notice.at_ns)
                     self.repaired.append(Repaired(notice.ix, repair.reason, repair.since_ns, self.pipeline.clock.now(), repair.tries))
                     self.counts["repaired"] += 1
             else:
@@ -118,11 +122,26 @@ class Resync:
     def _break(self, notice: Any) -> None:
         repair = self.broken.get(notice.ix)
         if repair is None:
-            self.broken[notice.ix] = Repair(notice.ix, notice.reason, notice.at_ns, self._loop.time())
+            self.broken[notice.ix] = Repair(notice.ix, notice.reason, notice.at_ns, self._loop.time(), gap=self._note_gap(notice))
             return
         repair.loaded = -1  # what was under way is void, its beginning and its tries are not
         if notice.reason == "disconnect":
             repair.tries = 0
+
+    def _note_gap(self, notice: Any) -> Gap:
+        """A valid book was lost: which updates are missing, where their ids tell."""
+        row = self._instruments[notice.ix]
+        first_id = last_id = None
+        if notice.reason == "gap" and notice.got_id >= 0:
+            # a chain by previous ids names the last one missing, the others name the first one that came
+            before = self.market.sequence.link == "prev"
+            first_id, last_id = (notice.expected_id + 1, notice.got_id) if before else (notice.expected_id, notice.got_id - 1)
+            if last_id < first_id:
+                first_id = last_id = None  # ids that went backwards
+        return self.ledger.begin(
+            kind="book", exchange=row.exchange, market=row.market, symbol=row.symbol, reason=notice.reason, noticed_ns=notice.at_ns,
+            first_id=first_id, last_id=last_id,
+        )  # fmt: skip
 
     def _advance(self, now_s: float) -> None:
         renew: dict[str, tuple[Feed, list[str]]] = {}

@@ -17,6 +17,8 @@ _BOOK_COUNTERS = {
     "crossed": "Books found crossed", "lost_frames": "Depth frames that could not be read", "checksums": "Checksums checked",
     "checksums_matched": "Checksums that matched", "touches_compared": "Best bid/ask events compared with the book at the same update id",
     "touches_agreed": "Best bid/ask events that agreed with the book", "trades": "Trades",
+    "repeated_trades": "Trades that were known already", "backfilled_trades": "Trades fetched by REST",
+    "trade_gaps": "Holes in the trades",
 }
 
 
@@ -33,6 +35,7 @@ class Status(Collector):
         yield up
         yield from self._markets(status["markets"])
         yield from self._delivery(status["delivery"])
+        yield from self._gaps(status["gaps"])
 
     def _markets(self, markets: dict[str, Any]) -> Iterator[Metric]:
         frames = CounterMetricFamily("p9_frames", "WebSocket frames received, by what became of them", labels=["market", "outcome"])
@@ -53,6 +56,15 @@ class Status(Collector):
             for name, family in counters.items():
                 family.add_metric([market], state["counters"][name])
         yield from (frames, received, books, sockets, *counters.values())
+
+    def _gaps(self, gaps: dict[str, Any]) -> Iterator[Metric]:
+        missing = GaugeMetricFamily("p9_open_gaps", "Gaps that are not settled")
+        missing.add_metric([], gaps["open"])
+        family = CounterMetricFamily("p9_gap_changes", "Gaps by what they lacked, and why they opened or how they ended", labels=["kind", "change"])
+        for name, n in gaps["counts"].items():
+            kind, _, change = name.partition("_")
+            family.add_metric([kind, change], n)
+        yield from (missing, family)
 
     def _delivery(self, delivery: dict[str, Any]) -> Iterator[Metric]:
         families: dict[str, Metric] = {}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
+import msgspec
 import ujson
 from aiohttp import web
 
@@ -22,13 +23,13 @@ _TYPES = {"index.html": "text/html", "page.js": "text/javascript", "page.css": "
 
 
 class Pages:
-    """`status()` is the whole state as plain data, `ready()` a list of what is not ready (empty: all is)."""
+    """`status()` is the whole state as plain data, `ready()` a list of what is not ready (empty: all is), `gaps()` the rows of the gap ledger."""
 
     def __init__(
         self, *, host: str, port: int, status: Callable[[], dict[str, Any]], ready: Callable[[], list[str]],
-        book: Callable[[str, str, int], dict[str, Any] | None],
+        book: Callable[[str, str, int], dict[str, Any] | None], gaps: Callable[[], list[Any]],
     ):
-        self._host, self._port, self._status, self._ready, self._book = host, port, status, ready, book
+        self._host, self._port, self._status, self._ready, self._book, self._gaps = host, port, status, ready, book, gaps
         self._metrics = exposition(status)
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -38,7 +39,7 @@ class Pages:
         app = web.Application(middlewares=[self._guard])
         app.add_routes([
             web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/startupz", self._readyz), web.get("/healthz", self._readyz),
-            web.get("/metrics", self._scrape), web.get("/status", self._show_status), web.get("/books/{exchange}/{symbol}", self._show_book),
+            web.get("/metrics", self._scrape), web.get("/status", self._show_status), web.get("/gaps", self._show_gaps), web.get("/books/{exchange}/{symbol}", self._show_book),
             web.get("/", self._file), web.get("/{name:page\\.(?:js|css)}", self._file),
         ])
         self._runner = web.AppRunner(app, access_log=None)
@@ -85,6 +86,11 @@ class Pages:
 
     async def _show_status(self, request: web.Request) -> web.Response:
         return web.json_response(self._status(), dumps=ujson.dumps)
+
+    async def _show_gaps(self, request: web.Request) -> web.Response:
+        """What was missing in this run, newest first; ?open: only what still is."""
+        rows = [row for row in reversed(self._gaps()) if "open" not in request.query or row.state == "open"]
+        return web.Response(body=msgspec.json.encode(rows), content_type="application/json")
 
     async def _show_book(self, request: web.Request) -> web.Response:
         try:

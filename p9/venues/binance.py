@@ -62,21 +62,6 @@ def read_control(payload: bytes) -> Control:
     return Control("unknown", request_id, reason=repr(payload[:200]))
 
 
-def fresh_trades(payload: bytes, seen: set[str]) -> bytes | None:
-    """One trade a frame; aggregates and fills count in ids of their own."""
-    if b'rade"' not in payload[:100]:
-        return payload
-    frame = msgspec.json.decode(payload)
-    trade = frame.get("data", frame)
-    if trade.get("e") not in ("trade", "aggTrade"):
-        return payload
-    key = f"{trade['s']} {trade['e']} {trade.get('a', trade.get('t'))}"
-    if key in seen:
-        return None
-    seen.add(key)
-    return payload
-
-
 def instruments_request(market: Market) -> Request:
     return Request(f"{market.rest_path}/exchangeInfo", market.rest_budget, 20 if market.product == "spot" else 1)
 
@@ -169,10 +154,13 @@ def read_trades(answer: Any) -> list[Trade]:
     for row in answer:
         if "a" in row:
             side = "sell" if row["m"] else "buy"
-            trades.append(Trade(str(row["a"]), row["p"], row["q"], side, row["T"] * 1_000_000, row["f"], row["l"]))
+            trades.append(Trade(str(row["a"]), row["p"], row["q"], side, row["T"] * 1_000_000, row["f"], row["l"], aggregate=True))
         else:
             side = "sell" if row["isBuyerMaker"] else "buy"
-            trades.append(Trade(str(row["id"]), row["price"], row["qty"], side, row["time"] * 1_000_000, row["id"], row["id"]))
+            off_book = bool(row.get("isRPITrade"))
+            trades.append(
+                Trade(str(row["id"]), row["price"], row["qty"], side, row["time"] * 1_000_000, row["id"], row["id"], off_book=off_book)
+            )
     return trades
 
 
@@ -219,7 +207,7 @@ def _normalizer(market: Market) -> Any:
 
 
 BINANCE = Venue(
-    exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades,
+    exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
@@ -261,14 +249,14 @@ MARKETS = {
                 TopicForm("trades", "{lower}@aggTrade"),
             ),
             limits=_LIMITS, ping=Ping(), sequence=SequenceRule("next", rest_seeded=True, repeats_are_stale=True),
-            rest_path="/api/v3", rest_budget=SPOT_WEIGHT, image_depths=((100, 5), (500, 25), (1000, 50), (5000, 250)),
+            rest_path="/api/v3", rest_budget=SPOT_WEIGHT, image_depths=((100, 5), (500, 25), (1000, 50), (5000, 250)), trades_numbered=True,
             default_symbols=("BTC-USDT", "ETH-USDT"),
         ),
         Market(
             name="binance_usdm", venue=BINANCE, product="usdm", rest_url="https://fapi.binance.com", ws_url="wss://fstream.binance.com",
             routes={"public": "/public/stream", "market": "/market/stream"}, topics=_FUTURES_TOPICS,
             limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
-            rest_path="/fapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS,
+            rest_path="/fapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
             default_symbols=("BTC-USDT-PERP", "ETH-USDT-PERP"),
         ),
         Market(  # not split: its root serves every stream
@@ -276,7 +264,7 @@ MARKETS = {
             routes={"public": "/stream", "market": "/stream"},
             topics=tuple(msgspec.structs.replace(form, route="public") for form in _FUTURES_TOPICS),
             limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
-            rest_path="/dapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS,
+            rest_path="/dapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
             default_symbols=("BTC-USD-PERP", "ETH-USD-PERP"),
         ),
     )

@@ -63,22 +63,6 @@ def read_control(payload: bytes) -> Control:
     return Control("unknown", request_id, reason=repr(payload[:200]))
 
 
-def fresh_trades(payload: bytes, seen: set[str]) -> bytes | None:
-    """Many trades a frame."""
-    if b'"publicTrade.' not in payload[:100]:
-        return payload
-    frame = msgspec.json.decode(payload)
-    rows = frame.get("data")
-    if not isinstance(rows, list):
-        return payload  # an answer that names the topic
-    keys = [f"{row['s']} {row['i']}" for row in rows]
-    fresh = [row for row, key in zip(rows, keys, strict=True) if key not in seen]
-    seen.update(keys)
-    if not fresh:
-        return None
-    return payload if len(fresh) == len(rows) else msgspec.json.encode({**frame, "data": fresh})
-
-
 def instruments_request(market: Market) -> Request:
     params = (("category", market.product),)
     if market.product != "spot":  # spot knows no pages
@@ -170,8 +154,11 @@ def read_trades(answer: Any) -> list[Trade]:
     for row in reversed(answer["result"]["list"]):
         number = int(row["execId"]) if row["execId"].isdecimal() else None
         trades.append(
-            Trade(row["execId"], row["price"], row["size"], "buy" if row["side"] == "Buy" else "sell", int(row["time"]) * 1_000_000, number, number)
-        )
+            Trade(
+                row["execId"], row["price"], row["size"], "buy" if row["side"] == "Buy" else "sell", int(row["time"]) * 1_000_000, number, number,
+                off_book=bool(row.get("isRPITrade")), block=bool(row.get("isBlockTrade")),
+            )
+        )  # fmt: skip
     return trades
 
 
@@ -218,7 +205,7 @@ def _normalizer(market: Market) -> Any:
 
 
 BYBIT = Venue(
-    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades,
+    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
@@ -244,7 +231,7 @@ def _row(product: str, default_symbols: tuple[str, ...]) -> Market:
         ),
         ping=Ping(b'{"req_id":"0","op":"ping"}', every_s=20.0),
         sequence=SequenceRule("step", rest_seeded=False, repeats_are_stale=True, restart_id=1),
-        rest_path="/v5/market", rest_budget=REQUESTS, image_depths=((1000, 1),), default_symbols=default_symbols,
+        rest_path="/v5/market", rest_budget=REQUESTS, image_depths=((1000, 1),), trades_numbered=False, default_symbols=default_symbols,
     )  # fmt: skip
 
 

@@ -66,22 +66,6 @@ def read_control(payload: bytes) -> Control:
     return Control("notice" if event else "unknown", request_id, reason=repr(payload[:200]))
 
 
-def fresh_trades(payload: bytes, seen: set[str]) -> bytes | None:
-    """Many trades a frame."""
-    if b'"trades"' not in payload[:100]:
-        return payload
-    frame = msgspec.json.decode(payload)
-    rows = frame.get("data")
-    if not isinstance(rows, list):
-        return payload  # an answer that names the topic
-    keys = [f"{row['instId']} {row['tradeId']}" for row in rows]
-    fresh = [row for row, key in zip(rows, keys, strict=True) if key not in seen]
-    seen.update(keys)
-    if not fresh:
-        return None
-    return payload if len(fresh) == len(rows) else msgspec.json.encode({**frame, "data": fresh})
-
-
 def instruments_request(market: Market) -> Request:
     return Request("/api/v5/public/instruments", _budget(f"instruments {market.product}", 20), 1, (("instType", market.product),))
 
@@ -173,7 +157,10 @@ def trades_request(market: Market, form: TopicForm, venue_symbol: str, first_id:
 def read_trades(answer: Any) -> list[Trade]:
     """One row a fill, newest first."""
     return [
-        Trade(row["tradeId"], row["px"], row["sz"], row["side"], int(row["ts"]) * 1_000_000, int(row["tradeId"]), int(row["tradeId"]))
+        Trade(
+            row["tradeId"], row["px"], row["sz"], row["side"], int(row["ts"]) * 1_000_000, int(row["tradeId"]), int(row["tradeId"]),
+            off_book=row.get("source", "0") != "0",
+        )
         for row in reversed(answer["data"])
     ]
 
@@ -212,11 +199,11 @@ def _normalizer(market: Market) -> Any:
 
 
 OKX = Venue(
-    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, fresh_trades=fresh_trades,
+    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
-)  # fmt: skip
+)
 
 
 def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
@@ -237,7 +224,7 @@ def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
         ),
         ping=Ping(b"ping", every_s=15.0, only_idle=True, within_s=15.0),
         sequence=SequenceRule("prev", rest_seeded=False, repeats_are_stale=False),
-        rest_path="/api/v5", rest_budget=_budget("books", 40), image_depths=((400, 1),), default_symbols=default_symbols,
+        rest_path="/api/v5", rest_budget=_budget("books", 40), image_depths=((400, 1),), trades_numbered=True, default_symbols=default_symbols,
     )  # fmt: skip
 
 

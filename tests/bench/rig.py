@@ -58,7 +58,7 @@ def pipeline_of(frames: Frames, outbox: Outbox, clock: Clock, *, n_instruments: 
     rule = row.sequence
     pipeline = Pipeline(
         market=shape.market, exchange=row.exchange, normalizer=row.venue.normalizer(row), outbox=outbox, clock=clock, link=rule.link,
-        rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, prune=False,
+        rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, trades_numbered=row.trades_numbered, prune=False,
     )  # fmt: skip
     for number in range(n_instruments):
         each = instrument_of(shape, number)

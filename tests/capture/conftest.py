@@ -68,7 +68,7 @@ def make_pipeline(row) -> Pipeline:
     rule = row.sequence
     return Pipeline(
         market=row.name, exchange=row.exchange, normalizer=row.venue.normalizer(row), outbox=Outbox(clock, epoch=1), clock=clock, link=rule.link,
-        rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id,
+        rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, trades_numbered=row.trades_numbered,
     )  # fmt: skip
 
 

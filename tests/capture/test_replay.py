@@ -20,7 +20,7 @@ def pipeline_of(clock: Clock, name: str) -> Pipeline:
     rule = row.sequence
     return Pipeline(
         market=name, exchange=row.exchange, normalizer=row.venue.normalizer(row), outbox=Outbox(clock, epoch=1), clock=clock, link=rule.link,
-        rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, prune=False,
+        rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id, trades_numbered=row.trades_numbered, prune=False,
     )  # fmt: skip
 
 

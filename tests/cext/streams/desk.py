@@ -24,15 +24,15 @@ def names() -> Names:
 
 class Desk:
     """`streams`: functions of Names to Stream. Times given to its methods are seconds since START; those of events are ns as published.
-    `outbox`: settings of the Outbox."""
+    `numbered`: ids of trades have no holes (else they may come in any order). `outbox`: settings of the Outbox."""
 
     def __init__(self, *streams, px_scale=4, qty_scale=5, tick=100, contract="base", contract_value="1", recv_lag_s=0.0, others=0,
-                 **outbox):
+                 numbered=False, **outbox):
         self.clock = Clock(START)
         self.outbox = Outbox(self.clock, epoch=7, **outbox)
         self.pipeline = Pipeline(
             market="venue_spot", exchange="venue", normalizer=BinanceNormalizer(), outbox=self.outbox, clock=self.clock, link="next",
-            rest_seeded=True, repeats_are_stale=True,
+            rest_seeded=True, repeats_are_stale=True, trades_numbered=numbered,
         )  # fmt: skip
         for i in range(others):
             self.pipeline.add(venue_symbol=f"OTHER{i}".encode(), symbol=f"OTHER{i}-USDT", px_scale=2, qty_scale=2)
@@ -43,14 +43,16 @@ class Desk:
             contract_value=contract_value, depth=1000, aliases=[b"btcusdt"], streams=self.streams,
         )  # fmt: skip
         self.recv_lag_s = recv_lag_s
+        self.own = 0
 
     def feed(self, stream: str, data: dict, recv_s: float) -> None:
         frame = json.dumps({"stream": f"btcusdt@{stream}", "data": data}).encode()
         outcome = self.pipeline.feed_bytes(frame, START + round(recv_s * S))
         assert outcome == "events", (outcome, frame)
 
-    def trade(self, at_s, price, qty, *, buyer_is_maker=False, first=None, last=None, own=1, recv_s=None) -> None:
-        """A fill, or the fills first..last of one order."""
+    def trade(self, at_s, price, qty, *, buyer_is_maker=False, first=None, last=None, own=None, recv_s=None) -> None:
+        """A fill, or the fills first..last of one order; without `own`, the next id."""
+        self.own = own = self.own + 1 if own is None else own
         data = {"e": "trade", "E": 0, "s": "BTCUSDT", "p": str(price), "q": str(qty), "T": START_S * 1000 + round(at_s * 1000), "m": buyer_is_maker}
         data |= {"t": own} if first is None else {"e": "aggTrade", "a": own, "f": first, "l": last}
         self.feed("trade" if first is None else "aggTrade", data, at_s + self.recv_lag_s if recv_s is None else recv_s)

@@ -182,7 +182,7 @@ def test_a_late_trade_amends_its_candle_and_the_flat_ones_after_it():
     desk.tick(5.3)
     before = {event["open_time"] // S - START_S: event for event in desk.published("candles:venue:BTC-USDT:1s")}
     desk.trade(1.5, "101", "2", own=2, recv_s=5.3)
-    desk.trade(1.2, "99", "1", own=1, recv_s=5.3)
+    desk.trade(1.2, "99", "1", own=3, recv_s=5.3)
     assert desk.published() == [], "one revision a tick, however many trades were late"
     desk.tick(5.4)
     events = desk.published()
@@ -205,10 +205,10 @@ def test_a_trade_that_outlived_the_memory_is_counted_and_changes_nothing():
     desk.tick(20.3)
     desk.published()
     desk.trade(9.9, "50", "1", own=3, recv_s=20.3)
-    desk.trade(3.9, "50", "1", own=1, recv_s=20.3)
+    desk.trade(3.9, "50", "1", own=0, recv_s=20.3)
     desk.tick(20.9)
     assert desk.published() == [] and desk.streams[0].n_too_late == 2
-    desk.trade(10.1, "50", "1", own=3, recv_s=20.9)
+    desk.trade(10.1, "50", "1", own=4, recv_s=20.9)
     desk.tick(20.95)
     assert {event["channel"] for event in desk.published()} == {f"candles:venue:BTC-USDT:{name}" for name in ("1s", "5s", "10s", "15s")}
 
@@ -228,7 +228,7 @@ def test_the_delay_outgrows_the_grace():
         desk.trade(second + 0.5, 100 + second, "1", own=second + 1)
     desk.tick(6)
     assert [event["open"] for event in desk.published()] == ["100"]
-    desk.trade(2.1, 50, "1", own=1, recv_s=6)
+    desk.trade(2.1, 50, "1", own=0, recv_s=6)
     desk.tick(9)
     assert [(event["open"], event["revision"]) for event in desk.published()] == [("101", 0), ("50", 0), ("103", 0)]
 
@@ -308,19 +308,70 @@ def test_an_hour_of_sleep_is_filled_a_piece_at_a_tick():
     assert len(desk.published()) == 3000
 
 
-def test_a_disconnect_leaves_candles_that_do_not_claim_to_be_complete():
-    desk = Desk(lambda names: Candles(names, ["1s", "5s"], forming=False))
-    desk.synced([["100", "1"]], [["101", "1"]])
-    desk.trade(0.1, "100", "1")
+def complete(events: list[dict], timeframe: str) -> dict[int, bool]:
+    """{beginning in seconds since START: what was said last}"""
+    ours = [event for event in events if event["channel"].endswith(f":{timeframe}")]
+    return {event["open_time"] // S - START_S: event["complete"] for event in ours}
+
+
+def interrupted(numbered: bool) -> Desk:
+    """Trades at 0.1 and 6.2, then a lost socket at 6.5; now it is 8.5."""
+    desk = Desk(lambda names: Candles(names, ["1s", "5s"], forming=False), numbered=numbered)
+    desk.trade(0.1, "100", "1", own=1)
+    desk.tick(6.2)
+    desk.trade(6.2, "100", "1", own=2)
     desk.tick(6.5)
-    desk.pipeline.disconnected(None, START + round(6.5 * S))
+    desk.pipeline.interrupted([desk.ix], START + round(6.5 * S))
     desk.tick(8.5)
-    desk.trade(8.5, "100", "1")
+    assert complete(desk.published(), "1s") == {0: False, 1: True, 2: True, 3: True, 4: True, 5: True, 6: False, 7: False}
+    return desk
+
+
+def test_candles_of_a_lost_socket_are_complete_again_once_the_next_trade_shows_that_none_is_missing():
+    desk = interrupted(numbered=True)
+    desk.trade(8.5, "100", "1", own=3)
     desk.tick(15.5)
     events = desk.published()
-    complete = {event["open_time"] // S - START_S: event["complete"] for event in events if event["channel"].endswith(":1s")}
-    assert [second for second, good in complete.items() if not good] == [0, 6, 7, 8]
-    assert [event["complete"] for event in events if event["channel"].endswith(":5s")] == [False, False, True]
+    assert complete(events, "1s") == dict.fromkeys(range(6, 15), True) and complete(events, "5s") == {5: True, 10: True}
+    amended = [event for event in events if event.get("amends")]
+    assert [(event["open_time"] // S - START_S, event["revision"]) for event in amended] == [(6, 1), (7, 1)]
+
+
+def test_trades_that_are_missing_leave_candles_that_do_not_claim_to_be_complete_until_they_were_fetched():
+    desk = interrupted(numbered=True)
+    desk.trade(8.5, "100", "1", own=5)
+    desk.tick(15.5)
+    events = desk.published()
+    assert [second for second, good in complete(events, "1s").items() if not good] == [8] and complete(events, "5s") == {5: False, 10: True}
+    rows = [(str(n), "103", "2", "buy", START + round(at * S), n, n, False, False, False) for n, at in ((3, 6.9), (4, 7.2))]
+    assert desk.pipeline.backfill(desk.ix, rows, START + round(15.5 * S)) == (2, 0)
+    desk.tick(15.6)
+    events = desk.published()
+    assert complete(events, "1s") == {6: True, 7: True, 8: True} and complete(events, "5s") == {5: True}
+    (five,) = [event for event in events if event["channel"].endswith(":5s")]
+    assert (five["revision"], five["trades"], five["volume"], five["high"], five["buy_volume"]) == (1, 4, "6", "103", "6")
+
+
+def test_what_is_lost_for_good_stays_incomplete_and_so_does_the_larger_candle():
+    desk = interrupted(numbered=True)
+    desk.trade(8.5, "100", "1", own=5)
+    number = desk.pipeline.holes(desk.ix)[0][0]
+    assert desk.pipeline.close_hole(desk.ix, number, False, START + round(8.6 * S))
+    assert not desk.pipeline.close_hole(desk.ix, number, False, START + round(8.6 * S)), "it is closed"
+    desk.tick(15.5)
+    events = desk.published()
+    assert [second for second, good in complete(events, "1s").items() if not good] == [8] and complete(events, "5s") == {5: False, 10: True}
+    assert not [event for event in events if event.get("amends")], "it was never claimed that 6 and 7 were complete"
+
+
+def test_named_trades_are_in_doubt_until_rest_has_told():
+    desk = interrupted(numbered=False)
+    desk.trade(8.5, "100", "1", own=3)
+    desk.tick(15.5)
+    assert complete(desk.published(), "5s") == {5: False, 10: True}
+    assert desk.pipeline.close_hole(desk.ix, 1, True, START + round(15.5 * S))
+    desk.tick(15.6)
+    assert complete(desk.published(), "5s") == {5: True}
 
 
 def test_a_rescale_in_the_midst_of_a_candle_changes_no_number():
@@ -330,7 +381,7 @@ def test_a_rescale_in_the_midst_of_a_candle_changes_no_number():
     desk.trade(1.4, "100.5", "2", own=2)
     desk.tick(1.6)
     desk.trade(1.5, "100.1234", "0.00001", own=3, recv_s=1.6)
-    desk.trade(0.5, "99.5", "1", own=1, recv_s=1.6)
+    desk.trade(0.5, "99.5", "1", own=0, recv_s=1.6)
     desk.tick(5.3)
     events = desk.published()
     last = [event for event in events if event["channel"] == "candles:venue:BTC-USDT:5s"][-1]
