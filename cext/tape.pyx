@@ -1,8 +1,8 @@
 """Which trades were seen, and which are missing.
 
-Numbered trades (Binance's fills and aggregates, OKX's fills) have no holes at the venue: a number that is skipped is a trade that did not reach us.
-It may still come, out of order or by REST, and is then known from a repeat by the hole that it lies in. Named trades (Bybit) can only be
-remembered: a repeat is one whose name is known, and what a lost socket has cost is asked by REST.
+Numbered trades have no holes at the venue: a number that is skipped is a trade that did not reach us. It may still come, out of order or by REST,
+and is then known from a repeat by the hole that it lies in. Named trades can only be remembered: a repeat is one whose name is known, and what a
+lost socket has cost is asked by REST. Which venue does what stands in its row.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t

@@ -1,8 +1,8 @@
 """Fetches the trades that are missing.
 
 The hot path knows what is missing (cext/tape.pxd) and which trade is a repeat; here is who asks the venue, when, and what is told. A hole has a
-moment of grace, as what is late often comes by itself. Then it is published as open, asked for by id (Binance, OKX) or by what the venue still
-remembers (Bybit), and published again as filled, or as lost with the exact ranges that never came. After a lost socket the first trade tells
+moment of grace, as what is late often comes by itself. Then it is published as open, asked for by id (where trades are numbered) or by what the
+venue still remembers, and published again as filled, or as lost with the exact ranges that never came. After a lost socket the first trade tells
 whether any are missing; where none comes, the venue is asked.
 """
 

@@ -155,6 +155,24 @@ class Integrity(Event, kw_only=True):
     events: int | None = None
 
 
+class Gap(Event, kw_only=True):
+    """Trades that are missing (`state` open), came after all (filled), or never will (lost; `left` says which)."""
+
+    streamed = True
+    kind: str
+    gap: int
+    state: str
+    reason: str
+    first_id: int | None
+    last_id: int | None
+    missing: int | None
+    since: int | None
+    until: int | None
+    fetched: int
+    left: list[tuple[int, int]] | None
+    duration_ns: int
+
+
 class Other(Event, kw_only=True):
     """An event of a type without a struct here; `fields` is all that it says."""
 
@@ -163,7 +181,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "integrity": Integrity,
+    "gaps": Gap, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]
 

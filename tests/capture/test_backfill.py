@@ -180,7 +180,7 @@ async def test_candles_that_were_amended_equal_the_venues_own(run):
         by_second: dict[int, list] = {}
         for fill in one.tape:
             by_second.setdefault(fill.at_ns // 10**9, []).append(fill)
-        assert len(whole) >= 3 and any(newest[second]["revision"] for second in whole)
+        assert len(whole) >= 2 and any(newest[second]["revision"] for second in whole)
         for second in whole:
             fills = by_second.get(second, [])
             assert newest[second]["trades"] == len(fills), (row.symbol, second)

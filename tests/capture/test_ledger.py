@@ -1,3 +1,5 @@
+"""The gap ledger: what is written is what is read, whatever the disk does."""
+
 import asyncio
 
 import msgspec

@@ -9,6 +9,7 @@ import msgspec
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
 from cext.streams.depth import Depth
+from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
@@ -55,7 +56,7 @@ def test_the_envelope_is_the_contracts():
 def published_of(contract):
     """All that the streams write in a short life of one instrument."""
     contract_value = "1" if contract == "base" else "0.01"
-    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Snapshots, contract=contract, contract_value=contract_value)
+    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Snapshots, Gaps, contract=contract, contract_value=contract_value)
     desk.synced([["100.5", "1"], ["99", "2.50"]], [["101", "3"]], last_id=100, at_s=0.1)
     desk.trade(0.2, "100.5", "0.5", first=1, last=2)
     desk.bbo(101, "100.5", "1", "101", "3", at_s=0.2)
@@ -65,6 +66,9 @@ def published_of(contract):
     desk.depth(110, 111, [["100.5", "0"]], at_s=1.6)
     desk.tick(4)
     desk.streams[0].finding("skew", "the clock is off", 4)
+    told = {"gap": 1, "since_ns": 1, "until_ns": 2, "fetched": 0, "noticed_ns": 3, "now_ns": 4}
+    desk.streams[-1].report(state="open", reason="disconnect", first_id=None, last_id=None, left=None, **told)
+    desk.streams[-1].report(state="lost", reason="numbers", first_id=5, last_id=9, left=[[5, 6], [8, 9]], **told)
     return desk.published()
 
 

@@ -1,3 +1,5 @@
+"""The gaps channel, event by event."""
+
 from cext.streams.gaps import Gaps
 
 from tests.cext.streams.desk import START, Desk, S
