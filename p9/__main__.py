@@ -91,7 +91,7 @@ async def _venues(options: argparse.Namespace) -> Any:
     from p9.simulate import faults
     from p9.simulate.process import SimulatorProcess
 
-    faults.parse(options.faults)  # a mistake in it is the user's, and is said before anything starts
+    faults.parse(options.faults, options.instruments)  # a mistake in it is the user's, and is said before anything starts
     simulator = SimulatorProcess(seed=options.seed, instruments=options.instruments, faults=options.faults)
     await simulator.start()
     try:

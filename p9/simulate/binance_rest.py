@@ -1,5 +1,6 @@
 """The first venue's REST: weights with their header, 429 and 418, and answers in its shapes."""
 
+import math
 import time
 from decimal import Decimal
 
@@ -39,14 +40,14 @@ class Weights:
         if self.used > self.limit:
             raise self.too_much()
 
-    def ban(self) -> Refusal:
-        until = self.banned_until_s or time.time() + BAN_S
+    def ban(self, patience_s: float = 0.0) -> Refusal:
+        until = time.time() + patience_s if patience_s else self.banned_until_s or time.time() + BAN_S
         text = f"Way too much request weight used; IP banned until {int(until * 1000)}. Please use WebSocket Streams for live updates to avoid bans."
-        return Refusal(418, dumps({"code": -1003, "msg": text}), {"Retry-After": str(int(until - time.time()) + 1)})
+        return Refusal(418, dumps({"code": -1003, "msg": text}), {"Retry-After": str(math.ceil(until - time.time()))})
 
-    def too_much(self) -> Refusal:
+    def too_much(self, patience_s: float = 0.0) -> Refusal:
         text = f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
-        wait = 60 - int(time.time() % 60)
+        wait = math.ceil(patience_s) or 60 - int(time.time() % 60)
         return Refusal(429, dumps({"code": -1003, "msg": text}), {"Retry-After": str(wait), **self.header()})
 
     def header(self) -> dict[str, str]:
@@ -100,11 +101,11 @@ class BinanceRest:
             if route is None:
                 raise Refusal(404, "<html><body><h2>404 Not found</h2></body></html>", content_type="text/html")
             is_book = path.endswith("/depth")
-            fault = self.market.faults.of_rest(self.market.row.market, query.get("symbol", "*"), is_book)
+            fault, patience_s = self.market.faults.of_rest(self.market.row.market, query.get("symbol", "*"), is_book)
             if fault == "http_429":
-                raise self.weights.too_much()
+                raise self.weights.too_much(patience_s)
             if fault == "http_418":
-                raise self.weights.ban()
+                raise self.weights.ban(patience_s)
             if fault == "http_500":
                 raise Refusal(
                     503,

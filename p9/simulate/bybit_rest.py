@@ -62,11 +62,11 @@ class BybitRest:
                 raise Refusal(404, "404 page not found", content_type="text/plain")
             market = f"bybit_{query.get('category', '*')}"
             is_book = path.endswith("/orderbook")
-            fault = self.venue.faults.of_rest(market, query.get("symbol", "*"), is_book)
+            fault, patience_s = self.venue.faults.of_rest(market, query.get("symbol", "*"), is_book)
             if fault == "http_429":
                 raise ResultError(10006, "Too many visits!")
             if fault == "http_418":
-                self._banned_until_s = time.monotonic() + BAN_S
+                self._banned_until_s = time.monotonic() + (patience_s or BAN_S)
                 raise self._ban()
             if fault == "http_500":
                 raise ResultError(10016, "Internal server error")

@@ -32,7 +32,7 @@ class Connection:
         self._closing = False
         self._tasks = [asyncio.create_task(self._write())]
         for rule in faults.socket_rules:
-            if rule.scope.covers(market, "*", "*") or rule.scope.market == market:
+            if rule.scope.covers_market(market):
                 self._tasks.append(asyncio.create_task(self._suffer(rule)))
 
     def send(self, text: str) -> None:
@@ -110,6 +110,8 @@ class Connection:
     async def _suffer(self, rule) -> None:
         while True:
             await asyncio.sleep(self.faults.pause_s(rule))
+            if rule not in self.faults.socket_rules:
+                return
             self.faults.count(rule.name, self.market)
             if rule.name == "disconnect":
                 self.cut()

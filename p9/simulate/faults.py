@@ -6,20 +6,28 @@ A spec is a comma list of `name:value[@scope]`:
     disconnect:30s                 each socket is cut after about 30 s (between half and one and a half times that)
     mute:60s/5s                    about every 60 s each socket falls silent for 5 s (data is lost, pongs go on)
     stale_snapshot:0.2             a share of REST books is an older one (of some seconds ago)
-    http_429:0.1  http_500:0.01    a share of REST answers
+    http_429:0.1  http_418:0.01  http_500:0.01    a share of REST answers; http_429:0.1/2s asks for 2 s of patience instead of the venue's own
 
-`scope` is `market[/symbol[/kind]]`, each part may be `*`; kind is book, touch, trade or other. Without a scope all
-are meant. Times are written 500ms, 5s or 2m.
+`scope` is `market[/symbol[/kind]]`, each part may be `*`, a market may be a whole venue; kind is book, touch, trade or
+other. Without a scope all are meant. Times are written 500ms, 5s or 2m.
 """
 
+import difflib
+import math
 import random
+import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHARES = ("drop", "duplicate", "reorder", "malformed", "stale_snapshot", "http_429", "http_500")
+from p9.simulate.catalogue import MARKETS, listings
+
 FRAME_FAULTS = ("drop", "duplicate", "reorder", "malformed")
-LONGEST_S = 1e6
 REST_FAULTS = ("stale_snapshot", "http_429", "http_500", "http_418")
+SOCKET_FAULTS = ("disconnect", "mute")
+KINDS = ("book", "touch", "trade", "other")
+PATIENCE = ("http_429", "http_418")  # answers that say how long to be silent
+VENUES = tuple(dict.fromkeys(market.split("_")[0] for market in MARKETS))
 
 
 class FaultSpecError(ValueError):
@@ -28,17 +36,23 @@ class FaultSpecError(ValueError):
 
 @dataclass(frozen=True)
 class Scope:
+    """`market`: a market, a venue or `*`."""
+
     market: str = "*"
     symbol: str = "*"
     kind: str = "*"
 
+    def covers_market(self, market: str) -> bool:
+        """`market` may be a bare venue where its sockets serve all of its markets."""
+        return self.market in ("*", market, market.split("_")[0]) or ("_" not in market and self.market.split("_")[0] == market)
+
     def covers(self, market: str, symbol: str, kind: str) -> bool:
-        return self.market in ("*", market) and self.symbol in ("*", symbol) and self.kind in ("*", kind)
+        return self.covers_market(market) and self.symbol in ("*", symbol) and self.kind in ("*", kind)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`value` is a share, or seconds between two; `for_s` is how long a mute lasts."""
+    """`value` is a share, or seconds between two; `for_s` is how long a mute lasts, or the patience that a refusal asks for (0: the venue's own)."""
 
     name: str
     value: float
@@ -53,37 +67,55 @@ def _seconds(text: str, item: str) -> float:
                 seconds = float(text[: -len(unit)]) * factor
             except ValueError:
                 break
-            if 0.0 < seconds < LONGEST_S:
+            if math.isfinite(seconds) and seconds >= 0.001:
                 return seconds
             break
-    raise FaultSpecError(f"fault {item!r}: {text!r} is not a time above 0; write 500ms, 5s or 2m")
+    raise FaultSpecError(f"fault {item!r}: {text!r} is not a time; write 500ms, 5s or 2m")
 
 
-def parse(spec: str) -> list[Rule]:
-    """The rules of a spec. Raises FaultSpecError."""
+def _one_of(word: str, known: Sequence[str], what: str, item: str) -> None:
+    if word != "*" and word not in known:
+        near = difflib.get_close_matches(word, known, 1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        raise FaultSpecError(f"fault {item!r}: there is no {what} {word!r}{meant}; known are {', '.join(known)}")
+
+
+def _scope(text: str, item: str, name: str, instruments: int) -> Scope:
+    scope = Scope(*text.split("/", 2)) if text else Scope()
+    _one_of(scope.market, (*MARKETS, *VENUES), "market", item)
+    if name in SOCKET_FAULTS and (scope.symbol, scope.kind) != ("*", "*"):
+        raise FaultSpecError(f"fault {item!r}: {name} concerns whole sockets, so its scope is a market only")
+    if instruments and scope.symbol != "*":
+        now_ms = time.time_ns() // 1_000_000
+        listed = [row.symbol for market in MARKETS if scope.covers_market(market) for row in listings(market, instruments, now_ms)]
+        _one_of(scope.symbol, tuple(dict.fromkeys(listed)), "symbol", item)
+    _one_of(scope.kind, KINDS, "kind", item)
+    return scope
+
+
+def parse(spec: str, instruments: int = 0) -> list[Rule]:
+    """The rules of a spec; with `instruments` a market, the symbols are checked too. Raises FaultSpecError."""
     rules = []
     for item in filter(None, (part.strip() for part in spec.split(","))):
         body, _, where = item.partition("@")
         name, colon, value = body.partition(":")
-        scope = Scope(*where.split("/", 2)) if where else Scope()
-        if not colon:
-            raise FaultSpecError(f"fault {item!r}: a value is missing, as in drop:0.01")
-        if name in SHARES:
-            try:
-                share = float(value)
-            except ValueError:
-                share = -1.0
-            if not 0.0 <= share <= 1.0:
-                raise FaultSpecError(f"fault {item!r}: {value!r} is not a share between 0 and 1")
-            rules.append(Rule(name, share, 0.0, scope))
-        elif name == "disconnect":
-            rules.append(Rule(name, _seconds(value, item), 0.0, scope))
-        elif name == "mute":
-            every, _, lasts = value.partition("/")
-            rules.append(Rule(name, _seconds(every, item), _seconds(lasts or "5s", item), scope))
-        else:
-            known = ", ".join((*SHARES, "disconnect", "mute"))
-            raise FaultSpecError(f"fault {item!r}: there is no {name!r}; known are {known}")
+        _one_of(name, (*FRAME_FAULTS, *REST_FAULTS, *SOCKET_FAULTS), "fault", item)
+        if name == "*" or not colon or not value:
+            raise FaultSpecError(f"fault {item!r}: a value is missing, as in drop:0.01 or disconnect:30s")
+        scope = _scope(where, item, name, instruments)
+        amount, slash, lasts = value.partition("/")
+        if slash and name not in ("mute", *PATIENCE):
+            raise FaultSpecError(f"fault {item!r}: {name} takes one value")
+        if name in SOCKET_FAULTS:
+            rules.append(Rule(name, _seconds(amount, item), _seconds(lasts if slash else "5s", item) if name == "mute" else 0.0, scope))
+            continue
+        try:
+            share = float(amount)
+        except ValueError:
+            share = -1.0
+        if not 0.0 <= share <= 1.0:
+            raise FaultSpecError(f"fault {item!r}: {amount!r} is not a share between 0 and 1")
+        rules.append(Rule(name, share, _seconds(lasts, item) if slash else 0.0, scope))
     return rules
 
 
@@ -91,13 +123,18 @@ class Faults:
     """Decides and counts. `by_hand` puts one fault before everything else."""
 
     def __init__(self, spec: str = "", seed: int = 1):
-        rules = parse(spec)
         self._random = random.Random(f"faults {seed}")
+        self._by_hand: deque[Rule] = deque()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.set(spec)
+
+    def set(self, spec: str, instruments: int = 0) -> None:
+        """These rules from now on; what was put in by hand is forgotten. Raises FaultSpecError, and then nothing changed."""
+        rules = parse(spec, instruments)
         self._frame_rules = [rule for rule in rules if rule.name in FRAME_FAULTS]
         self._rest_rules = [rule for rule in rules if rule.name in REST_FAULTS]
-        self.socket_rules = [rule for rule in rules if rule.name in ("disconnect", "mute")]
-        self._by_hand: deque[tuple[str, Scope]] = deque()
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.socket_rules = [rule for rule in rules if rule.name in SOCKET_FAULTS]
+        self._by_hand.clear()
 
     @property
     def keeps_old_books(self) -> bool:
@@ -108,36 +145,38 @@ class Faults:
         """No frame is touched at the moment."""
         return not self._frame_rules and not self._by_hand
 
-    def by_hand(self, name: str, scope: Scope, count: int = 1) -> None:
-        self._by_hand.extend([(name, scope)] * count)
+    def by_hand(self, name: str, scope: Scope, count: int = 1, for_s: float = 0.0) -> None:
+        self._by_hand.extend([Rule(name, 1.0, for_s, scope)] * count)
 
     def of_frame(self, market: str, symbol: str, kind: str) -> str | None:
         """drop, duplicate, reorder, malformed, or None: what happens to this frame."""
-        return self._decide(self._frame_rules, FRAME_FAULTS, market, symbol, kind)
+        rule = self._decide(self._frame_rules, FRAME_FAULTS, market, symbol, kind)
+        return rule.name if rule else None
 
-    def of_rest(self, market: str, symbol: str, is_book: bool) -> str | None:
-        """stale_snapshot (books only), http_429, http_418, http_500, or None."""
+    def of_rest(self, market: str, symbol: str, is_book: bool) -> tuple[str | None, float]:
+        """(stale_snapshot (books only), http_429, http_418, http_500, or None; the seconds of patience to ask for, 0: the venue's own)"""
         kind = "book" if is_book else "other"
-        names = REST_FAULTS if is_book else REST_FAULTS[1:]
-        return self._decide(self._rest_rules, names, market, symbol, kind)
+        rule = self._decide(self._rest_rules, REST_FAULTS if is_book else REST_FAULTS[1:], market, symbol, kind)
+        return (rule.name, rule.for_s) if rule else (None, 0.0)
 
-    def _decide(self, rules: list[Rule], names, market: str, symbol: str, kind: str) -> str | None:
-        for place, (name, scope) in enumerate(self._by_hand):
-            if name in names and scope.covers(market, symbol, kind):
+    def _decide(self, rules: list[Rule], names: Sequence[str], market: str, symbol: str, kind: str) -> Rule | None:
+        for place, rule in enumerate(self._by_hand):
+            if rule.name in names and rule.scope.covers(market, symbol, kind):
                 del self._by_hand[place]
-                return self.count(name, market)
+                self.count(rule.name, market)
+                return rule
         for rule in rules:
             if rule.name in names and rule.scope.covers(market, symbol, kind) and self._random.random() < rule.value:
-                return self.count(rule.name, market)
+                self.count(rule.name, market)
+                return rule
         return None
 
     def pause_s(self, rule: Rule) -> float:
         """How long until the next disconnect or mute of one socket."""
         return rule.value * self._random.uniform(0.5, 1.5)
 
-    def count(self, name: str, market: str) -> str:
+    def count(self, name: str, market: str) -> None:
         self.counts[name, market] += 1
-        return name
 
     def spoil(self, frame: bytes) -> bytes:
         """A frame as no decoder can read it: cut off somewhere behind its first third."""

@@ -63,7 +63,7 @@ class OkxRest:
             one = self.venue.instruments.get(query.get("instId", ""))
             market = one.market if one else "*"
             is_book = name == "market/books"
-            fault = self.venue.faults.of_rest(market, query.get("instId", "*"), is_book)
+            fault, _ = self.venue.faults.of_rest(market, query.get("instId", "*"), is_book)
             if fault in ("http_429", "http_418"):
                 raise CodeError("50011", "Too Many Requests", 429)
             if fault == "http_500":

@@ -20,7 +20,7 @@ from p9.simulate.binance_streams import PERIODS
 from p9.simulate.bybit import Bybit
 from p9.simulate.bybit_rest import BybitRest
 from p9.simulate.catalogue import COINS, MARKETS, listings
-from p9.simulate.faults import FRAME_FAULTS, REST_FAULTS, Faults, Scope
+from p9.simulate.faults import FRAME_FAULTS, REST_FAULTS, Faults, FaultSpecError, Scope, parse
 from p9.simulate.index import Index
 from p9.simulate.instrument import Instrument
 from p9.simulate.okx import Okx
@@ -44,6 +44,7 @@ class Simulator:
     orders a second on the busiest instrument of a market)."""
 
     def __init__(self, seed: int = 1, port: int = 0, instruments: int = 2, faults: str = "", rate: float = 1.0):
+        parse(faults, instruments)
         self.seed, self.port, self.rate = seed, port, rate
         self.instruments_per_market = instruments
         self.faults = Faults(faults, seed)
@@ -89,6 +90,7 @@ class Simulator:
         self._rests |= {"bybit": BybitRest(self.bybit), "okx": OkxRest(self.okx)}
         app = web.Application()
         app.router.add_get("/oracle/faults", self._report_faults)
+        app.router.add_post("/oracle/faults", self._set_faults)
         app.router.add_post("/oracle/freeze", self._freeze)
         app.router.add_post("/oracle/resume", self._resume)
         app.router.add_post("/oracle/fault", self._fault)
@@ -271,6 +273,15 @@ class Simulator:
     async def _report_faults(self, request: web.Request) -> web.Response:
         return _json(self.faults.report())
 
+    async def _set_faults(self, request: web.Request) -> web.Response:
+        """{"spec": "drop:0.01"}: these faults from now on; an empty one ends them (a timed one of a socket may begin with the next socket)."""
+        try:
+            self.faults.set(str(ujson.loads(await request.text())["spec"]), self.instruments_per_market)
+        except (ValueError, KeyError, TypeError) as error:
+            text = str(error) if isinstance(error, FaultSpecError) else f'expected {{"spec": "drop:0.01"}}, got {error!r}'
+            raise web.HTTPBadRequest(text=text + "\n") from error
+        return _json(self.faults.report())
+
     async def _freeze(self, request: web.Request) -> web.Response:
         """Answers when everything generated has been handed to the sockets."""
         self.freeze()
@@ -287,7 +298,7 @@ class Simulator:
             asked = ujson.loads(await request.text())
             name = asked["fault"]
             scope = Scope(*(str(asked.get(part, "*")) for part in ("market", "symbol", "kind")))
-            count, for_s = int(asked.get("count", 1)), float(asked.get("for_s", 5.0))
+            count, for_s = int(asked.get("count", 1)), float(asked.get("for_s", 0.0))
         except (ValueError, KeyError, TypeError) as error:
             raise web.HTTPBadRequest(text=f'expected {{"fault": name, ...}}, got {error!r}\n') from error
         affected = self.inject(name, scope, count, for_s)
@@ -296,14 +307,15 @@ class Simulator:
             raise web.HTTPBadRequest(text=f"there is no fault {name!r}; known are {known}\n")
         return _json({"fault": name, "affected": affected})
 
-    def inject(self, name: str, scope: Scope, count: int = 1, for_s: float = 5.0) -> int | None:
-        """Do it; how many sockets, books or coming frames it concerns, None for an unknown name."""
+    def inject(self, name: str, scope: Scope, count: int = 1, for_s: float = 0.0) -> int | None:
+        """Do it; how many sockets, books or coming frames it concerns, None for an unknown name. `for_s`: of a mute (0: 5 s), or the patience
+        that a refusal asks for (0: the venue's own)."""
         if name in (*FRAME_FAULTS, *REST_FAULTS):
-            self.faults.by_hand(name, scope, count)
+            self.faults.by_hand(name, scope, count, for_s)
             return count
         market, venue = scope.market, scope.market.split("_")[0]
         if name in ("disconnect", "mute", "close"):
-            hit = [each for each in self._connections() if market in ("*", each.market) or each.market == venue]
+            hit = [each for each in self._connections() if scope.covers_market(each.market)]
             for connection in hit:
                 self.faults.count(name, connection.market)
                 if name == "disconnect":
@@ -311,7 +323,7 @@ class Simulator:
                 elif name == "close":
                     connection.close(1001, "going away")
                 else:
-                    connection.mute(for_s)
+                    connection.mute(for_s or 5.0)
             return len(hit)
         if name == "announce":  # serverShutdown, notice 64008
             if venue in ("*", "binance"):
