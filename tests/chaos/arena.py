@@ -22,9 +22,10 @@ from tests.chaos.watcher import LiveReader, StreamReader
 from tests.delivery.redis_process import RedisProcess
 
 ROOT = Path(__file__).parents[2]
-WINDOW_NS = 150_000_000  # the spool's fsync interval of 100 ms, and what a busy machine adds to it
+WINDOW_MS = 150  # the spool's fsync interval of 100 ms, and what a busy machine adds to it
 RECOVERY_LIMIT_S = 30.0
 SETTLE_S = 10.0  # so long after the heal an event may still be on its way
+STEADY_S = 3.0  # all is drained, and nothing more has come for so long
 
 
 @dataclass
@@ -73,9 +74,9 @@ class Counts:
 class Arena:
     """`async with Arena("name", folder, …) as arena: …; arena.counts` afterwards."""
 
-    def __init__(self, name: str, folder: Path, *redis_options: str, rate: int = 2000, seed: int = 1, port: int | None = None, **orders: Any):
+    def __init__(self, name: str, folder: Path, *redis_options: str, rate: int = 2000, seed: int = 1, port: int | None = None, window_ms: int = WINDOW_MS, **orders: Any):
         self.folder = folder / name
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.redis = RedisProcess(self.folder / "redis", *redis_options)
         self.counts = Counts(name)
         self.random = random.Random(seed)
@@ -83,6 +84,7 @@ class Arena:
         self.epoch = 0
         self.kills_ns: dict[int, int] = {}
         self._orders = {"folder": str(self.folder / "state"), "ledger": str(self.folder / "ledger"), "rate": rate, **orders}
+        self._window_ms = window_ms
         self._port = port  # a proxy's, for the driver
         self._began_s = time.monotonic()
         channels = [NAMES[n] for n in DURABLE]
@@ -110,6 +112,10 @@ class Arena:
             self.counts.seconds = time.monotonic() - self._began_s
 
     # ---- the appliance
+
+    def order(self, **orders: Any) -> None:
+        """More for the driver, before it is started."""
+        self._orders |= orders
 
     async def start_driver(self) -> None:
         """Until it says that it stands."""
@@ -149,6 +155,7 @@ class Arena:
         wrong = self.counts.notes.setdefault("wrong", [])
         if any(said["sums"].values()):
             wrong.append(f"the ends do not add up: {said['sums']}")
+        self.counts.notes["disk_errors"] = self.counts.notes.get("disk_errors", 0) + said["stats"]["spool"]["errors"]
         for name in ("CRITICAL", "HIGH"):
             if said["stats"]["classes"][name]["shed"]:
                 self.counts.notes["shed"] = self.counts.notes.get("shed", 0) + said["stats"]["classes"][name]["shed"]
@@ -184,13 +191,19 @@ class Arena:
 
     async def _finish(self) -> None:
         await self.stop_driver()
-        names, deadline_s = NAMES, time.monotonic() + SETTLE_S
+        began_s = changed_s = time.monotonic()
         rows = list(ledger.read(Path(self._orders["ledger"])))
+        missing = None
         while True:
             verdicts = {
-                reader.tally.name: compare(reader.tally, rows, names, CLASS_OF, self.kills_ns, WINDOW_NS) for reader in (self.live, self.streams)
+                reader.tally.name: compare(reader.tally, rows, NAMES, CLASS_OF, self.kills_ns, self._window_ms * 1_000_000)
+                for reader in (self.live, self.streams)
             }
-            if time.monotonic() > deadline_s or not any(verdict.lost or verdict.in_window for verdict in verdicts.values()):
+            before, missing = missing, sum(sum(verdict.lost.values()) + verdict.in_window for verdict in verdicts.values())
+            now_s = time.monotonic()
+            if missing != before:
+                changed_s = now_s
+            if not missing or now_s - changed_s > STEADY_S or now_s - began_s > SETTLE_S:
                 break
             await asyncio.sleep(0.5)
         counts = self.counts
@@ -206,6 +219,8 @@ class Arena:
         examples = [text for verdict in verdicts.values() for text in verdict.examples] + self.live.tally.examples + self.streams.tally.examples
         if examples:
             counts.notes["examples"] = examples[:10]
+        if self.kills_ns:
+            counts.notes["fsync_window_ms"] = self._window_ms
         if counts.unlogged:
             counts.notes["unlogged"] = counts.unlogged
         counts.notes["client"] = self.live.stats

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from tests.chaos import faults
+from tests.chaos import appliance, faults
 from tests.chaos.arena import Counts
 
 Phase = Callable[[Path], Awaitable[Counts]]
@@ -22,20 +22,29 @@ Phase = Callable[[Path], Awaitable[Counts]]
 
 def phases(quick: bool) -> dict[str, Phase]:
     """In their order."""
-    n = (lambda long, short: short) if quick else (lambda long, short: long)
-    return {
-        "redis_kills_aof": lambda folder: faults.redis_kills(folder, "redis_kills_aof", n(50, 4), *faults.AOF),
-        "redis_kills_no_aof": lambda folder: faults.redis_kills(folder, "redis_kills_no_aof", n(50, 4), seed=3),
-        "appliance_kills": lambda folder: faults.appliance_kills(folder, n(100, 6)),
+
+    def n(long: int, short: int) -> int:
+        return short if quick else long
+
+    window = {"window_ms": 500} if quick else {}  # the short form runs beside other tests
+    chosen: dict[str, Phase] = {
+        "redis_kills_aof": lambda folder: faults.redis_kills(folder, "redis_kills_aof", n(50, 2), *faults.AOF),
+        "redis_kills_no_aof": lambda folder: faults.redis_kills(folder, "redis_kills_no_aof", n(50, 3), seed=3),
+        "appliance_kills": lambda folder: faults.appliance_kills(folder, n(100, 4), **window),
+        "appliance": lambda folder: appliance.kills(folder, 8),
+        "disk_full": lambda folder: faults.disk_full(folder, n(3, 1)),
         "frozen": lambda folder: faults.frozen(folder, n(10, 1)),
         "out_of_memory": lambda folder: faults.out_of_memory(folder, n(10, 1)),
         "read_only": lambda folder: faults.read_only(folder, n(10, 1)),
         "cut_connections": lambda folder: faults.cut_connections(folder, n(100, 10)),
-        "latency": lambda folder: faults.latency(folder, n(15, 3)),
+        "latency": lambda folder: faults.latency(folder, n(15, 2)),
         "redis_kills_without_replay": lambda folder: faults.redis_kills(
-            folder, "redis_kills_without_replay", n(20, 3), seed=4, replay_tail=False
+            folder, "redis_kills_without_replay", n(20, 2), seed=4, replay_tail=False
         ),
     }  # fmt: skip
+    if quick:
+        del chosen["appliance"]
+    return chosen
 
 
 MUST_LOSE = {"redis_kills_without_replay"}  # it shows that the check can fail

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.chaos.arena import Arena, Counts
 from tests.chaos.proxy import Proxy
 
 AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 
 
 async def redis_kills(folder: Path, name: str, n: int, *options: str, seed: int = 1, **orders: Any) -> Counts:
@@ -25,9 +27,12 @@ async def redis_kills(folder: Path, name: str, n: int, *options: str, seed: int 
     return arena.counts
 
 
-async def appliance_kills(folder: Path, n: int, seed: int = 2) -> Counts:
-    """kill -9 of the driver; a third of them while Redis is frozen, a third just after it was killed, so that what waits is on disk alone."""
-    async with Arena("appliance_kills", folder, *AOF, seed=seed) as arena:
+async def appliance_kills(folder: Path, n: int, seed: int = 2, **more: Any) -> Counts:
+    """kill -9 of the driver; a third of them while Redis is frozen, a third just after it was killed, so that what waits is on disk alone.
+
+    Redis forgets nothing here: with `everysec` it may lose up to two seconds that it confirmed, and what would send them again dies with the driver.
+    """
+    async with Arena("appliance_kills", folder, *DURABLE, seed=seed, **more) as arena:
         for turn in range(n):
             await arena.pause(0.15, 0.5)
             if turn % 3 == 1:
@@ -128,4 +133,35 @@ async def latency(folder: Path, seconds: float) -> Counts:
                 proxy.delay_s = delay_s
                 await asyncio.sleep(seconds / 3)
             await arena.recovered()
+    return arena.counts
+
+
+def _small_disk(folder: Path, size: str) -> bool:
+    """A file system of that size at `folder`; False where this user may not mount one."""
+    folder.mkdir(parents=True)
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True).returncode == 0
+
+
+async def disk_full(folder: Path, n: int) -> Counts:
+    """Redis is away, and the spool's disk is full after half a megabyte: what memory holds must still arrive. A file system of that size where that
+    is allowed, else a limit on the size of files."""
+    state = folder / "disk_full" / "state"
+    arena = Arena("disk_full", folder, *AOF)
+    mounted = _small_disk(state, "512k")
+    if not mounted:
+        arena.order(max_file_bytes=512 << 10)
+    try:
+        async with arena:
+            for _ in range(n):
+                await arena.pause(0.3, 0.6)
+                await asyncio.to_thread(arena.redis.kill)
+                await asyncio.sleep(3)
+                await asyncio.to_thread(arena.redis.start)
+                await arena.recovered()
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(state)], check=True)
+    arena.counts.notes["mounted"] = mounted
+    if not arena.counts.notes.get("disk_errors"):
+        arena.counts.notes["wrong"].append("the disk never refused")
     return arena.counts

@@ -7,11 +7,12 @@ from tests.chaos.ledger import Accepted
 
 
 class Tally:
-    """Counts every (channel, epoch, seq), and what came twice or out of its channel's order."""
+    """Counts every (channel, epoch, seq), and what came twice or out of its channel's order. Without `channels`: all that come."""
 
-    def __init__(self, name: str, channels: Iterable[str]):
+    def __init__(self, name: str, channels: Iterable[str] = ()):
         self.name = name
         self.channels = list(channels)
+        self._all = not self.channels
         self.events = self.duplicates = self.disorders = 0
         self.examples: list[str] = []
         self._got: dict[tuple[str, int], bytearray] = {}
@@ -21,7 +22,10 @@ class Tally:
         """False: not one of the channels that are counted."""
         newest = self._newest.get(channel)
         if newest is None:
-            return False
+            if not self._all:
+                return False
+            self.channels.append(channel)
+            newest = (-1, -1)
         got = self._got.setdefault((channel, epoch), bytearray())
         if len(got) <= seq:
             got.extend(bytes(seq + 1024 - len(got)))
@@ -41,6 +45,16 @@ class Tally:
     def has(self, channel: str, epoch: int, seq: int) -> bool:
         got = self._got.get((channel, epoch), b"")
         return seq < len(got) and got[seq] == 1
+
+    def holes(self) -> int:
+        """Numbers that are missing below the highest of each epoch."""
+        n = 0
+        for (channel, epoch), got in self._got.items():
+            missing = got.count(0, 1, got.rfind(1) + 1)
+            n += missing
+            if missing:
+                self._say(f"{channel} {epoch}: {missing} missing below {got.rfind(1)}, the first is {got.find(0, 1)}")
+        return n
 
     def highest(self) -> dict[tuple[str, int], int]:
         return {key: got.rfind(1) for key, got in self._got.items()}

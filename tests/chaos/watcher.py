@@ -18,9 +18,10 @@ PAGE = 5000
 
 
 class LiveReader:
-    """`awaiting(ns)` resolves when every durable channel has brought an event that was published after `ns`."""
+    """`awaiting(ns)` resolves when every durable channel (or those named) has brought an event that was published after `ns`."""
 
     def __init__(self, url: str, channels: list[str], *patterns: str):
+        """Without `channels` all that have a stream are counted."""
         self.tally = Tally("client", channels)
         self.n_missed: dict[str, int] = {}
         self.worst_waiting = 0
@@ -42,9 +43,9 @@ class LiveReader:
         if self._subscription is not None:
             await self._subscription.close()
 
-    async def awaiting(self, heal_ns: int, limit_s: float) -> float | None:
+    async def awaiting(self, heal_ns: int, limit_s: float, channels: list[str] | None = None) -> float | None:
         """Seconds from `heal_ns`; None if it took longer than `limit_s`."""
-        self._heal_ns, self._lacking = heal_ns, set(self.tally.channels)
+        self._heal_ns, self._lacking = heal_ns, set(channels or self.tally.channels)
         self._healed = asyncio.get_running_loop().create_future()
         try:
             return await asyncio.wait_for(self._healed, limit_s)
@@ -63,7 +64,7 @@ class LiveReader:
             for item in (first, *self._subscription.ready_items(2000)):
                 if isinstance(item, Missed):
                     self.n_missed[item.channel] = self.n_missed.get(item.channel, 0) + 1
-                elif isinstance(item, Event) and self.tally.take(item.channel, item.epoch, item.seq):
+                elif isinstance(item, Event) and item.streamed and self.tally.take(item.channel, item.epoch, item.seq):
                     self._note(item)
 
     def _note(self, item: Event) -> None:
@@ -74,10 +75,11 @@ class LiveReader:
 
 
 class StreamReader:
-    """XRANGE from the last id seen, each POLL_S."""
+    """XRANGE from the last id seen, each POLL_S. Without `channels`: of all streams there are."""
 
     def __init__(self, url: str, channels: list[str]):
         self.tally = Tally("streams", channels)
+        self._all = not channels
         self._client = redis.asyncio.Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2)
         self._last = dict.fromkeys(channels, "-")
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +98,10 @@ class StreamReader:
     async def _poll(self) -> None:
         while not self._stopping:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
-                for name in self.tally.channels:
+                if self._all:
+                    async for key in self._client.scan_iter("stream:{*}", count=1000):
+                        self._last.setdefault(key.decode().partition("{")[2].removesuffix("}"), "-")
+                for name in list(self._last):
                     while await self._page(name) == PAGE:
                         pass
             await asyncio.sleep(POLL_S)
