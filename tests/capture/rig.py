@@ -39,7 +39,7 @@ QUICK = CaptureSettings(
 
 
 class CountedClient(RestClient):
-    """Counts the questions that are on their way: (market, symbol) of an order book, at most how many at once."""
+    """Counts the order books that are asked for: how many in all, and of each, at most how many at once."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -48,9 +48,10 @@ class CountedClient(RestClient):
         self.books = 0
 
     async def get(self, row, request, priority, *, attempts=None):
-        symbol = dict(request.params).get("symbol") or dict(request.params).get("instId")
-        key = (row.name, symbol)
-        self.books += symbol is not None
+        if not request.path.endswith(("/depth", "/orderbook", "/market/books")):
+            return await super().get(row, request, priority, attempts=attempts)
+        key = (row.name, request.params)
+        self.books += 1
         self.under_way[key] += 1
         self.most_at_once[key] = max(self.most_at_once[key], self.under_way[key])
         try:
