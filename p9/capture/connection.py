@@ -84,13 +84,12 @@ class Connection:
     async def open(self, url: str) -> None:
         """Connect. Raises SocketLost."""
         try:
-            await asyncio.wait_for(
-                self._dial(
+            # not wait_for: Python 3.11's forgets a cancellation that falls on the moment of success, and then nothing stops the feed
+            async with asyncio.timeout(self.settings.connect_s):
+                await self._dial(
                     lambda: self.listener, url, enable_auto_pong=False, max_frame_size=self.settings.max_frame,
                     websocket_handshake_timeout=self.settings.connect_s, logger_name="feed",
-                ),
-                self.settings.connect_s,
-            )  # fmt: skip
+                )  # fmt: skip
         except TimeoutError:
             raise SocketLost(f"no connection within {self.settings.connect_s:g} s", where=f"{self.market.name} {url}") from None
         except (OSError, WSError) as error:

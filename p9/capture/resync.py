@@ -6,6 +6,7 @@ What a book needs while it waits is one request, however many changes arrive mea
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -95,10 +96,9 @@ class Resync:
                 self._hear()
                 self._advance(self._loop.time())
                 self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), TICK_S if self.broken else 1.0)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_S if self.broken else 1.0):  # not wait_for, which may forget a cancellation
+                        await self._wake.wait()
         finally:
             for task in self._tasks:
                 task.cancel()

@@ -202,3 +202,33 @@ async def test_a_frame_that_cannot_be_used_is_counted_by_kind(venue, linear):
         venue.visitors[0].send(frame)
     await until(lambda: sum(connection.counts[kind] for kind in ("unknown_symbol", "malformed")) == 3)
     assert connection.counts["malformed"] == 2
+
+
+async def test_a_stop_in_the_moment_of_the_connection_is_not_forgotten(linear):
+    # wait_for of Python 3.11 gave the connection and dropped the cancellation: an appliance stopped while it started ran on for ever
+    made = asyncio.get_running_loop().create_future()
+
+    async def dial(*_, **__):
+        await made
+
+    async def feed():
+        connection = Connection(linear, make_pipeline(linear), (), settings=QUICK, dial=dial)
+        await connection.open(linear.socket_url("public"))
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(feed())
+    await asyncio.sleep(0.01)
+    made.set_result(None)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=2)
+    assert task.cancelled()
+
+
+async def test_a_connection_that_takes_too_long_is_lost(linear):
+    async def dial(*_, **__):
+        await asyncio.Event().wait()
+
+    connection = Connection(linear, make_pipeline(linear), (), settings=msgspec.structs.replace(QUICK, connect_s=0.05), dial=dial)
+    with pytest.raises(SocketLost, match=r"no connection within 0\.05 s"):
+        await connection.open(linear.socket_url("public"))
