@@ -51,11 +51,13 @@ def extension(source: Path) -> Extension:
 
 
 setup(
+    options={"build_ext": {"parallel": os.cpu_count()}},
     ext_modules=cythonize(
         [extension(path) for path in sorted(Path("cext").rglob("*.pyx"))],
         compiler_directives=directives,
         build_dir=None if TRACE else "build/cython",
         annotate=ANNOTATE,
+        nthreads=0 if sys.platform == "win32" else os.cpu_count(),  # there a child would run this file again
         force=TRACE or DEBUG or SANITIZE,  # a changed directive alone does not rebuild
     )
 )

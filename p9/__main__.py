@@ -1,4 +1,8 @@
-"""The command line.  p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR] [--check-config] [--version]"""
+"""The command line.
+
+p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR] [--check-config] [--version]
+               [replay … | simulate … | stop | install-service]
+"""
 
 import argparse
 import asyncio
@@ -11,12 +15,16 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from p9 import __version__, loop
+from p9 import __version__, data_dir, executable, loop
 from p9.config import Config, Seconds, load
 from p9.errors import P9Error, Remedy
-from p9.ops import logs
+from p9.instance import Instance
+from p9.ops import logs, service
+from p9.ops.systemd import Systemd
+from p9.ops.terminal import StatusLine
 
 NAME = "p9_microstream"
+STOP_TIMEOUT_S = 30.0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     from p9.simulate import command
 
     command.add_arguments(simulate)
+    commands.add_parser("stop", help="stop the appliance that works in this configuration's data_dir, and wait until it has")
+    install = commands.add_parser("install-service", help="start with the machine: a systemd unit, or a task of Windows")
+    install.add_argument("--print", action="store_true", help="only show what would be installed")
     return parser
 
 
@@ -56,11 +67,22 @@ def _config_path(given: Path | None) -> Path | None:
         return given
     if os.environ.get("P9_CONFIG"):
         return Path(os.environ["P9_CONFIG"])
-    places = [Path(sys.executable).resolve().parent] if getattr(sys, "frozen", False) else []
-    for folder in [*places, Path.cwd()]:
-        if (folder / "config.yaml").is_file():
+    for folder in (executable.folder(), Path.cwd()):
+        if folder is not None and (folder / "config.yaml").is_file():
             return folder / "config.yaml"
     return None
+
+
+def _first_start() -> Path | None:
+    """The configuration that the executable writes beside itself; None from source, or where nothing can be written."""
+    try:
+        path = executable.write_config()
+    except OSError as error:
+        print(f"there is no config.yaml, and none can be written: {error}; going on with the defaults", file=sys.stderr)
+        return None
+    if path is not None:
+        print(f"{path} is written: every key with its comment and default", file=sys.stderr)
+    return path
 
 
 def _on_stop(stop: asyncio.Event) -> None:
@@ -102,34 +124,50 @@ async def _venues(options: argparse.Namespace) -> Any:
 
 async def _run(options: argparse.Namespace, config: Config, path: Path | None) -> int:
     from p9.app import Appliance
-    from p9.ops.terminal import StatusLine
 
-    stop = asyncio.Event()
+    stop, systemd = asyncio.Event(), Systemd()
     _on_stop(stop)
-    async with _venues(options) as simulator:
-        appliance = Appliance(
-            config, config_path=path, endpoints=simulator.endpoints if simulator else None, record_to=options.record,
-            symbols=_all_of(simulator, config),
-        )  # fmt: skip
-        try:
-            await appliance.start()
-            if appliance.pages is not None:
-                print(f"{NAME} {__version__}: pages at {appliance.pages.url}  (Ctrl-C stops)", flush=True)
-            if simulator is not None:
-                print(f"simulated venues at {simulator.url}", flush=True)
-            if appliance.redis is not None:
-                print(f"events in {appliance.redis.kind} at {appliance.redis.status()['url']}", flush=True)
-            line = StatusLine()
-            while not stop.is_set():
-                line.show(appliance.status())
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), 1.0)
-            line.clear()
-        finally:
-            left = await appliance.stop()
+    beat = asyncio.create_task(systemd.beat())
+    instance = Instance(data_dir.resolve(config.data_dir, path))
+    if not instance.claim():
+        logs.get("main").warning("data folder is shared", folder=str(instance.folder), with_=instance.whose(), hint="stop reaches that one")
+    try:
+        async with _venues(options) as simulator:
+            appliance = Appliance(
+                config, config_path=path, endpoints=simulator.endpoints if simulator else None, record_to=options.record,
+                symbols=_all_of(simulator, config),
+            )  # fmt: skip
+            try:
+                await appliance.start()
+                if appliance.pages is not None:
+                    print(f"{NAME} {__version__}: pages at {appliance.pages.url}  (Ctrl-C stops)", flush=True)
+                if simulator is not None:
+                    print(f"simulated venues at {simulator.url}", flush=True)
+                if appliance.redis is not None:
+                    print(f"events in {appliance.redis.kind} at {appliance.redis.status()['url']}", flush=True)
+                systemd.notify("READY=1")  # not when every book is synced: a venue that is away is no reason to be started again
+                await _until_stopped(appliance, stop, instance, systemd)
+            finally:
+                systemd.notify("STOPPING=1")
+                left = await appliance.stop()
+    finally:
+        instance.release()
+        beat.cancel()
     if left.spooled:
         print(f"{left.spooled} events wait in {left.where}; the next start delivers them", flush=True)
     return left.exit_code
+
+
+async def _until_stopped(appliance: Any, stop: asyncio.Event, instance: Instance, systemd: Systemd) -> None:
+    """Show how it goes, once a second."""
+    line = StatusLine()
+    while not stop.is_set() and not instance.asked_to_stop():
+        line.show(appliance.status())
+        missing = appliance.not_ready()
+        systemd.status(f"not ready: {missing[0]}" if missing else "every book synced")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+    line.clear()
 
 
 def _all_of(simulator: Any, config: Config) -> dict[str, tuple[str, ...]]:
@@ -155,22 +193,38 @@ async def _replay(options: argparse.Namespace, config: Config, path: Path | None
     return await run(options, config, path)
 
 
+def _stop(folder: Path) -> int:
+    try:
+        stopped = Instance(folder).stop(STOP_TIMEOUT_S)
+    except TimeoutError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("stopped" if stopped else f"no appliance works in {folder}")
+    return 0
+
+
 def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
     if options.command == "simulate":
         from p9.simulate import command
 
         return command.run(options)
     path = _config_path(options.config)
+    runs = options.command is None and not options.check_config and not options.quick_test
+    if path is None and runs:
+        path = _first_start()
     config = load(path)
     if options.check_config:
         print(f"{path or 'the defaults'}: good; markets: {', '.join(config.venues.markets()) or 'none'}")
         return 0
     if options.command == "gaps":
-        from p9 import data_dir
         from p9.app import LEDGER
         from p9.ops import gap_report
 
         return gap_report.show(data_dir.resolve(config.data_dir, path) / LEDGER, options)
+    if options.command == "stop":
+        return _stop(data_dir.resolve(config.data_dir, path))
+    if options.command == "install-service":
+        return service.install(path, only_print=options.print)
     logs.configure("warning" if options.quick_test or options.command else config.log.level, config.log.format)
     if options.command == "replay":
         return _replay(options, config, path)
@@ -182,6 +236,15 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
 def main() -> int:
     """The exit code: 0 good, 1 a check failed, 2 a mistake in what we were told, 4 events left on disk for the next start, 5 events lost."""
     multiprocessing.freeze_support()
+    if sys.platform == "linux" and executable.single_file():
+        executable.end_with_parent()
+    code = _main()
+    if code:
+        executable.hold_window()
+    return code
+
+
+def _main() -> int:
     options = _parser().parse_args()
     try:
         work = _dispatch(options)

@@ -1,10 +1,12 @@
 """Where state is kept: beside the configuration if that can be written, else the system's place for it."""
 
+import contextlib
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from p9 import executable
 from p9.errors import ConfigError
 
 
@@ -18,6 +20,7 @@ def _writable(folder: Path) -> bool:
 
 
 def _system() -> Path:
+    """Raises RuntimeError for a user without a home."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "p9_microstream"
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "p9_microstream"
@@ -32,11 +35,13 @@ def resolve(configured: str, config_path: Path | None) -> Path:
         return folder
     if config_path is not None:
         choices = [config_path.resolve().parent / "data"]
-    elif getattr(sys, "frozen", False):
-        choices = [Path(sys.executable).resolve().parent / "data"]
+    elif (beside := executable.folder()) is not None:
+        choices = [beside / "data"]
     else:
         choices = []
-    choices += [_system(), Path(tempfile.gettempdir()) / "p9_microstream"]
+    with contextlib.suppress(RuntimeError):
+        choices.append(_system())
+    choices.append(Path(tempfile.gettempdir()) / "p9_microstream")
     for folder in choices:
         if _writable(folder):
             return folder

@@ -39,14 +39,19 @@ find_python() {
     return 1
 }
 
-setup() {
-    local needed=() python stamp
+# packages PACKAGE...: what a build needs of the system, and more; sets `python`
+packages() {
+    local needed=("$@")
     command -v cc >/dev/null || needed+=(gcc libc6-dev)
     command -v strip >/dev/null || needed+=(binutils)
     find_python >/dev/null || needed+=(python3 python3-venv python3-dev)
-    if [ "${1:-}" = dev ] && ! command -v redis-server >/dev/null; then needed+=(redis-server); fi
     [ ${#needed[@]} = 0 ] || system "${needed[@]}"
     python=$(find_python) || die "no Python 3.11 to 3.13 with venv and headers; set P9_PYTHON to one"
+}
+
+setup() {
+    local python stamp
+    if [ "${1:-}" = dev ] && ! command -v redis-server >/dev/null; then packages redis-server; else packages; fi
 
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     stamp=.venv/p9-stamp-${1:-run}
@@ -54,9 +59,8 @@ setup() {
         say "installing Python packages into .venv"
         .venv/bin/python -m pip install -q --disable-pip-version-check "setuptools==84.2.1" "cython==3.3.1" "picows==2.3.1"
         say "building the extension modules (a minute or two)"
-        .venv/bin/python setup.py -q build_ext --inplace -j "$(nproc)" >/dev/null
         .venv/bin/python -m pip install -q --disable-pip-version-check --no-build-isolation -e ".${1:+[$1]}"
         cat pyproject.toml setup.py > "$stamp"
     fi
-    .venv/bin/python setup.py -q build_ext --inplace -j "$(nproc)" >/dev/null
+    .venv/bin/python setup.py -q build_ext --inplace >/dev/null
 }

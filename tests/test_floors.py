@@ -10,14 +10,14 @@ ROOT = Path(__file__).parents[1]
 
 # Lowest first. A module may import what stands on a lower floor, or on its own floor where that is marked `*` (and never in a circle).
 P9_FLOORS = [
-    ["errors", "loop", "budget", "client*"],
+    ["errors", "loop", "budget", "executable", "client*"],
     ["config", "instrument", "ops.logs"],
     ["venue", "config_text"],
     ["venues*"],
     ["market*", "delivery*", "analysis*", "capture.recording", "capture.recorder"],
     ["capture*"],
     ["ops*"],
-    ["simulate*", "packaging*", "publication", "confirmation", "data_dir"],
+    ["simulate*", "packaging*", "publication", "confirmation", "data_dir", "instance"],
     ["app", "replay"],
     ["quicktest*"],
     ["__main__"],

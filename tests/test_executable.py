@@ -1,0 +1,89 @@
+"""What is different in the one executable, with real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from p9 import executable
+
+ROOT = Path(__file__).parents[1]
+PYTHON = sys.executable
+
+CHILD = """
+import signal, sys, time
+from p9 import executable
+signal.signal(signal.SIGTERM, lambda *_: (print("told to stop", flush=True), sys.exit(0)))
+executable.end_with_parent()
+print("tied", flush=True)
+time.sleep(30)
+"""
+PARENT = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); import time; time.sleep(30)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own tie")
+def test_a_killed_bootloader_takes_the_appliance_with_it():
+    # a bootloader can pass on every signal but SIGKILL: the appliance went on without it
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, CHILD], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout.readline() == "tied\n"
+        parent.send_signal(signal.SIGKILL)
+        assert parent.stdout.readline() == "told to stop\n"
+    finally:
+        parent.kill()
+        parent.communicate(timeout=10)
+
+
+def test_from_source_there_is_no_folder_and_no_bootloader():
+    assert executable.folder() is None and not executable.single_file() and executable.write_config() is None
+
+
+@pytest.fixture
+def frozen(monkeypatch, tmp_path):
+    """The interpreter, made to look like the executable; the folder in which that lies."""
+    home, bundle = tmp_path / "home", tmp_path / "bundle"
+    home.mkdir()
+    (bundle / "p9").mkdir(parents=True)
+    (bundle / "p9" / "config.yaml").write_text("# größer\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", str(home / "p9_microstream"))
+    monkeypatch.setattr(sys, "_MEIPASS", str(bundle), raising=False)
+    return home
+
+
+def test_the_configuration_is_written_once_and_never_over_a_person_s(frozen):
+    path = executable.write_config()
+    assert path == frozen / "config.yaml" and path.read_text(encoding="utf-8") == "# größer\n"
+    path.write_text("mine")
+    with pytest.raises(FileExistsError):
+        executable.write_config()
+    assert path.read_text() == "mine"
+
+
+def test_a_full_disk_leaves_no_half_configuration(frozen):
+    # half a file would be read at the next start
+    limits = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4)); import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    frozen_as = f"sys.frozen = True; sys.executable = {str(frozen / 'x')!r}; sys._MEIPASS = {sys._MEIPASS!r}; "
+    ran = subprocess.run(
+        [PYTHON, "-c", limits + frozen_as + "from p9 import executable; executable.write_config()"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "File too large" in ran.stderr and list(frozen.iterdir()) == []
+
+
+@pytest.mark.parametrize("bundle, single", [("/tmp/_MEI1", True), ("{home}", False), ("{home}/_internal", False)])
+def test_one_file_is_told_from_a_folder_of_files(monkeypatch, tmp_path, bundle, single):
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "p9_microstream"))
+    monkeypatch.setattr(sys, "_MEIPASS", bundle.format(home=tmp_path), raising=False)
+    assert executable.folder() == tmp_path and executable.single_file() is single
+
+
+def test_no_window_is_held_where_there_is_none():
+    began_s = time.monotonic()
+    executable.hold_window()
+    assert time.monotonic() - began_s < 1
