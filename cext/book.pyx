@@ -11,24 +11,7 @@ from libc.string cimport memmove, memset
 
 from cext.events cimport Level
 from cext.units cimport px_t, qty_t
-
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #if defined(_MSC_VER) && defined(_M_X64)
-    #include <intrin.h>
-    static int p9_lowest_bit(uint64_t word) { unsigned long i; _BitScanForward64(&i, word); return (int)i; }
-    static int p9_highest_bit(uint64_t word) { unsigned long i; _BitScanReverse64(&i, word); return (int)i; }
-    #elif defined(__GNUC__)
-    static inline int p9_lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
-    static inline int p9_highest_bit(uint64_t word) { return 63 - __builtin_clzll(word); }
-    #else
-    static int p9_highest_bit(uint64_t word) { int i = 0; while (word >>= 1) i++; return i; }
-    static int p9_lowest_bit(uint64_t word) { return p9_highest_bit(word & (0 - word)); }
-    #endif
-    """
-    int p9_lowest_bit(uint64_t word) noexcept nogil    # of a word that is not 0
-    int p9_highest_bit(uint64_t word) noexcept nogil
+from cext.word cimport highest_bit, lowest_bit
 
 cdef enum:
     TOUCH_SLOT = 1024       # where the touch stands in a new ladder, counted from the side's inner end
@@ -70,17 +53,17 @@ cdef int32_t _next_slot(const Ladder* side, int32_t slot) noexcept nogil:
             bits = side.words & ((<uint64_t>1 << word) - 1)
             if bits == 0:
                 return -1
-            word = p9_highest_bit(bits)
+            word = highest_bit(bits)
             bits = side.bits[word]
-        return (word << 6) + p9_highest_bit(bits)
+        return (word << 6) + highest_bit(bits)
     bits = side.bits[word] & (<uint64_t>-1 << (slot & 63))
     if bits == 0:
         bits = side.words & (<uint64_t>-1 << word) & ~(<uint64_t>1 << word)
         if bits == 0:
             return -1
-        word = p9_lowest_bit(bits)
+        word = lowest_bit(bits)
         bits = side.bits[word]
-    return (word << 6) + p9_lowest_bit(bits)
+    return (word << 6) + lowest_bit(bits)
 
 
 cdef inline int32_t _first_slot(const Ladder* side) noexcept nogil:

@@ -5,7 +5,8 @@ A text finer than the scale is not rounded: it is DECIMAL_FINER, and the instrum
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from cext.cursor cimport Cursor, View, cursor_scalar
+from cext.cursor cimport Cursor
+from cext.word cimport DIGITS, digits8, load8, lowest_bit, not_digits
 
 cdef enum DecimalVerdict:
     DECIMAL_OK
@@ -16,6 +17,8 @@ cdef enum DecimalVerdict:
 cdef enum:
     MAX_SCALE = 18
     DECIMAL_TEXT_SIZE = 24  # sign, 19 digits, point, leading zero, and slack
+    DECIMAL_REACH = 17      # bytes that decimal_quoted may look at: seven digits, a point, a word and the quote behind it
+    MAX_QUOTED_SCALE = 11   # seven digits before the point fit int64 at it
 
 cdef extern from *:
     """
@@ -27,7 +30,21 @@ cdef extern from *:
         9223372036854775807LL, 922337203685477580LL, 92233720368547758LL, 9223372036854775LL, 922337203685477LL,
         92233720368547LL, 9223372036854LL, 922337203685LL, 92233720368LL, 9223372036LL, 922337203LL, 92233720LL,
         9223372LL, 922337LL, 92233LL, 9223LL, 922LL, 92LL, 9LL};
+    typedef struct { uint64_t inverse; int shift; uint64_t drop; uint64_t raise; } p9_fraction;
+    /* Eight decimals to `scale` ones: x / drop * raise, where drop is 10**(8 - scale) or 1, and raise 10**(scale - 8) or 1. The quotient is
+       (x * inverse) >> shift, exact for every x below 10**8: inverse is 2**shift / drop rounded up, and 2**shift is at least 2**27 * drop. */
+    static const p9_fraction P9_FRACTIONS[12] = {
+        {180143986ULL, 54, 100000000ULL, 1ULL}, {225179982ULL, 51, 10000000ULL, 1ULL}, {140737489ULL, 47, 1000000ULL, 1ULL},
+        {175921861ULL, 44, 100000ULL, 1ULL}, {219902326ULL, 41, 10000ULL, 1ULL}, {137438954ULL, 37, 1000ULL, 1ULL},
+        {171798692ULL, 34, 100ULL, 1ULL}, {214748365ULL, 31, 10ULL, 1ULL}, {1ULL, 0, 1ULL, 1ULL}, {1ULL, 0, 1ULL, 10ULL}, {1ULL, 0, 1ULL, 100ULL},
+        {1ULL, 0, 1ULL, 1000ULL}};
     """
+    ctypedef struct Fraction "p9_fraction":
+        uint64_t inverse
+        int shift
+        uint64_t drop
+        uint64_t raise_ "raise"
+    const Fraction FRACTIONS "P9_FRACTIONS" [12]
     const int64_t POW10 "P9_POW10" [19]
     const int64_t MAX_BEFORE "P9_MAX_BEFORE" [19]   # the largest number that may still be multiplied by POW10[i]
 
@@ -57,12 +74,59 @@ cdef inline DecimalVerdict decimal_parse(const char* at, Py_ssize_t size, int32_
     return DECIMAL_OK
 
 
+cdef inline const char* decimal_quoted(const char* at, int32_t scale, int64_t* out) noexcept nogil:
+    """The number that begins at `at`, the first byte after a quote; where its closing quote stands, or NULL if this is not for here.
+
+    For one to seven digits, then nothing, or a point and one to eight more, that fit `scale` (at most MAX_QUOTED_SCALE): what venues write.
+    Everything else is decimal_parse's. It looks at up to DECIMAL_REACH bytes, whatever stands there.
+    """
+    cdef uint64_t word = load8(at) ^ DIGITS
+    cdef uint64_t stops = not_digits(word)
+    cdef uint64_t whole, part, kept
+    cdef const Fraction* fraction = &FRACTIONS[scale]
+    cdef int n
+    if stops == 0:
+        return NULL
+    n = lowest_bit(stops) & ~7  # bits of the digits
+    if n == 0:
+        return NULL
+    whole = digits8(word << (64 - n))
+    at += n >> 3
+    if at[0] == c'"':
+        out[0] = <int64_t>(whole * <uint64_t>POW10[scale])
+        return at
+    if at[0] != c'.':
+        return NULL
+    at += 1
+    word = load8(at) ^ DIGITS
+    stops = not_digits(word)
+    if stops == 0:
+        part = digits8(word)
+        at += 8
+    else:
+        n = lowest_bit(stops) & ~7
+        if n == 0:
+            return NULL
+        part = digits8(word & ((<uint64_t>1 << n) - 1))
+        at += n >> 3
+    kept = part * fraction.inverse >> fraction.shift
+    if at[0] != c'"' or kept * fraction.drop != part:
+        return NULL
+    out[0] = <int64_t>(whole * <uint64_t>POW10[scale] + kept * fraction.raise_)
+    return at
+
+
+cdef DecimalVerdict decimal_read_slowly(Cursor* c, int32_t scale, int64_t* out) noexcept nogil
+
 cdef inline DecimalVerdict decimal_read(Cursor* c, int32_t scale, int64_t* out) noexcept nogil:
     """The next scalar of the cursor as a decimal. A bad cursor is DECIMAL_MALFORMED."""
-    cdef View v = cursor_scalar(c)
-    if c.bad:
-        return DECIMAL_MALFORMED
-    return decimal_parse(v.at, v.size, scale, out)
+    cdef const char* end
+    if c.end - c.at > DECIMAL_REACH and c.at[0] == c'"' and scale <= MAX_QUOTED_SCALE and not c.bad:
+        end = decimal_quoted(c.at + 1, scale, out)
+        if end != NULL:
+            c.at = end + 1
+            return DECIMAL_OK
+    return decimal_read_slowly(c, scale, out)
 
 
 cdef Py_ssize_t decimal_write(char* to, int64_t value, int32_t scale) noexcept nogil

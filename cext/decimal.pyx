@@ -2,6 +2,8 @@
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 
+from cext.cursor cimport Cursor, View, cursor_of, cursor_scalar
+
 
 cdef DecimalVerdict decimal_parse_slowly(const char* at, Py_ssize_t size, int32_t scale, int64_t* out) noexcept nogil:
     """Every shape: sign, exponent, long tails of zeros, and the reason why a text is refused."""
@@ -83,6 +85,14 @@ cdef DecimalVerdict decimal_parse_slowly(const char* at, Py_ssize_t size, int32_
     return DECIMAL_OK
 
 
+cdef DecimalVerdict decimal_read_slowly(Cursor* c, int32_t scale, int64_t* out) noexcept nogil:
+    """Any scalar, quoted or bare, of any length."""
+    cdef View v = cursor_scalar(c)
+    if c.bad:
+        return DECIMAL_MALFORMED
+    return decimal_parse(v.at, v.size, scale, out)
+
+
 cdef Py_ssize_t decimal_write(char* to, int64_t value, int32_t scale) noexcept nogil:
     """Write value / 10**scale at `to` without trailing zeros; the number of bytes, at most DECIMAL_TEXT_SIZE."""
     cdef char digits[24]
@@ -135,6 +145,21 @@ def parse(bytes text, int scale):
     if not 0 <= scale <= MAX_SCALE:
         raise ValueError(f"scale {scale} is outside 0..{MAX_SCALE}")
     cdef DecimalVerdict verdict = decimal_parse(text, len(text), scale, &value)
+    return _answer(verdict, value)
+
+
+def read(bytes frame, int scale):
+    """The scalar that `frame` begins with, as decoders read it; (the integer, how many bytes it took). Raises ValueError as `parse`."""
+    cdef int64_t value = 0
+    if not 0 <= scale <= MAX_SCALE:
+        raise ValueError(f"scale {scale} is outside 0..{MAX_SCALE}")
+    cdef const char* at = frame
+    cdef Cursor c = cursor_of(at, len(frame))
+    cdef DecimalVerdict verdict = decimal_read(&c, scale, &value)
+    return _answer(verdict, value), c.at - at
+
+
+cdef _answer(DecimalVerdict verdict, int64_t value):
     if verdict == DECIMAL_OK:
         return value
     raise ValueError({DECIMAL_FINER: "finer than the scale", DECIMAL_OVERFLOW: "overflow"}.get(verdict, "malformed"))

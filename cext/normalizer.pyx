@@ -1,17 +1,22 @@
 """CONTRACT bytes -> events, and what every venue's levels have in common."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from cext.cursor cimport Cursor, cursor_expect, cursor_next_item, cursor_skip, cursor_take
-from cext.decimal cimport DECIMAL_FINER, DECIMAL_OK, DECIMAL_OVERFLOW, DecimalVerdict, decimal_read
+from cext.decimal cimport DECIMAL_FINER, DECIMAL_OK, DECIMAL_OVERFLOW, DECIMAL_REACH, MAX_QUOTED_SCALE, DecimalVerdict, decimal_quoted, decimal_read
 from cext.events cimport (
     EVENT_BBO, EVENT_DEPTH, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_IGNORED, OUTCOME_MALFORMED,
     OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, Batch, Event, Level, Outcome,
     batch_clear, batch_free, batch_init, batch_level,
 )
 from cext.symbols cimport Symbol, Symbols
+from cext.word cimport load8, lowest_bit, string_stops
+
+cdef enum:
+    MAX_EXTRAS = 2  # short strings behind the quantity; each with its comma and quotes takes a word and three bytes at most
+    ROW_REACH = 2 + DECIMAL_REACH + 2 + DECIMAL_REACH + MAX_EXTRAS * 11 + 2  # bytes that _plain_row may look at
 
 OUTCOME_NAMES = {
     OUTCOME_EVENTS: "events", OUTCOME_CONTROL: "control", OUTCOME_IGNORED: "ignored", OUTCOME_UNKNOWN_TOPIC: "unknown_topic",
@@ -30,41 +35,105 @@ cdef Outcome outcome_of(DecimalVerdict verdict) noexcept nogil:
     return OUTCOME_MALFORMED
 
 
+cdef inline const char* _plain_row(const char* at, const Symbol* symbol, Level* level) noexcept nogil:
+    """The row ["price","quantity"] that begins at `at`, or one with a few short strings more; where it ends, or NULL if it is written otherwise.
+
+    It looks at up to ROW_REACH bytes, whatever stands there.
+    """
+    cdef uint64_t stops
+    cdef int32_t extras = 0
+    if at[0] != c'[' or at[1] != c'"':
+        return NULL
+    at = decimal_quoted(at + 2, symbol.px_scale, &level.px)
+    if at == NULL or memcmp(at + 1, b',"', 2) != 0:
+        return NULL
+    at = decimal_quoted(at + 3, symbol.qty_scale, &level.qty)
+    if at == NULL:
+        return NULL
+    while at[1] == c',' and at[2] == c'"' and extras < MAX_EXTRAS:
+        stops = string_stops(load8(at + 3))
+        if stops == 0:
+            return NULL
+        at += 3 + (lowest_bit(stops) >> 3)
+        if at[0] != c'"':
+            return NULL
+        extras += 1
+    return at + 2 if at[1] == c']' else NULL
+
+
+cdef void _plain_rows(Cursor* c, const Symbol* symbol, Batch* batch) noexcept nogil:
+    """As many rows as are written plainly, each with the comma behind it; the cursor stops before the first other one, or the last."""
+    cdef const char* at = c.at
+    cdef const char* after
+    cdef Level* level = batch.levels + batch.n_levels
+    cdef Level* end = batch.levels + batch.max_levels
+    while level < end and c.end - at > ROW_REACH:
+        after = _plain_row(at, symbol, level)
+        if after == NULL or after[0] != c',':
+            break
+        level += 1
+        at = after + 1
+    batch.n_levels = <int32_t>(level - batch.levels)
+    c.at = at
+
+
+cdef Outcome _row(Cursor* c, const Symbol* symbol, Level* level) noexcept nogil:
+    """One row in any spelling; what follows the quantity is stepped over."""
+    cdef char copy[ROW_REACH + 1]
+    cdef const char* at = c.at
+    cdef const char* after
+    cdef Py_ssize_t left = c.end - at
+    cdef DecimalVerdict verdict
+    if symbol.px_scale <= MAX_QUOTED_SCALE and symbol.qty_scale <= MAX_QUOTED_SCALE:
+        if left < ROW_REACH:  # the frame's last rows: looked at in a copy with zeros behind it
+            memset(copy, 0, sizeof(copy))
+            memcpy(copy, at, left)
+            at = copy
+        after = _plain_row(at, symbol, level)
+        if after != NULL:
+            c.at += after - at
+            return OUTCOME_EVENTS
+    if not cursor_expect(c, c'['):
+        return OUTCOME_MALFORMED
+    verdict = decimal_read(c, symbol.px_scale, &level.px)
+    if verdict != DECIMAL_OK:
+        return outcome_of(verdict)
+    if not cursor_expect(c, c','):
+        return OUTCOME_MALFORMED
+    verdict = decimal_read(c, symbol.qty_scale, &level.qty)
+    if verdict != DECIMAL_OK:
+        return outcome_of(verdict)
+    while cursor_take(c, c','):
+        cursor_skip(c)
+    if not cursor_expect(c, c']') or level.px < 0 or level.qty < 0:
+        return OUTCOME_MALFORMED
+    return OUTCOME_EVENTS
+
+
 cdef Outcome read_levels(Cursor* c, const Symbol* symbol, Batch* batch, int32_t* first, int32_t* n) noexcept nogil:
     """An array of [price, quantity, ...] rows into the batch; what follows the quantity in a row is stepped over.
 
     `first` and `n` are the range written. A negative price or quantity is malformed: no venue has one in a book.
     """
     cdef bint first_row = True
+    cdef bint plain = symbol.px_scale <= MAX_QUOTED_SCALE and symbol.qty_scale <= MAX_QUOTED_SCALE
     cdef Level* level
-    cdef int64_t px, qty
-    cdef DecimalVerdict verdict
+    cdef Outcome outcome
     first[0] = batch.n_levels
     n[0] = 0
     if not cursor_expect(c, c'['):
         return OUTCOME_MALFORMED
     while cursor_next_item(c, first_row):
         first_row = False
-        if not cursor_expect(c, c'['):
-            return OUTCOME_MALFORMED
-        verdict = decimal_read(c, symbol.px_scale, &px)
-        if verdict != DECIMAL_OK:
-            return outcome_of(verdict)
-        if not cursor_expect(c, c','):
-            return OUTCOME_MALFORMED
-        verdict = decimal_read(c, symbol.qty_scale, &qty)
-        if verdict != DECIMAL_OK:
-            return outcome_of(verdict)
-        while cursor_take(c, c','):
-            cursor_skip(c)
-        if not cursor_expect(c, c']') or px < 0 or qty < 0:
-            return OUTCOME_MALFORMED
+        if plain:
+            _plain_rows(c, symbol, batch)
         level = batch_level(batch)
         if level == NULL:
             return OUTCOME_OVERSIZED
-        level.px = px
-        level.qty = qty
-        n[0] += 1
+        outcome = _row(c, symbol, level)
+        if outcome != OUTCOME_EVENTS:
+            return outcome
+    n[0] = batch.n_levels - first[0]
     return OUTCOME_MALFORMED if c.bad else OUTCOME_EVENTS
 
 

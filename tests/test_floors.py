@@ -23,7 +23,7 @@ P9_FLOORS = [
     ["__main__"],
 ]
 CEXT_FLOORS = [
-    ["units"],
+    ["units", "word"],
     ["clock", "cursor"],
     ["decimal"],
     ["wide"],
