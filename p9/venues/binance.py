@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from cext.venues.binance import BinanceNormalizer
+from cext.venues.binance.normalizer import BinanceNormalizer
 
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused

@@ -6,7 +6,7 @@ import pytest
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
-from cext.venues.binance import BinanceNormalizer
+from cext.venues.binance.normalizer import BinanceNormalizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

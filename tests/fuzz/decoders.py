@@ -7,7 +7,7 @@ import json
 import re
 from random import Random
 
-from cext.venues.binance import BinanceNormalizer
+from cext.venues.binance.normalizer import BinanceNormalizer
 from cext.venues.bybit import BybitNormalizer
 from cext.venues.okx import OkxNormalizer
 

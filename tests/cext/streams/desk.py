@@ -7,7 +7,7 @@ from cext.clock import Clock
 from cext.names import Names
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
-from cext.venues.binance import BinanceNormalizer
+from cext.venues.binance.normalizer import BinanceNormalizer
 
 from tests.cext.streams.published import published
 

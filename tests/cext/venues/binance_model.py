@@ -1,83 +1,44 @@
 """A second reading of Binance's frames, written from the venue's pages with `json` and `Decimal` and sharing nothing with cext.
 
 `Model.decode(frame)` and `Model.decode_snapshot(ix, body)` answer (outcome, events), events in the form of `Normalizer.explain`; outcome is
-"events", "not_json", or the reason why there are none.
+"events", or the reason why there are none.
 """
 
-import json
 import re
-from decimal import Decimal
 
-INT = re.compile(r"-?[0-9]{1,18}\Z")
-DECIMAL = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\Z")
+from tests.cext.venues.frames import Number, Refused
+from tests.cext.venues.tolerant import MAX_NESTING, depth, levels, parse, scaled, whole
+
 IGNORED = {
     "kline", "continuousKline", "markPrice", "markPriceKline", "indexPriceKline", "indexPrice", "miniTicker", "ticker", "forceOrder", "contractInfo",
     "compositeIndex", "assetIndex", "tradingSession", "blockTrade", "avgPrice", "referencePrice", "rpiDepth", "optionTrade", "optionTicker",
     "optionMarkPrice", "optionSymbol", "openInterest", "index", "depth",
 }
+EVENTS = {"depthUpdate": "depth", "bookTicker": "bookTicker", "trade": "trade", "aggTrade": "aggTrade"}
 OFF_BOOK, FROM_REST = 16, 1
 
 
-class Refused(Exception):
-    """The frame gives no events; args[0] says why."""
-
-
-class Pairs(list):
-    """A JSON object with its keys as they came, repeated ones too."""
-
-
-class Number(str):
-    """A bare JSON number's text."""
-
-
-def no_constant(text):
-    raise ValueError(text)
-
-
-def load(frame: bytes):
-    try:
-        return json.loads(frame, object_pairs_hook=Pairs, parse_int=Number, parse_float=Number, parse_constant=no_constant)
-    except (ValueError, RecursionError):
-        raise Refused("not_json") from None
-
-
 def fields(value, *known) -> dict:
-    """The object's fields; a letter or a known word that stands twice is refused."""
-    if not isinstance(value, Pairs):
+    """The object's fields. A letter or a known word that stands twice is refused, and what is nested as no venue nests."""
+    if not isinstance(value, dict):
         raise Refused("malformed")
-    out = {}
-    for key, item in value:
-        if key in out and (key in known or (len(key) == 1 and "A" <= key <= "z")):
-            raise Refused("malformed")
-        out[key] = item
-    return out
+    if any(key in known or (len(key) == 1 and "A" <= key <= "z") for key in value.twice):
+        raise Refused("malformed")
+    if any(key not in known and depth(item) > MAX_NESTING for key, item in value.pairs):
+        raise Refused("malformed")
+    return value
 
 
-def whole(value, *, least=None) -> int:
-    if not isinstance(value, str) or not INT.match(value):
+def at_least(value, least: int) -> int:
+    if whole(value) < least:
         raise Refused("malformed")
-    if least is not None and int(value) < least:
-        raise Refused("malformed")
-    return int(value)
+    return whole(value)
 
 
 def name(value) -> str:
     if not isinstance(value, str) or isinstance(value, Number):
         raise Refused("malformed")
     return value
-
-
-def scaled(value, scale: int) -> int:
-    if not isinstance(value, str) or len(value) > 400 or not DECIMAL.match(value):
-        raise Refused("malformed")
-    exact = Decimal(value).scaleb(scale)
-    if exact < 0:
-        raise Refused("malformed")
-    if exact != exact.to_integral_value():
-        raise Refused("finer")
-    if exact > 2**63 - 1:
-        raise Refused("overflow")
-    return int(exact)
 
 
 def time_ns(f: dict) -> int:
@@ -114,22 +75,16 @@ class Model:
             raise Refused("unknown_symbol")
         return self.symbols[text]
 
-    def levels(self, value, row):
-        if not isinstance(value, list) or isinstance(value, Pairs):
-            raise Refused("malformed")
-        out = []
-        for level in value:
-            if not isinstance(level, list) or isinstance(level, Pairs) or len(level) < 2:
-                raise Refused("malformed")
-            out.append((scaled(level[0], row[1]), scaled(level[1], row[2])))
-        return out
-
     def _frame(self, frame: bytes):
-        root = load(frame)
-        if isinstance(root, list) and not isinstance(root, Pairs):
+        root = parse(frame)
+        if isinstance(root, list):
             raise Refused("ignored")
         f = fields(root, "stream", "data")
         said, stream_symbol, payload = None, "", f
+        for key in {"stream", "e"} & f.keys():
+            name(f[key])
+        if "stream" in f and "data" not in f:
+            raise Refused("malformed")
         if "data" in f:
             if "stream" in f:
                 stream = name(f["stream"])
@@ -145,10 +100,15 @@ class Model:
             payload = fields(root, "pu")
         event = name(payload["e"]) if "e" in payload else None
         if said is None:
-            said = {"depthUpdate": "depth"}.get(event, event)
-            if event is None and "data" not in f and set("usbBaA") <= payload.keys():
-                said = "bookTicker"
-        elif event is not None and event != {"depth": "depthUpdate"}.get(said, said):
+            said = EVENTS.get(event)
+            if event in (None, "") and "data" not in f:
+                if {"result", "error", "code"} & payload.keys():
+                    raise Refused("control")
+                if "lastUpdateId" in payload:
+                    raise Refused("ignored")
+                if set("usbBaA") <= payload.keys():
+                    said = "bookTicker"
+        elif event is not None and EVENTS.get(event) != said:
             raise Refused("malformed")
         read = {"depth": self._depth, "bookTicker": self._bbo, "trade": self._trade, "aggTrade": self._trade}.get(said)
         if read is None:
@@ -160,19 +120,19 @@ class Model:
 
     def _depth(self, f, stream_symbol, said):
         row = self.symbol(f, stream_symbol)
-        prev = whole(f["pu"], least=0) if "pu" in f else None
+        prev = at_least(f["pu"], 0) if "pu" in f else None
         if not {"U", "u", "b", "a"} <= f.keys() or (self.futures and prev is None):
             raise Refused("malformed")
-        first = whole(f["U"], least=0)
-        last = whole(f["u"], least=first)
+        first = at_least(f["U"], 0)
+        last = at_least(f["u"], first)
         return self._event("depth", row, f, first_id=first, last_id=last, prev_id=prev if self.futures else -1, cross_id=last,
-                           bids=self.levels(f["b"], row), asks=self.levels(f["a"], row), checksum=0)
+                           bids=levels(f["b"], *row[1:]), asks=levels(f["a"], *row[1:]), checksum=0)
 
     def _bbo(self, f, stream_symbol, said):
         row = self.symbol(f, stream_symbol)
         if not set("ubBaA") <= f.keys():
             raise Refused("malformed")
-        last = whole(f["u"], least=0)
+        last = at_least(f["u"], 0)
         sides = []
         for px, qty in ("bB", "aA"):
             level = (scaled(f[px], row[1]), scaled(f[qty], row[2]))
@@ -184,7 +144,7 @@ class Model:
         own = "a" if said == "aggTrade" else "t"
         if not {own, "p", "q", "m"} <= f.keys():
             raise Refused("malformed")
-        own_id = whole(f[own], least=0)
+        own_id = at_least(f[own], 0)
         if f["m"] not in (True, False, "true", "false"):
             raise Refused("malformed")
         if own == "a":
@@ -196,17 +156,17 @@ class Model:
         px, qty = scaled(f["p"], row[1]), scaled(f["q"], row[2])
         if px == 0 or qty == 0:
             raise Refused("unknown_enum")
-        off_book = "X" in f and f["X"] != "MARKET"
+        off_book = "X" in f and name(f["X"]) != "MARKET"
         return self._event("trade", row, f, flags=OFF_BOOK if off_book else 0, first_id=first, last_id=last,
                            side=-1 if f["m"] in (True, "true") else 1, px=px, qty=qty, agg_id=own_id if own == "a" else -1, trade_id=str(f[own]))
 
     def _snapshot(self, ix: int, body: bytes):
-        f = fields(load(body), "lastUpdateId", "bids", "asks", "symbol")
+        f = fields(parse(body), "lastUpdateId", "bids", "asks", "symbol")
         row = next(row for row in self.symbols.values() if row[0] == ix)
         if not {"lastUpdateId", "bids", "asks"} <= f.keys():
             raise Refused("malformed")
         if "symbol" in f and self.symbols.get(name(f["symbol"])) != row:
             raise Refused("malformed")
-        last = whole(f["lastUpdateId"], least=0)
-        return self._event("snapshot", row, f, flags=FROM_REST, last_id=last, cross_id=last, bids=self.levels(f["bids"], row),
-                           asks=self.levels(f["asks"], row), checksum=0)
+        last = at_least(f["lastUpdateId"], 0)
+        return self._event("snapshot", row, f, flags=FROM_REST, last_id=last, cross_id=last, bids=levels(f["bids"], *row[1:]),
+                           asks=levels(f["asks"], *row[1:]), checksum=0)

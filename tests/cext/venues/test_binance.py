@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cext.venues.binance import BinanceNormalizer
+from cext.venues.binance.normalizer import BinanceNormalizer
 
 from tests.cext.venues.binance_model import Model
+from tests.cext.venues.mutants import mutants
 
 FIXTURES = Path(__file__).parent / "binance"
 RECORDINGS = Path(os.environ.get("P9_RECORDINGS", Path(__file__).parents[4] / "shared" / "recordings")) / "binance"
@@ -93,3 +94,23 @@ def test_recordings_decode_as_the_model_reads_them(pattern):
             counts[outcome] = counts.get(outcome, 0) + 1
         if name.startswith("rec_"):
             assert counts["events"] > 0.95 * len(frames), (name, counts)
+
+
+KEYS = "stream data e E T s ps st U u pu b B a A t p q nq f l m M X lastUpdateId bids asks symbol pair result error code id"
+
+
+@pytest.mark.parametrize("market, n", [("spot", 9000), ("usdm", 9000), ("coinm", 4000)])
+def test_a_mutant_gives_the_models_events_or_is_refused_by_both(market, n):
+    ours, model = decoders(market, SCALES[market])
+    paths = [path for path in sorted(FIXTURES.glob(f"{market}_*.jsonl")) if ".golden." not in path.name]
+    read = 0
+    for rest, share in ((False, 0.9), (True, 0.1)):
+        frames = [frame for path in paths if ("_rest_" in path.name) == rest for frame in path.read_bytes().splitlines()]
+        snapshot_of = 0 if rest else None
+        meaningful = [frame for frame in frames if ours.explain(frame, snapshot_of)[0] == "events"]
+        for mutant in mutants(6 * meaningful + frames, int(n * share), f"binance/{market}", KEYS):
+            outcome, _, _, events = ours.explain(mutant, snapshot_of)
+            said, expected = model.decode_snapshot(0, mutant) if rest else model.decode(mutant)
+            assert (outcome == "events", events) == (said == "events", expected), mutant
+            read += outcome == "events"
+    assert read > n / 10

@@ -27,6 +27,7 @@ class Object(dict):
 
     def __init__(self, pairs):
         super().__init__(pairs)
+        self.pairs = pairs
         self.twice = {key for i, (key, _) in enumerate(pairs) if any(key == other for other, _ in pairs[:i])} if len(self) < len(pairs) else set()
 
 
