@@ -18,11 +18,12 @@ from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_parse
 from cext.events cimport (
     EVENT_BBO, EVENT_BLOCK, EVENT_DEPTH, EVENT_FROM_REST, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_IGNORED,
     OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, SIDE_BUY, SIDE_SELL,
-    TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind, Outcome, Topic, batch_event,
+    TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind, Outcome, Topic, batch_clear, batch_event,
 )
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
+from cext.venues.bybit_plain cimport bybit_plain
 from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_flag, read_id, read_ms, says
 
 cdef enum:
@@ -74,7 +75,11 @@ cdef class BybitNormalizer(Normalizer):
 
     cdef Outcome decode(self, const char* frame, Py_ssize_t size, Batch* batch) noexcept nogil:
         cdef Cursor c = cursor_of(frame, size)
-        cdef Outcome outcome = self._push(&c, batch)
+        cdef Outcome outcome
+        if bybit_plain(self.symbols, frame, size, batch):
+            return OUTCOME_EVENTS
+        batch_clear(batch)
+        outcome = self._push(&c, batch)
         if outcome != OUTCOME_EVENTS:
             batch.n_events = 0
             batch.n_levels = 0

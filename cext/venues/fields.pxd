@@ -11,6 +11,7 @@ from cext.cursor cimport Cursor, View, cursor_next_key, cursor_scalar, view_int,
 from cext.events cimport TRADE_ID_SIZE, Event
 from cext.symbols cimport Symbols
 from cext.units cimport NO_ID, NO_TIME, ns_t
+from cext.word cimport DIGITS, digits8, load8, not_digits
 
 cdef extern from *:
     """
@@ -92,13 +93,21 @@ cdef inline bint read_flag(Cursor* c) noexcept nogil:
 cdef inline int64_t id_of_text(View v) noexcept nogil:
     """A trade id as a number if it is one (19 digits are common); NO_ID if it is a UUID or does not fit."""
     cdef uint64_t n = 0
-    cdef Py_ssize_t i
+    cdef uint64_t word
+    cdef Py_ssize_t i = 0
     if v.size < 1 or v.size > 19:
         return NO_ID
-    for i in range(v.size):
+    while v.size - i >= 8:
+        word = load8(v.at + i) ^ DIGITS
+        if not_digits(word) != 0:
+            return NO_ID
+        n = n * 100000000 + digits8(word)
+        i += 8
+    while i < v.size:
         if v.at[i] < c'0' or v.at[i] > c'9':
             return NO_ID
         n = n * 10 + <uint64_t>(v.at[i] - c'0')
+        i += 1
     return <int64_t>n if n <= <uint64_t>INT64_MAX else NO_ID
 
 

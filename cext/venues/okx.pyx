@@ -10,6 +10,7 @@ seqId; `checksum` is 0 since June 2026 and then says nothing. (https://www.okx.c
 
 cimport cython
 from libc.stdint cimport INT32_MAX, INT32_MIN, int32_t, int64_t, uint32_t
+from libc.string cimport memcmp
 
 from cext.cursor cimport (
     Cursor, View, cursor_expect, cursor_next_item, cursor_of, cursor_peek, cursor_scalar, cursor_skip, cursor_string,
@@ -20,11 +21,12 @@ from cext.events cimport (
     EVENT_BBO, EVENT_DEPTH, EVENT_FROM_REST, EVENT_HAS_CHECKSUM, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL,
     OUTCOME_EVENTS, OUTCOME_IGNORED, OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL,
     OUTCOME_UNKNOWN_TOPIC, SIDE_BUY, SIDE_SELL, TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind,
-    Outcome, Topic, batch_event,
+    Outcome, Topic, batch_clear, batch_event,
 )
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
+from cext.venues.okx_plain cimport okx_plain
 from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_id, read_ms, says
 
 cdef enum:
@@ -64,10 +66,16 @@ cdef class OkxNormalizer(Normalizer):
         cdef Cursor c = cursor_of(frame, size)
         cdef Outcome outcome
         if cursor_peek(&c) == c'p':     # the answer to the text `ping`, the one frame that is not JSON
-            if not view_is(cursor_scalar(&c), b"pong", 4) or cursor_peek(&c) != 0 or c.at != c.end:
+            if c.end - c.at < 4 or memcmp(c.at, b"pong", 4) != 0:
+                return OUTCOME_MALFORMED
+            c.at += 4
+            if cursor_peek(&c) != 0 or c.at != c.end:
                 return OUTCOME_MALFORMED
             batch.topic = TOPIC_CONTROL
             return OUTCOME_CONTROL
+        if okx_plain(self.symbols, frame, size, batch):
+            return OUTCOME_EVENTS
+        batch_clear(batch)
         outcome = self._push(&c, batch)
         if outcome != OUTCOME_EVENTS:
             batch.n_events = 0

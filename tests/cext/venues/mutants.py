@@ -195,3 +195,30 @@ def mutants(frames, n, seed, keys):
         for _ in range(rng.choice((1, 1, 1, 2, 4)) if kind < 0.35 or kind > 0.85 else 0):
             mutant = change_bytes(mutant, rng, frames)
         yield mutant
+
+
+NAMES = "A BTC BTCUSDT BTC-USDT ETHUSDT-PERP 1000000MOGUSDT SIXTEENLETTERS-X BTC-25JUN27-106000-C-USDT A-NAME-LONGER-THAN-ANY-SYMBOL-SO-FAR-IS"
+
+
+def number(rng, scale):
+    """Digits with or without a point, of any length; mostly such as fit `scale` and int64."""
+    if rng.random() < 0.01:
+        return rng.choice(NUMBERS)
+    whole = str(rng.randrange(10 ** rng.choice((1, 1, 2, 3, 5, 5, 7, 8, 9, 12, 18)[: 11 if rng.random() < 0.02 else 10 - scale // 2])))
+    if rng.random() < 0.3:
+        return whole
+    places = rng.choice([places for places in (1, 1, 2, 2, 3, 5, 8, 8, 9, 11) if places <= scale] or [1])
+    if rng.random() < 0.02:
+        places = rng.choice((0, 1, 2, 3, 5, 8, 9, 11))
+    return f"{whole}.{str(rng.randrange(10**places)).zfill(places) if places else ''}"
+
+
+def whole(rng):
+    """An id of any length."""
+    if rng.random() < 0.9:
+        return str(rng.randrange(10 ** rng.randint(1, 17)))
+    return rng.choice((str(rng.randrange(10 ** rng.randint(1, 19))), str(10 ** rng.randint(0, 19) - rng.randint(0, 1)), "0", "00", "-1", "01"))
+
+
+def milliseconds(rng):
+    return str(1790000000000 + rng.randrange(10**9)) if rng.random() < 0.95 else str(rng.randrange(10**14))

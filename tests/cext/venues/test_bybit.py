@@ -1,17 +1,19 @@
 """Bybit frames and REST books: goldens checked by hand, an independent reading, other spellings, mutations."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 from cext.venues.bybit import BybitNormalizer
+from cext.venues.bybit_plain import takes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cext.venues.bybit_model import Model
 from tests.cext.venues.documented import SCALE, cases, told
 from tests.cext.venues.frames import ANY_JSON, Refused, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
-from tests.cext.venues.mutants import mutants
+from tests.cext.venues.mutants import NAMES, milliseconds, mutants, number, whole
 
 FIXTURES = Path(__file__).parent / "bybit"
 KNOWN = {"BTCUSDT": (0, 2, 5), "BTCUSD": (1, 2, 0), "BTC-26DEC26-90000-C": (2, 2, 2)}
@@ -185,3 +187,58 @@ def test_a_topic_without_a_symbol_is_no_topic_of_ours():
 def test_a_rest_book_of_a_nameless_symbol_is_not_the_one_asked_for():
     assert OURS.explain(BODIES[0].replace(b'"s":"BTCUSDT"', b'"s":""'), 0)[0] == "malformed"
     assert OURS.explain(BODIES[0].replace(b'"s":"BTCUSDT",', b""), 0)[0] == "events"
+
+
+def test_what_the_venue_writes_today_is_read_in_one_go():
+    """Speed rests on it. Options go the long way, and so does what was written before there were `cts` and `seq`."""
+    normalizer = decoder({"BTCUSDT": (0, SCALE, SCALE), "BTCUSD": (1, SCALE, SCALE), "BTC-25JUN27-106000-C-USDT": (2, SCALE, SCALE)})
+    for case in cases(FIXTURES / "documented.txt"):
+        snapshot_of, frame, meaning = case.values
+        if snapshot_of is None and meaning[0].split()[0] in ("snapshot", "depth", "bbo", "trade"):
+            today = b"publicTrade" in frame or b'"cts"' in frame
+            assert takes(normalizer.symbols, frame) == (today and b'"seq"' in frame and b"BTC-25JUN27" not in frame), frame
+
+
+def test_what_is_read_in_one_go_is_read_alike_the_long_way():
+    """White space before a frame sends it the long way."""
+    taken = 0
+    for mutant in mutants([frame for frame in PUSHES if takes(OURS.symbols, frame)], 6_000, "in one go", KEYS):
+        if takes(OURS.symbols, mutant):
+            taken += 1
+            assert OURS.explain(mutant) == OURS.explain(b" " + mutant), mutant
+    assert taken > 300
+
+
+def test_numbers_of_any_length_read_as_in_the_model():
+    rng = random.Random("numbers")
+    known = {name: (ix, rng.choice((0, 1, 2, 3, 5, 8, 10, 11, 18)), rng.choice((0, 1, 3, 5, 8, 10, 11, 18))) for ix, name in enumerate(NAMES.split())}
+    ours, model = decoder(known), Model(known)
+    read = taken = 0
+    for _ in range(3_000):
+        name = rng.choice(NAMES.split())
+        _, px, qty = known[name]
+        ts, cts, u, seq = milliseconds(rng), milliseconds(rng), whole(rng), whole(rng)
+        rows = [[f'["{number(rng, px)}","{number(rng, qty)}"]' for _ in range(rng.choice((0, 1, 1, 2, 5)))] for _ in range(2)]
+        type_ = rng.choice(("snapshot", "delta"))
+        head = rng.choice((f'"type":"{type_}","ts":{ts}', f'"ts":{ts},"type":"{type_}"'))
+        depth = rng.choice(("1", "50", "200", "1000", "500"))
+        frame = (
+            f'{{"topic":"orderbook.{depth}.{name}",{head},"data":{{"s":"{name}","b":[{",".join(rows[0])}],"a":[{",".join(rows[1])}],'
+            f'"u":{u},"seq":{seq}}},"cts":{cts}}}'
+        )
+        if rng.random() < 0.3:
+            sides, marks = rng.choice(("Buy", "Sell")), rng.choice(('"BT":false,"RPI":false', '"BT":true,"RPI":false', '"BT":false,"RPI":true'))
+            id_ = rng.choice((whole(rng), "ab76cb24-30df-59ce-8a55-f07fd91ff646", "x" * rng.randint(1, 41)))
+            row = rng.choice(
+                (
+                    f'{{"T":{ts},"s":"{name}","S":"{sides}","v":"{number(rng, qty)}","p":"{number(rng, px)}","L":"ZeroPlusTick","i":"{id_}",{marks},"seq":{seq}}}',
+                    f'{{"i":"{id_}","T":{ts},"p":"{number(rng, px)}","v":"{number(rng, qty)}","S":"{sides}","seq":{seq},"s":"{name}",{marks}}}',
+                )
+            )
+            frame = f'{{"topic":"publicTrade.{name}",{head},"data":[{",".join([row] * rng.randint(1, 3))}]}}'
+        outcome, _, _, events = ours.explain(frame.encode())
+        expected, its_events = model.decode(frame.encode())
+        assert (outcome == "events", events) == (expected == "events", its_events), frame
+        read += outcome == "events"
+        taken += takes(ours.symbols, frame.encode())
+    assert read > 900 and taken > read / 3  # what has a scale above 10 goes the long way

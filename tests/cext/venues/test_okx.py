@@ -1,16 +1,18 @@
 """OKX frames and REST books: goldens checked by hand, an independent reading, other spellings, mutations."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 from cext.venues.okx import OkxNormalizer
+from cext.venues.okx_plain import takes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cext.venues.documented import SCALE, cases, told
 from tests.cext.venues.frames import ANY_JSON, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
-from tests.cext.venues.mutants import mutants
+from tests.cext.venues.mutants import NAMES, milliseconds, mutants, number, whole
 from tests.cext.venues.okx_model import Model
 
 FIXTURES = Path(__file__).parent / "okx"
@@ -162,3 +164,60 @@ def test_an_escape_means_its_letter_in_keys_and_names(spelled):
 
 def test_a_rest_book_of_a_nameless_instrument_is_not_the_one_asked_for():
     assert OURS.explain(BODIES[0].replace(b'"ts":', b'"instId":"","ts":'), 0)[0] == "malformed"
+
+
+def test_what_the_venue_writes_today_is_read_in_one_go():
+    """Speed rests on it. What was written before there was a seqId goes the long way, and so does trades-all."""
+    normalizer = decoder({"SOL-USDT": (0, SCALE, SCALE), "BTC-USD-SWAP": (1, SCALE, SCALE)})
+    for case in cases(FIXTURES / "documented.txt"):
+        snapshot_of, frame, meaning = case.values
+        if snapshot_of is None and meaning[0].split()[0] in ("snapshot", "depth", "bbo", "trade"):
+            today = b'"seqId"' in frame and (b'"prevSeqId"' in frame or b'"books"' not in frame)
+            assert takes(normalizer.symbols, frame) == today, frame
+
+
+def test_what_is_read_in_one_go_is_read_alike_the_long_way():
+    """White space before a frame sends it the long way."""
+    taken = 0
+    for mutant in mutants([frame for frame in PUSHES if takes(OURS.symbols, frame)], 6_000, "in one go", KEYS):
+        if takes(OURS.symbols, mutant):
+            taken += 1
+            assert OURS.explain(mutant) == OURS.explain(b" " + mutant), mutant
+    assert taken > 300
+
+
+def test_numbers_of_any_length_read_as_in_the_model():
+    rng = random.Random("numbers")
+    known = {name: (ix, rng.choice((0, 1, 2, 3, 5, 8, 10, 11, 18)), rng.choice((0, 1, 3, 5, 8, 10, 11, 18))) for ix, name in enumerate(NAMES.split())}
+    ours, model = decoder(known), Model(known)
+    read = taken = 0
+    for _ in range(3_000):
+        name = rng.choice(NAMES.split())
+        _, px, qty = known[name]
+        ts, seq, prev = milliseconds(rng), whole(rng), whole(rng)
+        orders = rng.choice((1, 3, 6, 9))
+        rows = [
+            [f'["{number(rng, px)}","{number(rng, qty)}","0","{rng.randrange(10**orders)}"]' for _ in range(rng.choice((0, 1, 1, 2, 5)))] for _ in range(2)
+        ]
+        sides = f'"asks":[{",".join(rows[0])}],"bids":[{",".join(rows[1])}],"ts":"{ts}"'
+        crc = rng.choice(("0", "-0", str(rng.randrange(-(2**31), 2**31)), "2147483648", "-2147483649"))
+        kind = rng.randrange(3)
+        channel = ("books", "books50-l2-tbt", "books-l2-tbt")[rng.randrange(3)]
+        frame = (
+            f'{{"arg":{{"channel":"{channel}","instId":"{name}"}},"action":"{rng.choice(("update", "snapshot"))}","data":[{{{sides},"checksum":{crc},'
+            f'"seqId":{seq},"prevSeqId":{prev}}}]}}'
+        )
+        if kind == 1:
+            frame = f'{{"arg":{{"channel":"bbo-tbt","instId":"{name}"}},"data":[{{{sides},"seqId":{seq}}}]}}'
+        elif kind == 2:
+            row = (
+                f'{{"instId":"{name}","tradeId":"{whole(rng)}","px":"{number(rng, px)}","sz":"{number(rng, qty)}","side":"{rng.choice(("buy", "sell"))}",'
+                f'"ts":"{ts}","count":"{rng.choice(("1", "1", "26", whole(rng)))}","source":"{rng.choice("001")}","seqId":{seq}}}'
+            )
+            frame = f'{{"arg":{{"channel":"trades","instId":"{name}"}},"data":[{",".join([row] * rng.randint(1, 3))}]}}'
+        outcome, _, _, events = ours.explain(frame.encode())
+        expected, its_events = model.decode(frame.encode())
+        assert (outcome == "events", events) == (expected == "events", its_events), frame
+        read += outcome == "events"
+        taken += takes(ours.symbols, frame.encode())
+    assert read > 900 and taken > read / 3  # what has a scale above 10 goes the long way
