@@ -278,7 +278,7 @@ cdef class Instrument:
         if not self._agrees(ts_recv):
             return
         if self.state != BOOK_SYNCED:
-            self.become_synced(reason, ts_recv)
+            self.become_synced(reason, self._moved_recv)  # what was held came before the image that let it in
             return
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_BOOK:

@@ -30,7 +30,7 @@ READY_S = 5.0  # to the first moment when every book is synced, on simulated ven
 LIVE_READY_S = 60.0
 REPAIR_S = 5.0  # after the last planted fault
 SETTLE_S = 1.5
-DETECT_MS = 1000.0
+DETECT_MS = 1.0  # from the frame that shows a gap to its event, the median
 CANDLES = ("1s", "1m")
 
 
@@ -104,6 +104,7 @@ class QuickTest:
         self._began_s = time.monotonic()
         self._loop_lag_s = 0.0
         self._planted: dict[str, int] = {}
+        self._gaps: dict[str, Any] = {}
         self._rss_start_mb = 0.0
 
     def _note(self, name: str, passed: bool, figure: object) -> None:
@@ -234,17 +235,7 @@ class QuickTest:
         )  # fmt: skip
         unreadable = sum(row["frames"]["outcomes"].get(kind, 0) for row in markets.values() for kind in ("unknown_topic", "unknown_symbol", "overflow"))
         self._note("every frame is known", unreadable == 0, f"{unreadable} strange ones")
-        planted = sum(n for name, n in self._planted.items() if name.split()[0] in ("dropped", "malformed"))
-        repairs = [row["resync"]["repair_ms"] for row in markets.values() if row["resync"]]
-        times = [row for row in repairs if row["n"]]
-        if self._planted:
-            found = counters["gaps"]
-            self._note("every planted gap is found", found >= planted, f"{found} gaps, {planted} planted: {dict(self._planted)}")
-            worst = max((row["worst"] for row in times), default=None)
-            median = sorted(row["p50"] for row in times)[len(times) // 2] if times else None
-            self._note("and repaired", worst is not None and worst < REPAIR_S * 1000, f"median {median} ms, worst {worst} ms")
-        else:
-            self._note("gaps are repaired", not self.appliance.not_ready(), f"{counters['gaps']} gaps")
+        await self._check_gaps(counters["gaps"])
         if self.simulator is None:
             missing = self.appliance.not_ready()
             self._note("every book synced at the end", not missing, "; ".join(missing) or "all")
@@ -255,6 +246,41 @@ class QuickTest:
         self._note("every book synced at the end", not missing, "; ".join(missing) or "all")
         await self._check_books()
         await self._check_candles()
+
+    async def _check_gaps(self, found: int) -> None:
+        """How soon a loss was told after the frame that showed it, and how soon its book was back, as a consumer reads it in the streams."""
+        detected_ms, repaired_ms = await self._losses()
+        self._gaps = {"gaps": found, "detection_ms": _spread(detected_ms), "repair_ms": _spread(repaired_ms)}
+        if not self._planted:
+            self._note("gaps are repaired", not self.appliance.not_ready(), f"{found} gaps; repaired after {_told(repaired_ms)}")
+            return
+        planted = sum(n for name, n in self._planted.items() if name.split()[0] in ("dropped", "malformed"))
+        self._note("every planted gap is found", found >= planted, f"{found} gaps, {planted} planted: {dict(self._planted)}")
+        soon = bool(detected_ms) and _spread(detected_ms)["p50"] < DETECT_MS
+        self._note("the frame after a gap shows it", soon, f"told after {_told(detected_ms)}")
+        back = bool(repaired_ms) and repaired_ms[-1] < REPAIR_S * 1000
+        self._note("and repaired", back, f"after {_told(repaired_ms)}")
+
+    async def _losses(self) -> tuple[list[float], list[float]]:
+        """(frame to event, event to valid book) of each valid book that was lost, sorted, in ms."""
+        assert self.appliance.publisher is not None and self.appliance.outbox is not None
+        detected_ms, repaired_ms = [], []
+        client = self.appliance.publisher.bus.client
+        async for key in client.scan_iter("stream:{integrity:*}", count=1000):
+            lost_ns = None
+            for _, fields in await client.xrange(key):
+                event = ujson.loads(fields[b"e"])
+                if event["epoch"] != self.appliance.outbox.epoch or event["kind"] != "book_state":
+                    continue
+                if event["state"] == "synced":
+                    if lost_ns is not None:
+                        repaired_ms.append((event["ts_pub"] - lost_ns) / 1e6)
+                    lost_ns = None
+                elif event["previous"] == "synced":
+                    lost_ns = event["ts_pub"]
+                    if event["reason"] != "disconnect":  # which no frame tells
+                        detected_ms.append((lost_ns - event["ts_recv"]) / 1e6)
+        return sorted(detected_ms), sorted(repaired_ms)
 
     async def _check_books(self) -> None:
         """Level by level, as far as each book claims to know."""
@@ -381,7 +407,7 @@ class QuickTest:
             "seconds": round(time.monotonic() - self._began_s, 1), "simulated": self.simulator is not None, "redis": redis.kind if redis else None,
             "ready_s": round(self.appliance.ready_s, 3) if self.appliance.ready_s else None, "rss_start_mb": round(self._rss_start_mb, 1),
             "rss_mb": round(_rss_mb(), 1), "heard": sum(watcher.events.values()), "loop_lag_ms": round(self._loop_lag_s * 1000, 1),
-            "planted": self._planted, "checks": {check.name: check.figure for check in self.checks},
+            "planted": self._planted, **self._gaps, "checks": {check.name: check.figure for check in self.checks},
         }))  # fmt: skip
         return 1 if failed else 0
 
@@ -405,6 +431,17 @@ def _quantile_ms(buckets: list[int], bounds_s: list[float], q: float) -> float |
         if total and seen >= q * total:
             return round(bound_s * 1000, 3)
     return None
+
+
+def _spread(values: list[float]) -> dict[str, Any]:
+    """Of sorted values."""
+    at = {"p50": 0.5, "p99": 0.99, "worst": 1.0}
+    return {"n": len(values), **{name: round(values[min(len(values) - 1, int(q * len(values)))], 3) for name, q in at.items() if values}}
+
+
+def _told(values_ms: list[float]) -> str:
+    row = _spread(values_ms)
+    return f"median {row['p50']} ms, p99 {row['p99']} ms, worst {row['worst']} ms" if values_ms else "none"
 
 
 def _rss_mb() -> float:

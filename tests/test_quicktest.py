@@ -29,6 +29,8 @@ def test_the_quick_test_passes_on_simulated_venues(environment):
     report = json.loads(ran.stdout.splitlines()[-1])
     assert report["failed"] == [] and ran.returncode == 0, ran.stdout + ran.stderr
     assert report["planted"]["dropped depth frame"] == 9
+    assert report["detection_ms"]["n"] >= 18 and report["repair_ms"]["n"] >= 18
+    assert 0 <= report["detection_ms"]["p50"] <= report["detection_ms"]["p99"] <= report["detection_ms"]["worst"] < report["repair_ms"]["worst"]
     assert len(report["checks"]) >= 15
 
 

@@ -126,6 +126,15 @@ def test_a_gap_makes_that_book_invalid_at_once_and_no_other():
     assert pipeline.book(0)["bids"] == [("100", "9")]
 
 
+def test_a_book_is_back_when_its_image_is_there_and_not_when_the_held_change_came():
+    """The outage would be told too short: the change that bridges the image came before it."""
+    pipeline = synced()
+    pipeline.take_notices()
+    pipeline.feed_bytes(spot(12, 13), NOW_NS)
+    assert pipeline.image(0, image(12), NOW_NS + 200_000_000) == "events"
+    assert [notice.at_ns - NOW_NS for notice in pipeline.take_notices()] == [0, 200_000_000]
+
+
 def test_repeated_and_late_changes_are_dropped():
     pipeline = synced()
     pipeline.feed_bytes(spot(11, 12, [["100", "2"]]), NOW_NS)
