@@ -51,6 +51,8 @@ cdef class Source:
 cdef class Channel:
     """One published channel: one class, one sequence, one writer."""
     cdef readonly bytes name            # type:exchange:symbol[:timeframe], as published
+    cdef readonly str exchange
+    cdef uint32_t _standing             # EventMarks of all its events for now
     cdef readonly DeliveryClass cls
     cdef readonly bint queued           # written at once though LOW
     cdef readonly bint keeps_last       # newest value at last:{name}
@@ -145,6 +147,7 @@ cdef class Outbox:
     cdef readonly int64_t n_batch_bytes
     cdef readonly int64_t n_flight_bytes
     cdef readonly int32_t n_queue_items  # of one queued channel
+    cdef readonly int sheds_from          # classes from this one on are shed, as the appliance is late itself; N_CLASSES: none
     cdef readonly bint sharded          # SPUBLISH instead of PUBLISH
     cdef readonly int64_t retain_ms
     cdef public int64_t tail_ns         # confirmed CRITICAL and HIGH are kept so long …

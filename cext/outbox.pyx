@@ -141,6 +141,7 @@ cdef class Outbox:
         self.retain_ms = retain_ms
         self.max_stream_bytes = max_stream_bytes
         self._trim_after_ms = retain_ms
+        self.sheds_from = N_CLASSES
         self.tail_ns = tail_ns
         self.tail_bytes = tail_bytes
         self._channels = []
@@ -200,6 +201,7 @@ cdef class Outbox:
         channel.queued = queued and cls == LOW
         channel.keeps_last = cls == MEDIUM or (keeps_last and cls == LOW)
         channel.orphan = False
+        channel.exchange = exchange
         fields = {"v": 1, "type": type, "exchange": exchange, "symbol": symbol, "market": market, "venue_symbol": venue_symbol, "epoch": self.epoch}
         channel._head = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode().removesuffix(b"}") + b',"seq":'
         channel._head_at = channel._head
@@ -257,12 +259,26 @@ cdef class Outbox:
             channel.orphan = True
         return channel
 
+    def shed_from(self, int cls):
+        """Shed what is new of this class and the lower ones, MEDIUM or LOW; N_CLASSES (4): nothing any more."""
+        if not MEDIUM <= cls <= N_CLASSES:
+            raise ValueError(f"class {cls} is never shed for lateness")
+        self.sheds_from = cls
+
+    def suspect(self, str exchange, bint suspect):
+        """Flag the events of a venue with `suspect_time` from now on, or not any more: our clock and its differ."""
+        cdef Channel channel
+        for channel in self._channels:
+            if channel.exchange == exchange:
+                channel._standing = MARK_SUSPECT_TIME if suspect else 0
+
     # ---- the writing side
 
     cdef void _begin(self, Channel channel, Writer* w, int64_t conflated, ns_t ts_event, ns_t ts_recv, ns_t ts_pub, uint32_t flags) noexcept nogil:
         """The envelope up to its flags."""
         cdef int i
         cdef bint first = True
+        flags |= channel._standing
         w.size = 0
         w.failed = False
         put_bytes(w, channel._head_at, channel._head_size)
@@ -317,6 +333,8 @@ cdef class Outbox:
             return self._shed(channel)
         if channel.cls <= HIGH and self.spools and (channel._n_spooled > 0 or not fits):
             return self._spool(channel)
+        if channel.cls >= self.sheds_from:
+            return self._shed(channel)
         if channel.queued:
             fits = fits and not channel._shut and channel._n_queued < self.n_queue_items
         if fits:
@@ -386,7 +404,7 @@ cdef class Outbox:
         cdef int32_t row = self._shut_first
         cdef int32_t following
         cdef Backlog* backlog = &self._backlogs[<int>LOW]
-        if backlog.n_open * 2 > self._bounds[<int>LOW].items or backlog.open_bytes * 2 > self._bounds[<int>LOW].bytes:
+        if LOW >= self.sheds_from or backlog.n_open * 2 > self._bounds[<int>LOW].items or backlog.open_bytes * 2 > self._bounds[<int>LOW].bytes:
             return
         self._shut_first = -1
         while row >= 0:
@@ -404,6 +422,11 @@ cdef class Outbox:
         """The channel has something new to say; a slot that is dirty already now stands for one update more."""
         cdef int cls = channel.cls
         cdef ClassCount* n = &self._counts[cls]
+        if cls >= self.sheds_from:
+            n.accepted += 1
+            n.shed += 1
+            channel.n_shed += 1
+            return
         channel.ts_event = ts_event
         channel.ts_recv = ts_recv
         channel.flags = flags

@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t
 
 from cext.clock cimport Clock
+from cext.delay cimport Delays
 from cext.events cimport N_OUTCOMES, Batch, Outcome
 from cext.instrument cimport Instrument, Notices
 from cext.normalizer cimport Normalizer
@@ -27,6 +28,7 @@ cdef class Pipeline:
     cdef Batch batch
     cdef Notices notices
     cdef NewsList news
+    cdef Delays delays
     cdef void** _instruments            # borrowed Instruments; `_keep` owns them
     cdef int32_t _n_instruments
     cdef list _keep

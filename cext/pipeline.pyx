@@ -16,6 +16,7 @@ from cext.book cimport ASKS, BIDS
 from cext.checksum cimport book_checksum
 from cext.clock cimport Clock
 from cext.cursor cimport View
+from cext.delay cimport Delay, delay_quantile, delays_add, delays_clear
 from cext.decimal cimport MAX_SCALE, POW10
 from cext.events cimport (
     EVENT_BACKFILL, EVENT_BLOCK, EVENT_OFF_BOOK, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED, OUTCOME_OVERFLOW,
@@ -39,6 +40,8 @@ from cext.stream import REASON_NAMES, STATE_NAMES
 LINKS = {"none": LINK_NONE, "next": LINK_NEXT, "prev": LINK_PREV, "step": LINK_STEP}
 CONTRACTS = {"base": CONTRACT_BASE, "linear": CONTRACT_LINEAR, "inverse": CONTRACT_INVERSE}
 REASONS = {name: reason for reason, name in REASON_NAMES.items()}
+
+TOPICS = ("depth", "best", "trades")
 
 BookNotice = namedtuple("BookNotice", "ix state reason expected_id got_id at_ns")
 NEWS_NAMES = {NEWS_INTERRUPTED: "interrupted", NEWS_HOLE: "hole", NEWS_RESUMED: "resumed", NEWS_FILLED: "filled", NEWS_LOST: "lost"}
@@ -77,6 +80,7 @@ cdef class Pipeline:
                  bint prune=True):
         if not batch_init(&self.batch):
             raise MemoryError
+        delays_clear(&self.delays)
         self.market = market
         self.exchange = exchange
         self.normalizer = normalizer
@@ -170,6 +174,8 @@ cdef class Pipeline:
         self._outcomes[<int>outcome] += 1
         self._n_unknown_enums += self.batch.unknown_enums
         if outcome == OUTCOME_EVENTS:
+            if self.batch.n_events > 0:
+                delays_add(&self.delays, &self.batch.events[0], ts_recv)
             for i in range(self.batch.n_events):
                 event = &self.batch.events[i]
                 if (<Instrument>self._instruments[event.instrument]).on_event(event, &self.batch, ts_recv):
@@ -343,6 +349,23 @@ cdef class Pipeline:
             taken = [BookNotice(i, STATE_NAMES[(<Instrument>self._keep[i]).state], REASON_NAMES[(<Instrument>self._keep[i]).reason], -1, -1, now_ns)
                      for i in range(self._n_instruments)]
         return taken
+
+    def take_delays(self):
+        """The venue's time to ours since the last call, by topic: {"depth", "best", "trades": (frames, least, median, 99 % of them; ns)}, without
+        those that brought nothing. Quantiles are upper edges of buckets of a quarter octave."""
+        cdef Delay* delay
+        cdef int32_t i
+        taken = {}
+        for i in range(3):
+            delay = &self.delays.of_topic[i]
+            if delay.n > 0:
+                taken[TOPICS[i]] = (delay.n, delay.least, delay_quantile(delay, 0.5), delay_quantile(delay, 0.99))
+        delays_clear(&self.delays)
+        return taken
+
+    def impossible_times(self):
+        """(frames stamped over a second after they came, frames stamped over a day before)"""
+        return self.delays.n_future, self.delays.n_ancient
 
     def unknown_symbol(self):
         """The symbol that the last frame named and nobody knows, or None. Valid until the next frame, while its bytes live."""

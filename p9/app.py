@@ -7,7 +7,7 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects
 from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
+from p9.capture.venue_delay import VenueDelaySettings
 from p9.config import Config
 from p9.confirmation import delivery_of
 from p9.delivery import embedded
@@ -28,7 +29,10 @@ from p9.delivery.publisher import Left, Publisher
 from p9.errors import ConfigError
 from p9.market.instruments import Instruments
 from p9.market.rest import RestClient, RestSettings
+from p9.market.venue_clock import VenueClock, VenueClockSettings
 from p9.ops import logs
+from p9.ops.lateness import Lateness, LatenessSettings
+from p9.ops.local_clock import LocalClock
 from p9.ops.pages import Pages
 from p9.publication import streams_of
 from p9.venue import Market, market
@@ -62,6 +66,9 @@ class Appliance:
         self._recorder: Recorder | None = None
         self._started_s = time.monotonic()
         self.ledger: Ledger | None = None
+        self.venue_clocks: dict[str, VenueClock] = {}
+        self.local_clock: LocalClock | None = None
+        self.lateness: Lateness | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -78,7 +85,15 @@ class Appliance:
         self.publisher = await delivery_of(config, self.clock, bus, folder, simulated=self.endpoints is not None)
         self.outbox = self.publisher.outbox
         self.ledger = Ledger(folder / LEDGER, epoch=self.outbox.epoch, log=_said("ledger"))
-        self._tasks.append(asyncio.create_task(self.ledger.run(), name="gap ledger"))
+        self._begin("gap ledger", self.ledger.run())
+        wanted = config.monitors
+        self.local_clock = LocalClock(self.clock.now, self._tell)
+        self._begin("local clock", self.local_clock.run())
+        self.lateness = Lateness(
+            self.outbox, tell=self._tell,
+            settings=LatenessSettings(low_s=float(wanted.late_shed_low), medium_s=float(wanted.late_shed_medium), calm_s=float(wanted.calm)),
+        )  # fmt: skip
+        self._begin("lateness", self.lateness.run())
         await self.publisher.start()
         if self._record_to is not None:
             self._recorder = Recorder(self._record_to)
@@ -88,7 +103,16 @@ class Appliance:
             self.pages = Pages(host=config.http.host, port=config.http.port, status=self.status, ready=self.not_ready, book=self.book, gaps=self.ledger.rows)
             await self.pages.start()
             log.info("pages", url=self.pages.url)
-        self._tasks.append(asyncio.create_task(self._watch_readiness(), name="readiness"))
+        self._begin("readiness", self._watch_readiness())
+
+    def _begin(self, name: str, job: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(job, name=name))
+
+    def _tell(self, kind: str, detail: str, **more: Any) -> None:
+        """A finding that is no single book's: into the log, and to consumers."""
+        log.warning(kind, detail=detail, **more)
+        assert self.publisher is not None
+        self.publisher.tell(kind, detail, **more)
 
     def _password(self) -> str:
         """From the environment or a file; never from the configuration, never logged."""
@@ -111,7 +135,7 @@ class Appliance:
         known: dict[str, Instruments] = {}
         connects: dict[str, Connects] = {}
         make_streams = streams_of(self.config)
-        settings = self.config.capture
+        settings, monitors = self.config.capture, self.config.monitors
         for name, section in self.config.venues.markets().items():
             row = self._row(name)
             exchange = row.exchange
@@ -120,6 +144,7 @@ class Appliance:
                     exchange, settings=RestSettings(share=settings.rest_share), now_ns=self.clock.now, recorder=self._recorder
                 )
                 await self._clients[exchange].start()
+                self.venue_clocks[exchange] = self._venue_clock(row)
                 known[exchange] = Instruments(exchange)
                 connects[exchange] = Connects(row.limits.connects)
             rule = row.sequence
@@ -134,10 +159,26 @@ class Appliance:
                 settings=CaptureSettings(
                     symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
                     timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill),
+                    delay=VenueDelaySettings(
+                        degraded_s=float(monitors.venue_delay_degraded), stale_s=float(monitors.venue_delay_stale), calm_s=float(monitors.calm)
+                    ),
                 ),
-                recorder=self._recorder, ledger=self.ledger, log=_said("capture"),
+                recorder=self._recorder, ledger=self.ledger, clock=self.venue_clocks[exchange], tell=self._tell, log=_said("capture"),
             )  # fmt: skip
             await self.captures[name].start()
+
+    def _venue_clock(self, row: Market) -> VenueClock:
+        wanted = self.config.monitors
+        clock = VenueClock(
+            row, self._clients[row.exchange], now_ns=self.clock.now, tell=self._tell, log=_said("clock"),
+            on_suspect=lambda suspect: self.outbox.suspect(row.exchange, suspect),
+            settings=VenueClockSettings(
+                every_s=float(wanted.clock_interval), suspect_s=float(wanted.clock_suspect), suspended_s=float(wanted.clock_suspended),
+                calm_s=float(wanted.calm),
+            ),
+        )  # fmt: skip
+        self._begin(f"clock of {row.exchange}", clock.run())
+        return clock
 
     async def _watch_readiness(self) -> None:
         """Say it when every book is synced for the first time, and each time that changes."""
@@ -185,6 +226,7 @@ class Appliance:
             elif not capture.synced:
                 states = capture.pipeline.states()
                 missing.append(f"{name}: {states.count('synced')} of {len(states)} books are synced {capture.reason}".rstrip())
+            missing += [f"{name}: {topic} is stale, its data come too late" for topic in capture.delay.stale()]
         stats = self.publisher.stats() if self.publisher is not None else {"lanes": {}}
         missing += [f"bus: connection {lane} is down" for lane, state in stats["lanes"].items() if not state["connected"]]
         missing += [
@@ -213,6 +255,11 @@ class Appliance:
                 for row in capture.instruments.values()
             ],
             "delivery": self.publisher.stats(),
+            "clocks": {
+                **{exchange: clock.status() for exchange, clock in self.venue_clocks.items()},
+                "local": self.local_clock.status() if self.local_clock is not None else {},
+            },
+            "lateness": self.lateness.status() if self.lateness is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
             "recorder": self._recorder.status() if self._recorder is not None else None,
         }

@@ -197,6 +197,27 @@ class Capture(Section):
     _bounds = {"max_held_bytes": (Bytes("64kB"), Bytes("1GB")), "timer": (Seconds("10ms"), Seconds("1s"))}
 
 
+class Monitors(Section):
+    """When data, clocks or the appliance itself are late. A state is left after `calm` below 70 % of its limit."""
+
+    venue_delay_degraded: Annotated[Seconds, _text("a topic so much over its own median of ten minutes is degraded")] = Seconds("250ms")
+    venue_delay_stale: Annotated[Seconds, _text("and so much over it stale, and the appliance not ready")] = Seconds("2s")
+    clock_suspect: Annotated[Seconds, _text("our clock so far from the venue's: its events are flagged suspect_time")] = Seconds("250ms")
+    clock_suspended: Annotated[Seconds, _text("and so far: no delay is judged by it")] = Seconds("2s")
+    clock_interval: Annotated[Seconds, _text("between two questions for a venue's time")] = Seconds("60s")
+    late_shed_low: Annotated[Seconds, _text("our own loop so late: LOW events are shed")] = Seconds("250ms")
+    late_shed_medium: Annotated[Seconds, _text("and so late: MEDIUM too; CRITICAL and HIGH never are")] = Seconds("1s")
+    calm: Annotated[Seconds, _text("before a state is left")] = Seconds("30s")
+
+    _bounds = {
+        **dict.fromkeys(
+            ("venue_delay_degraded", "venue_delay_stale", "clock_suspect", "clock_suspended", "late_shed_low", "late_shed_medium"),
+            (Seconds("10ms"), Seconds("10m")),
+        ),
+        "clock_interval": (Seconds("1s"), Seconds("1h")), "calm": (Seconds("1s"), Seconds("1h")),
+    }  # fmt: skip
+
+
 class Stream(Section):
     """One stream of events."""
 
@@ -302,6 +323,7 @@ class Config(Section):
     log: Log = Log()
     venues: Venues = Venues()
     capture: Capture = Capture()
+    monitors: Monitors = Monitors()
     analytics: Analytics = Analytics()
 
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 
 # Lowest first. A module may import what stands on a lower floor, or on its own floor where that is marked `*` (and never in a circle).
 P9_FLOORS = [
-    ["errors", "loop", "budget", "executable", "client*"],
+    ["errors", "loop", "budget", "executable", "breaker", "client*"],
     ["config", "instrument", "ops.logs"],
     ["venue", "config_text"],
     ["venues*"],
@@ -29,7 +29,7 @@ CEXT_FLOORS = [
     ["wide"],
     ["events", "symbols", "writer", "held", "crc32c"],
     ["backlog", "replies", "journal"],
-    ["sequence", "normalizer*", "book*", "outbox*", "touch", "tape", "turnover"],
+    ["sequence", "normalizer*", "book*", "outbox*", "touch", "tape", "delay", "turnover"],
     ["checksum", "imbalance", "names", "levels"],
     ["stream"],
     ["venues*", "streams*"],

@@ -17,10 +17,12 @@ from p9.capture.ledger import Ledger
 from p9.capture.liveness import Liveness, LivenessSettings
 from p9.capture.recorder import Recorder
 from p9.capture.resync import Resync, ResyncSettings
+from p9.capture.venue_delay import VenueDelay, VenueDelaySettings
 from p9.errors import MarketRefused, RestError
 from p9.instrument import Instrument, Refused
 from p9.market.instruments import Instruments, load
 from p9.market.rest import RestClient
+from p9.market.venue_clock import VenueClock
 from p9.venue import Market, Topic, TopicForm, topic
 
 FAULT_PAUSE_S = 2.0
@@ -43,18 +45,21 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     resync: ResyncSettings = ResyncSettings()
     liveness: LivenessSettings = LivenessSettings()
     backfill: BackfillSettings = BackfillSettings()
+    delay: VenueDelaySettings = VenueDelaySettings()
 
 
 class Capture:
     """`client`, `known` and `connects` are shared by the markets of a venue; `streams_of(instrument)` makes what is published of one.
 
-    What was missing goes into `ledger` (None: one of its own, in memory). `on_notice` hears every change of a book's state, `on_refused` every instrument that is left out.
+    What was missing goes into `ledger` (None: one of its own, in memory). `clock` is the venue's; `tell(kind, detail, **more)` publishes what concerns
+    the whole market. `on_notice` hears every change of a book's state, `on_refused` every instrument that is left out.
     """
 
     def __init__(
         self, market: Market, pipeline: Pipeline, *, client: RestClient, known: Instruments, connects: Connects,
         streams_of: Callable[[Instrument], Sequence[Any]], settings: CaptureSettings | None = None, recorder: Recorder | None = None,
-        ledger: Ledger | None = None, dial: Dial = ws_connect, on_notice: Callable[[Any], None] | None = None,
+        ledger: Ledger | None = None, clock: VenueClock | None = None, tell: Callable[..., None] | None = None,
+        dial: Dial = ws_connect, on_notice: Callable[[Any], None] | None = None,
         on_refused: Callable[[Refused], None] | None = None, log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.market, self.pipeline, self.known = market, pipeline, known
@@ -68,6 +73,7 @@ class Capture:
         self.liveness: Liveness | None = None
         self.backfill: Backfill | None = None
         self.ledger = ledger or Ledger(None, epoch=pipeline.outbox.epoch)
+        self.delay = VenueDelay(pipeline, clock=clock, settings=self.settings.delay, tell=tell, log=self._log)
         self.state = "idle"  # then starting, running or refused, stopped
         self.reason = ""
         self.faults = 0  # of ours: each is a bug
@@ -107,7 +113,7 @@ class Capture:
         while True:
             try:
                 async with asyncio.TaskGroup() as group:
-                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, *(feed.run for feed in self.feeds)):
+                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, *(feed.run for feed in self.feeds)):
                         group.create_task(job())
             except* Exception as errors:  # a fault of ours: say it, show no book that nobody tends, and begin again
                 self.reason = "; ".join(f"{type(error).__name__}: {error}" for error in errors.exceptions)
@@ -222,6 +228,7 @@ class Capture:
             "feeds": [feed.status() for feed in self.feeds],
             "resync": self.resync.status() if self.resync is not None else {},
             "liveness": self.liveness.status() if self.liveness is not None else {},
+            "delay": self.delay.status(),
             "backfill": self.backfill.status() if self.backfill is not None else {},
         }  # fmt: skip
 

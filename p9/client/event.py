@@ -153,6 +153,9 @@ class Integrity(Event, kw_only=True):
     quarantined: str | None = msgspec.field(default=None, name="channel")
     channels: int | None = None
     events: int | None = None
+    source: str | None = None
+    topic: str | None = None
+    step_ns: int | None = None
 
 
 class Gap(Event, kw_only=True):

@@ -61,7 +61,7 @@ class Publisher:
             spool.attach(outbox)
         self.errors: dict[str, int] = {}  # refusals and losses by kind
         self.n_replays = 0  # how often Redis had forgotten
-        self._tell = tell or (lambda kind, detail, **more: None)
+        self.tell = tell or (lambda kind, detail, **more: None)
         self._run_id: str | None = None  # of the server that the urgent lane was last connected to
         self._quarantined: dict[Any, float] = {}  # {channel: loop time at which it is tried again}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -211,7 +211,7 @@ class Publisher:
             n = self.outbox.replay(behind)
             self.n_replays += 1
             log.warning("the bus came back without what it had confirmed; the kept tail is sent again", channels=len(behind), events=n)
-            self._tell("replay", f"Redis had forgotten confirmed events of {len(behind)} channels; {n} are sent again", channels=len(behind), events=n)
+            self.tell("replay", f"Redis had forgotten confirmed events of {len(behind)} channels; {n} are sent again", channels=len(behind), events=n)
 
     def on_lost(self, lane: Lane) -> None:
         self._count("lost")
@@ -229,7 +229,7 @@ class Publisher:
         if circuit.state == CLOSED:
             more |= {"probes": circuit.n_probes, "duration_ns": round(circuit.open_s * 1e9)}
         (log.error if circuit.state == OPEN else log.info)("circuit", **more)
-        self._tell("circuit", f"delivery, lane {circuit.name}: {previous} -> {circuit.state} ({circuit.reason})", **more)
+        self.tell("circuit", f"delivery, lane {circuit.name}: {previous} -> {circuit.state} ({circuit.reason})", **more)
 
     def on_refused(self, lane: Lane) -> None:
         """All of the lane's batch is answered and some of it is refused."""
@@ -271,7 +271,7 @@ class Publisher:
                       kinds=sorted(kinds & CHANNEL_KINDS), said=self.outbox.last_error())  # fmt: skip
             self.outbox.quarantine(channel)
             self._quarantined[channel] = asyncio.get_running_loop().time() + RELEASE_S
-            self._tell("quarantine", f"{name}: its key refuses our commands: {self.outbox.last_error()}", channel=name)
+            self.tell("quarantine", f"{name}: its key refuses our commands: {self.outbox.last_error()}", channel=name)
 
     async def _look_up(self, lane: Lane, doubtful: list[Failure]) -> None:
         """Entries refused as equal or smaller: an earlier sending stored them, or the stream is ahead of our clock."""

@@ -36,6 +36,7 @@ class Status(Collector):
         yield from self._markets(status["markets"])
         yield from self._delivery(status["delivery"])
         yield from self._gaps(status["gaps"])
+        yield from self._times(status)
 
     def _markets(self, markets: dict[str, Any]) -> Iterator[Metric]:
         frames = CounterMetricFamily("p9_frames", "WebSocket frames received, by what became of them", labels=["market", "outcome"])
@@ -56,6 +57,26 @@ class Status(Collector):
             for name, family in counters.items():
                 family.add_metric([market], state["counters"][name])
         yield from (frames, received, books, sockets, *counters.values())
+
+    def _times(self, status: dict[str, Any]) -> Iterator[Metric]:
+        delay = GaugeMetricFamily("p9_venue_delay_seconds", "The venue's time to ours, median of the last second", labels=["market", "topic"])
+        usual = GaugeMetricFamily("p9_venue_delay_usual_seconds", "The same, median of ten minutes", labels=["market", "topic"])
+        state = GaugeMetricFamily("p9_venue_delay_state", "1 for the state that a topic is in", labels=["market", "topic", "state"])
+        skew = GaugeMetricFamily("p9_clock_offset_seconds", "The venue's clock minus ours", labels=["exchange"])
+        for market, row in status["markets"].items():
+            for topic, figures in row["delay"]["topics"].items():
+                delay.add_metric([market, topic], figures["delay_ms"] / 1e3)
+                usual.add_metric([market, topic], figures["usual_ms"] / 1e3)
+                for name in ("normal", "degraded", "stale"):
+                    state.add_metric([market, topic, name], figures["state"] == name)
+        for exchange, clock in status["clocks"].items():
+            if clock.get("offset_ms") is not None:
+                skew.add_metric([exchange], clock["offset_ms"] / 1e3)
+        steps = CounterMetricFamily("p9_clock_steps", "How often our own clock was set")
+        steps.add_metric([], status["clocks"]["local"].get("steps", 0))
+        late = GaugeMetricFamily("p9_loop_late_seconds", "How late the loop's last turn was")
+        late.add_metric([], status["lateness"].get("late_ms", 0.0) / 1e3)
+        yield from (delay, usual, state, skew, steps, late)
 
     def _gaps(self, gaps: dict[str, Any]) -> Iterator[Metric]:
         missing = GaugeMetricFamily("p9_open_gaps", "Gaps that are not settled")
