@@ -143,6 +143,14 @@ async def _settle(publisher: Publisher) -> None:
         await publisher.drain(60.0)
 
 
+def _delays(pipeline: Pipeline) -> dict[str, dict[str, float]]:
+    """By topic, how long frames were on their way by the two clocks; `least` under nothing: the recorder's clock was behind by that at least."""
+    return {
+        topic: {"least": round(least / 1e6, 3), "median": round(median / 1e6, 3), "p99": round(p99 / 1e6, 3)}
+        for topic, (_, least, median, p99) in pipeline.take_delays().items()
+    }
+
+
 def _figures(replay: Replay, books: dict, outbox: Outbox, spent_s: float, left: int, options: argparse.Namespace) -> dict[str, Any]:
     every = [book for market_books in books.values() for book in market_books.values()]
     total = {key: sum(book[key] for book in every) for key in (
@@ -151,6 +159,7 @@ def _figures(replay: Replay, books: dict, outbox: Outbox, spent_s: float, left: 
     return {
         "lines": replay.lines, "skipped": replay.skipped, "instruments": len(every), **total,
         "synced": sum(book["state"] == "synced" for book in every), "seconds": round(spent_s, 3),
+        "delay_ms": {name: _delays(pipeline) for name, pipeline in replay.pipelines.items()},
         "lines_per_s": round(replay.lines / max(spent_s, 1e-9)), "events_left": left,
         "confirmed": None if options.dry else sum(counts["confirmed"] for counts in outbox.stats()["classes"].values()),
     }  # fmt: skip

@@ -1,6 +1,9 @@
 """The venue's latency breaker on figures by hand, and our clock against a venue's."""
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -11,6 +14,7 @@ from p9.capture.venue_delay import VenueDelay, VenueDelaySettings
 from p9.market.rest import RestClient
 from p9.market.venue_clock import VenueClock, VenueClockSettings
 from p9.venue import market
+from tests.recordings import recording
 
 MS = 1_000_000
 
@@ -154,3 +158,11 @@ async def test_frames_that_come_before_they_were_sent_correct_a_venue_that_does_
     assert clock.offset_ns == 1270 * MS, "behind by that at least"
     clock._answers.append((2 * MS, 100 * MS))
     assert clock.offset_ns == 1270 * MS, "an answer that contradicts it is not believed"
+
+
+@pytest.mark.parametrize("name", ["coinm_btcusdperp_depth0ms_bookTicker_trade", "spot_btcusdt_depth100ms_bookTicker_trade"])
+def test_pain_17_the_recorders_clock_was_behind_and_the_replay_says_by_how_much(name):
+    path = recording(f"binance/rec_{name}_20240808.txt.gz")
+    ran = subprocess.run([sys.executable, "-m", "p9", "replay", "--dry", str(path)], capture_output=True, text=True, timeout=60, check=True)
+    (delays,) = json.loads(ran.stdout.splitlines()[-1])["delay_ms"].values()
+    assert {topic: abs(figures["least"] + 1270) <= 5 for topic, figures in delays.items()} == dict.fromkeys(delays, True)
