@@ -140,13 +140,13 @@ async def test_a_clock_half_a_second_behind_flags_the_venues_events_until_it_is_
             venue.ahead_s = 0.0
         return venue.ahead_s == 0.0 and clock.state == "normal"
 
-    clock, told, suspect = await judged(venue, heal)
+    _clock, told, suspect = await judged(venue, heal)
     assert told == [("skew", "suspect"), ("skew", "normal")] and suspect == [True, False]
 
 
 async def test_five_seconds_off_suspends_what_is_judged_by_it(venue):
     venue.ahead_s = -5.0
-    clock, told, _ = await judged(venue, lambda clock: clock.state != "normal")
+    clock, *_ = await judged(venue, lambda clock: clock.state != "normal")
     assert clock.state == "suspended" and abs(clock.status()["offset_ms"] + 5000) < 50
 
 
