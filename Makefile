@@ -1,8 +1,11 @@
 # Short names for the scripts. A machine without make runs the scripts themselves.
-.PHONY: demo run build test coverage lint bench bench-peers fuzz exe chaos clean
+.PHONY: demo run build test coverage lint bench bench-peers fuzz exe chaos chaos-long clean
 
 demo run test coverage bench bench-peers fuzz exe chaos:
 	@bash scripts/$@.sh $(ARGS)
+
+chaos-long:
+	@bash scripts/chaos.sh --long $(ARGS)
 
 build:
 	@bash -c 'source scripts/setup.sh && setup dev'

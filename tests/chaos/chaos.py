@@ -26,7 +26,7 @@ def phases(quick: bool) -> dict[str, Phase]:
     def n(long: int, short: int) -> int:
         return short if quick else long
 
-    window = {"window_ms": 500} if quick else {}  # the short form runs beside other tests
+    window = {"median_window_ms": 1000} if quick else {}  # the short form runs beside other tests
     chosen: dict[str, Phase] = {
         "redis_kills_aof": lambda folder: faults.redis_kills(folder, "redis_kills_aof", n(50, 2), *faults.AOF),
         "redis_kills_no_aof": lambda folder: faults.redis_kills(folder, "redis_kills_no_aof", n(50, 3), seed=3),

@@ -24,8 +24,8 @@ from p9.delivery.bus import Bus
 from p9.delivery.disk import Disk
 from p9.delivery.epoch import next_epoch
 from p9.delivery.publisher import Confirmer, Publisher
-from p9.delivery.spool import Spool
-from tests.chaos.ledger import Accepted, Ledger
+from p9.delivery.spool import Spool, SpoolSettings
+from tests.chaos.ledger import MARK, Accepted, Ledger
 from tests.chaos.plan import CHANNELS, HIGH, LOW, PAYLOADS
 
 TURN_S = 0.002
@@ -41,13 +41,30 @@ class Orders(msgspec.Struct):
     confirm_timeout_s: float = 1.0
     retry_delay_s: float = 0.05
     max_file_bytes: int = 0  # RLIMIT_FSIZE; 0: none
+    spool_bytes: int = 2 << 30
+
+
+class MarkedSpool(Spool):
+    """Writes down from when on nothing is safe yet. A flush puts on disk what has waited since the flush before it."""
+
+    ledger: Ledger
+    epoch = 0
+    _before_ns = 0
+
+    async def flush(self, everything: bool = False) -> bool:
+        began_ns = time.time_ns()
+        written = await super().flush(everything)
+        if written:
+            self.ledger.write([Accepted(MARK, self.epoch, 0, 0, began_ns if everything else self._before_ns)])
+            self._before_ns = began_ns
+        return written
 
 
 async def run(orders: Orders) -> None:
     folder = Path(orders.folder)
     clock = Clock()
     bus = Bus(orders.url)
-    spool = Spool(Disk(folder / "spool"))
+    spool = MarkedSpool(Disk(folder / "spool"), SpoolSettings(max_bytes=orders.spool_bytes))
     await spool.recover()
     epoch = await next_epoch(max(time.time_ns() // 1_000_000, spool.newest_epoch + 1), folder / "epoch", bus.client)
     outbox = Outbox(clock, epoch=epoch, journals=spool.journals)
@@ -56,7 +73,8 @@ async def run(orders: Orders) -> None:
     channels = [
         outbox.channel(kind, "venue", symbol, "venue_spot", symbol, cls, keeps_last=cls == LOW) for kind, symbol, cls in CHANNELS
     ]
-    ledger = Ledger(Path(orders.ledger))
+    ledger = spool.ledger = Ledger(Path(orders.ledger))
+    spool.epoch = epoch
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     await publisher.start()

@@ -19,6 +19,9 @@ class Accepted(NamedTuple):
     at_ns: int
 
 
+MARK = 65535  # the channel of a row that says: of `epoch` all that was accepted before `at_ns` is confirmed or on disk
+
+
 class Ledger:
     """The writing side."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tests.chaos.ledger import Accepted
+from tests.chaos.ledger import MARK, Accepted
 
 
 class Tally:
@@ -75,19 +75,32 @@ class Verdict:
     examples: list[str] = field(default_factory=list)
 
 
-def compare(tally: Tally, rows: Iterable[Accepted], names: list[str], classes: dict[str, str], kills_ns: dict[int, int], window_ns: int) -> Verdict:
-    """`kills_ns`: {epoch: when its process was killed}. What is beside the ledger in an epoch that was not killed would be invented: it raises."""
-    verdict = Verdict()
+def safe_until_ns(rows: Iterable[Accepted]) -> dict[int, int]:
+    """{epoch: what was accepted before is confirmed or on disk}"""
+    safe: dict[int, int] = {}
+    for row in rows:
+        if row.channel == MARK:
+            safe[row.epoch] = max(safe.get(row.epoch, 0), row.at_ns)
+    return safe
+
+
+def compare(tally: Tally, rows: list[Accepted], names: list[str], classes: dict[str, str], killed: Iterable[int]) -> Verdict:
+    """`killed`: the epochs whose process was killed: what it accepted after its last fsync may be lost, and may be missing in the ledger. What is
+    beside the ledger in another epoch would be invented: it raises."""
+    verdict, killed = Verdict(), set(killed)
+    safe = {epoch: at_ns for epoch, at_ns in safe_until_ns(rows).items() if epoch in killed}
     highest: dict[tuple[str, int], int] = {}
     for row in rows:
+        if row.channel == MARK:
+            continue
         name = names[row.channel]
         verdict.accepted += row.last - row.first + 1
         highest[name, row.epoch] = max(highest.get((name, row.epoch), 0), row.last)
-        kill_ns = kills_ns.get(row.epoch)
+        at_risk = row.epoch in killed and row.at_ns >= safe.get(row.epoch, 0)
         for seq in range(row.first, row.last + 1):
             if tally.has(name, row.epoch, seq):
                 continue
-            if kill_ns is not None and row.at_ns > kill_ns - window_ns:
+            if at_risk:
                 verdict.in_window += 1
             else:
                 verdict.lost[classes[name]] = verdict.lost.get(classes[name], 0) + 1
@@ -96,7 +109,7 @@ def compare(tally: Tally, rows: Iterable[Accepted], names: list[str], classes: d
     for (name, epoch), top in tally.highest().items():
         extra = top - highest.get((name, epoch), 0)
         if extra > 0:
-            if epoch not in kills_ns:
+            if epoch not in killed:
                 raise AssertionError(f"{tally.name}: {name} {epoch}-{top} was delivered and never accepted")
             verdict.unlogged += extra
     return verdict

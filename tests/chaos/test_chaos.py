@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.ledger import Accepted, Ledger, read
+from tests.chaos.ledger import MARK, Accepted, Ledger, read
 from tests.chaos.tally import Tally, compare
 
 ROOT = Path(__file__).parents[2]
@@ -23,10 +23,10 @@ def tally_of(*events):
 
 
 def test_the_account_tells_losses_from_what_was_in_the_fsync_window():
-    rows = [Accepted(0, 1, 1, 3, 1000), Accepted(0, 1, 4, 5, 1900), Accepted(0, 2, 1, 1, 3000)]
-    verdict = compare(tally_of((1, 1), (1, 3), (2, 1)), rows, NAMES, CLASSES, {1: 2000}, window_ns=200)
+    rows = [Accepted(0, 1, 1, 3, 1000), Accepted(MARK, 1, 0, 0, 1800), Accepted(0, 1, 4, 5, 1900), Accepted(0, 2, 1, 1, 3000)]
+    verdict = compare(tally_of((1, 1), (1, 3), (2, 1)), rows, NAMES, CLASSES, [1])
     assert verdict.accepted == 6 and verdict.lost == {"HIGH": 1} and verdict.in_window == 2
-    verdict = compare(tally_of((1, 1), (1, 2), (1, 3), (2, 1)), rows, NAMES, CLASSES, {}, window_ns=200)
+    verdict = compare(tally_of((1, 1), (1, 2), (1, 3), (2, 1)), rows, NAMES, CLASSES, [])
     assert verdict.lost == {"HIGH": 2}, "without a kill there is no window"
 
 
@@ -35,8 +35,8 @@ def test_the_account_sees_what_came_twice_out_of_order_or_from_nowhere():
     assert (tally.duplicates, tally.disorders, tally.holes()) == (1, 2, 0)
     assert tally_of((1, 1), (1, 5)).holes() == 3
     with pytest.raises(AssertionError, match="never accepted"):
-        compare(tally_of((1, 1), (1, 2)), [Accepted(0, 1, 1, 1, 0)], NAMES, CLASSES, {}, 0)
-    assert compare(tally_of((1, 1), (1, 2)), [Accepted(0, 1, 1, 1, 0)], NAMES, CLASSES, {1: 10}, 0).unlogged == 1
+        compare(tally_of((1, 1), (1, 2)), [Accepted(0, 1, 1, 1, 0)], NAMES, CLASSES, [])
+    assert compare(tally_of((1, 1), (1, 2)), [Accepted(0, 1, 1, 1, 0)], NAMES, CLASSES, [1]).unlogged == 1
 
 
 def test_a_ledger_survives_a_torn_row(tmp_path):
