@@ -108,6 +108,13 @@ class Inbox:
             elif channel.held is not None:
                 self._release(channel)
 
+    def found(self, name: str) -> None:
+        """The subscription grew by this channel: what its stream has already is read."""
+        channel = self._channel(name)
+        if channel.has_stream is None:
+            channel.held = channel.held or []
+            self.wants.add(name)
+
     # ---- what came
 
     def hear(self, name: str, payload: bytes | str) -> None:

@@ -54,8 +54,9 @@ class Source:
         quick = {"socket_timeout": SILENT_S, "socket_connect_timeout": SILENT_S, "retry": Retry(NoBackoff(), 0), "protocol": 2}
         return cls(Redis.from_url(url, **{**quick, **options}), words)
 
-    async def listen(self, heard: Heard, listening: Callable[[], None]) -> None:
-        """Until the connection is lost; then raises what happened. `listening` is called when the subscription stands."""
+    async def listen(self, heard: Heard, listening: Callable[[], None], found: Callable[[str], None]) -> None:
+        """Until the connection is lost; then raises what happened. `listening` is called when the subscription stands, `found` with each channel
+        that is listened to from later on."""
         pool: Any = self.client.connection_pool
         connection = pool.make_connection()
         connection.retry = Retry(NoBackoff(), 0)  # a connection made anew behind our back would be a hole that nobody sees

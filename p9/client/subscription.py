@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal, Self
 
 from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError, RedisError
 
+from p9.client.cluster import ClusterSource
 from p9.client.event import Event
 from p9.client.inbox import Inbox, Position
 from p9.client.notice import Notice
@@ -142,7 +144,7 @@ class Subscription(AsyncIterator[Event | Notice]):
         listening = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._source.listen(self._hear, listening.set))
+                tasks.create_task(self._source.listen(self._hear, listening.set, self._found))
                 await listening.wait()
                 streams = await self._source.keys("stream")
                 lasts = await self._source.lasts(await self._source.keys("last"))
@@ -165,6 +167,10 @@ class Subscription(AsyncIterator[Event | Notice]):
         if self._inbox.wants:
             self._wanted.set()
 
+    def _found(self, name: str) -> None:
+        self._inbox.found(name)
+        self._wanted.set()
+
     async def _refill(self) -> None:
         while True:
             wanted = {name: self._inbox.after(name) for name in self._inbox.wants}
@@ -181,15 +187,18 @@ class Subscription(AsyncIterator[Event | Notice]):
 
 
 def subscribe(
-    redis: "str | Redis", *channels: str, start: Literal["now", "earliest"] | Mapping[str, Position] = "now", max_waiting: int = 100_000, **options: Any
+    redis: "str | Redis | RedisCluster", *channels: str, start: Literal["now", "earliest"] | Mapping[str, Position] = "now", max_waiting: int = 100_000, **options: Any
 ) -> Subscription:
     """Follow `channels`: names such as "trades:<exchange>:BTC-USDT", or patterns as Redis has them ("candles:*:BTC-USDT:1m").
 
-    redis: a URL with redis-py's `options` (TLS files, credentials), or a ready redis-py client (a Sentinel's master_for); it is closed with the
-    subscription. start: `now`; `earliest`: with all that the streams still hold; or the `positions()` of an earlier subscription. Channels
+    redis: a URL with redis-py's `options` (TLS files, credentials), or a ready redis-py client (a Sentinel's master_for, a RedisCluster); it is
+    closed with the subscription. start: `now`; `earliest`: with all that the streams still hold; or the `positions()` of an earlier subscription. Channels
     that keep a newest value begin with it. max_waiting: events in the queue before a slow reader is told `Overflow`.
     """
     if not channels:
         raise ValueError("name at least one channel or pattern")
-    source = Source.at(redis, channels, **options) if isinstance(redis, str) else Source(redis, channels)
+    if isinstance(redis, str):
+        source = Source.at(redis, channels, **options)
+    else:
+        source = ClusterSource(redis, channels) if isinstance(redis, RedisCluster) else Source(redis, channels)
     return Subscription(source, start=start, max_waiting=max_waiting)
