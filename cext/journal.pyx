@@ -1,6 +1,6 @@
 """What of one delivery class goes to disk: entries in their order, numbered, each with its own checksum."""
 
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -23,10 +23,16 @@ cdef uint32_t entry_crc(const Entry* entry) noexcept nogil:
     return crc32c(crc, at + CRC_OFFSET + 4, <Py_ssize_t>entry.size - CRC_OFFSET - 4)
 
 
+cdef inline bint is_number(int64_t value) noexcept nogil:
+    return 0 <= value <= INT64_MAX // 2
+
+
 cdef bint is_entry(const char* at, Py_ssize_t left) noexcept nogil:
     cdef const Entry* entry = <const Entry*>at
     if left < <Py_ssize_t>sizeof(Entry) or entry.magic != MAGIC or entry.size > MAX_ENTRY_BYTES:
         return False
+    if not (is_number(entry.ordinal) and is_number(entry.epoch) and is_number(entry.seq) and is_number(entry.ms)):
+        return False  # a checksum that fits by chance, or by somebody's wish: what we count with must stay countable
     return (entry_room(entry) <= left and <Py_ssize_t>sizeof(Entry) + entry.name_size <= <Py_ssize_t>entry.size
             and entry_crc(entry) == entry.crc)
 
@@ -250,5 +256,5 @@ def entries(bytes data not None):
         entry = reader.next_entry(at, len(data), &offset)
         if entry == NULL:
             return found
-        found.append((entry_name(entry)[:entry.name_size].decode(), entry.epoch, entry.seq, entry.ms, entry.ordinal,
+        found.append((entry_name(entry)[:entry.name_size].decode("utf-8", "replace"), entry.epoch, entry.seq, entry.ms, entry.ordinal,
                       bool(entry.flags & ENTRY_HELD), entry_payload(entry)[:entry_payload_size(entry)]))

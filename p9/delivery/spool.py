@@ -50,6 +50,9 @@ class SpoolSettings(msgspec.Struct, frozen=True):
     fsync_interval_s: float = 0.1  # of `group`: the longest that an event is neither confirmed nor on disk
 
 
+MOST_ENTRIES = 2**62  # of one class, ever
+
+
 class _Log:
     """The files of one class."""
 
@@ -108,7 +111,8 @@ class Spool:
     def _recover(self) -> None:
         names = self.files.names()
         for each in self._logs:
-            segments = sorted(int(match[1]) for name in names if (match := re.fullmatch(rf"{each.word}-(\d{{20}})\.spool", name)))
+            found = (re.fullmatch(rf"{each.word}-(\d{{20}})\.spool", name, re.ASCII) for name in names)
+            segments = sorted(first for match in found if match and (first := int(match[1])) < MOST_ENTRIES)  # beyond it: no file of ours
             for first in segments:
                 data = self.files.read(each.name(first))
                 good, lost, torn = each.journal.recover(first, data)

@@ -144,7 +144,7 @@ class FaultSpecs(Target):
     """`--faults`: rules or a FaultSpecError."""
 
     PIECES = (
-        "drop:0.01", "duplicate:1", "reorder:0.5", "malformed:0", "disconnect:30s", "mute:60s/5s", "stale_snapshot:0.2", "http_429:0.1", "http_500:0.01", "@", "@*/*/book", "@okx_swap", "@a/b/c/d", ",",
+        "drop:0.01", "duplicate:1", "reorder:0.5", "malformed:0", "disconnect:30s", "mute:60s/5s", "stale_snapshot:0.2", "http_429:0.1", "http_500:0.01", "http_418:1/2s", "http_429:0.1/2s", "@binance", "@okx_swap/BTC-USDT-SWAP/trade", "@", "@*/*/book", "@okx_swap", "@a/b/c/d", ",",
         ":", "/", "ms", "s", "m", "nan", "inf", "-inf", "-1s", "1e308m", "1e999", "0s", "nans", "infs", "drop:nan", "drop:1e-400", "mute:0s/0s", "disconnect:-5s", " ", "\x00", "\u0661s", "١", "_", "1_0s",
     )  # fmt: skip
 
@@ -158,7 +158,7 @@ class FaultSpecs(Target):
             str(error)
             return 1
         for rule in rules:
-            shares = rule.name in faults.SHARES
+            shares = rule.name not in faults.SOCKET_FAULTS
             if not 0.0 <= rule.value < float("inf") or not 0.0 <= rule.for_s < float("inf") or (shares and rule.value > 1.0) or (not shares and rule.value <= 0.0):
                 raise Finding("a rule that cannot be kept", repr(rule))
         return 1

@@ -8,6 +8,7 @@ from tests.fuzz.decoders import Decoder
 from tests.fuzz.deliveries import Answers, Replies, Requests
 from tests.fuzz.pipelines import MARKETS, Pipelines
 from tests.fuzz.readers import Configurations, FaultSpecs, Recordings, RestAnswers
+from tests.fuzz.segments import Segments
 from tests.fuzz.target import Target
 
 
@@ -27,6 +28,7 @@ TARGETS = {
     **{f"road_{name}": Row(partial(Pipelines, name=name), 6) for name in MARKETS},
     "replies": Row(Replies, 5),
     "outbox": Row(Answers, 5),
+    "segments": Row(Segments, 2),
     "requests": Row(Requests, 4),
     "configurations": Row(Configurations, 3),
     "recordings": Row(Recordings, 3),
