@@ -6,11 +6,13 @@ Names: p9_<noun>_<unit>[_total]. Labels: market (venue_line), outcome, verdict, 
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from cext.outbox import bucket_bounds_s
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+GAUGES = {"waiting", "waiting_bytes", "waiting_on_disk", "memory_bytes", "kept_bytes", "replaying"}
 _BOOK_COUNTERS = {
     "depth_frames": "Depth frames decoded", "applied": "Depth events applied to a book", "stale": "Depth events already in the book",
     "gaps": "Holes in a depth stream", "images": "Full images loaded", "too_old": "Images older than the changes held",
@@ -88,14 +90,70 @@ class Status(Collector):
         yield from (missing, family)
 
     def _delivery(self, delivery: dict[str, Any]) -> Iterator[Metric]:
+        yield from self._events(delivery)
+        yield from self._latency(delivery["classes"])
+        errors = CounterMetricFamily("p9_bus_errors", "Error replies of Redis, by kind", labels=["kind"])
+        for kind, n in delivery["errors"].items():
+            errors.add_metric([kind], n)
+        refusals = CounterMetricFamily("p9_bus_refusals", "Batches refused, connections lost, not made or too slow, by kind", labels=["kind"])
+        for kind, n in delivery["refusals"].items():
+            refusals.add_metric([kind], n)
+        connected = GaugeMetricFamily("p9_bus_connected", "1 where the lane has its connection", labels=["lane"])
+        circuit = GaugeMetricFamily("p9_circuit_state", "1 for the state that the lane's circuit is in", labels=["lane", "state"])
+        opened = CounterMetricFamily("p9_circuit_opened", "How often the lane's circuit opened", labels=["lane"])
+        for lane, state in delivery["lanes"].items():
+            connected.add_metric([lane], state["connected"])
+            opened.add_metric([lane], state["circuit"]["opened"])
+            for name in ("closed", "open", "half_open"):
+                circuit.add_metric([lane, name], state["circuit"]["state"] == name)
+        replays = CounterMetricFamily("p9_bus_replays", "How often Redis had forgotten what it had confirmed")
+        replays.add_metric([], delivery["replays"])
+        quarantined = GaugeMetricFamily("p9_channels_quarantined", "Channels whose key refuses our commands")
+        quarantined.add_metric([], len(delivery["quarantined"]))
+        yield from (errors, refusals, connected, circuit, opened, replays, quarantined)
+        if delivery["spool"] is not None:
+            yield from self._spool(delivery["spool"])
+
+    def _spool(self, spool: dict[str, Any]) -> Iterator[Metric]:
+        for name, text in {"bytes": "Bytes in the spool", "segments": "Files of the spool", "unread": "Events that live in the spool alone"}.items():
+            family = GaugeMetricFamily(f"p9_spool_{name}", text)
+            family.add_metric([], spool[name])
+            yield family
+        for name, text in {
+            "errors": "Refusals of the spool's disk", "torn": "Spool files whose end was torn", "shed": "Events given up for the spool's bound",
+            "damaged": "Events lost to damage on disk",
+        }.items():  # fmt: skip
+            counter = CounterMetricFamily(f"p9_spool_{name}", text)
+            counter.add_metric([], spool[name])
+            yield counter
+
+    def _latency(self, classes: dict[str, Any]) -> Iterator[Metric]:
+        """A bucket an octave: the counters have four."""
+        for name, text in {"confirm_s": "From accept to confirmation", "age_s": "From the received frame to confirmation"}.items():
+            family = HistogramMetricFamily(f"p9_events_{name.removesuffix('_s')}_seconds", text, labels=["class"])
+            for cls, counts in classes.items():
+                bounds, below, total, buckets = bucket_bounds_s(), 0, 0.0, []
+                for n, (bound, count) in enumerate(zip(bounds, counts[name], strict=True)):
+                    below += count
+                    total += count * (bound if bound != float("inf") else bounds[-2])
+                    if n % 4 == 0 or bound == float("inf"):
+                        buckets.append(("+Inf" if bound == float("inf") else f"{bound:g}", below))
+                family.add_metric([cls], buckets, total)
+            yield family
+
+    def _events(self, delivery: dict[str, Any]) -> Iterator[Metric]:
         families: dict[str, Metric] = {}
+        success = GaugeMetricFamily("p9_events_success_ratio", "Confirmed of what came to an end other than conflation", labels=["class"])
         for cls, counts in delivery["classes"].items():
             for name, n in counts.items():
                 if not isinstance(n, int | float):
                     continue
-                kind = GaugeMetricFamily if name.startswith("waiting") else CounterMetricFamily
+                kind = GaugeMetricFamily if name in GAUGES else CounterMetricFamily
                 family = families.setdefault(name, kind(f"p9_events_{name}", f"Events {name.replace('_', ' ')}", labels=["class"]))
                 family.add_metric([cls], n)
+            ended = counts["confirmed"] + counts["shed"] + counts["quarantined"]
+            success.add_metric([cls], counts["confirmed"] / ended if ended else 1.0)
+        yield success
         yield from families.values()
 
 

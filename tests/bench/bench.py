@@ -3,6 +3,8 @@
     book      CPU of parse + normalise + sequence + book, by venue and kind, and of one more level
     streams   CPU with every stream on, and each stream's own share
     redis     messages a second through WebSockets, books and streams into a real redis-server, every reply confirmed
+    delivery  CPU of an event from accept to confirmation, and what a burst of 300 snapshots adds to an urgent one's way
+    outage    memory while Redis is away at 10,000 events a second, and how much faster than they come they are then delivered
     latency   frame read -> confirmed by Redis, at 10,000 messages a second
     memory    of 300 instruments with 1000 levels a side, all streams on
 
@@ -18,11 +20,11 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
-from tests.bench import books, delivery, memory, streams
+from tests.bench import books, delivery, memory, publish, streams
 
 SECTIONS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     "book": books.measure, "streams": streams.measure, "redis": delivery.measure_redis, "latency": delivery.measure_latency,
-    "memory": memory.measure,
+    "memory": memory.measure, "delivery": publish.measure, "outage": publish.measure_outage,
 }  # fmt: skip
 ANY = "*"
 NOISE = 1.5  # a shared machine's neighbours may cost that much
@@ -46,6 +48,8 @@ BOUNDS = {
     "streams": (Bound((ANY, "all"), 3.0, 3.0),),
     "redis": (Bound(("messages_per_core_s",), 200_000, 200_000, True), Bound(("messages_per_s",), 100_000, 200_000, True)),
     "latency": (Bound(("high_us", "p50"), 300, 150), Bound(("high_us", "p99"), 5_000, 1_000), Bound(("high_us", "p999"), 10_000, 2_000)),
+    "delivery": (Bound(("cpu_us_per_event",), 1.5, 1.5), Bound(("added_ms",), 2, 2)),
+    "outage": (Bound(("grown_mb",), 64, 64), Bound(("drain_to_live",), 5, 5, True)),
     "memory": (Bound(("resident_mb",), 512, 512),),
 }
 

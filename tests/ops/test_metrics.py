@@ -1,0 +1,80 @@
+"""What Prometheus reads about delivery: every accepted event is in exactly one of its ends, or waits."""
+
+import asyncio
+
+from cext.clock import Clock
+from cext.outbox import CLASS_NAMES, Outbox
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from p9.delivery.bus import Bus
+from p9.delivery.disk import Disk
+from p9.delivery.publisher import Confirmer, Publisher
+from p9.delivery.spool import Spool
+from p9.ops.metrics import Status
+from tests.delivery.redis_process import RedisProcess
+
+ENDS = ("confirmed", "conflated", "shed", "quarantined", "waiting")
+
+
+class Delivery(Collector):
+    """The part of the page that is about delivery."""
+
+    def __init__(self, publisher):
+        self.publisher = publisher
+
+    def collect(self):
+        return Status(dict)._delivery(self.publisher.stats())
+
+
+def scraped(publisher):
+    registry = CollectorRegistry()
+    registry.register(Delivery(publisher))
+    found = {}
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
+        for sample in family.samples:
+            found[sample.name, *sorted(sample.labels.items())] = sample.value
+    return found
+
+
+def of_class(found, name, cls):
+    return next(found[key] for key in ((f"p9_events_{name}{end}", ("class", cls)) for end in ("_total", "")) if key in found)
+
+
+async def test_the_ends_add_up_and_latency_counts_what_is_confirmed(tmp_path):
+    server = RedisProcess(tmp_path / "redis")
+    spool = Spool(Disk(tmp_path / "spool"))
+    await spool.recover()
+    outbox = Outbox(Clock(), epoch=1, journals=spool.journals, items=(10, 10, 0, 10))
+    bus = Bus(server.url)
+    publisher = Publisher(outbox, bus, Confirmer(max_retries=0), spool=spool)
+    await publisher.start()
+    channels = [outbox.channel("kind", "venue", name, "venue_spot", "", cls) for cls, name in enumerate(CLASS_NAMES)]
+    channels.append(outbox.channel("depth", "venue", "S", "venue_spot", "", 3, queued=True))
+    try:
+        for _ in range(100):
+            for channel in channels:
+                outbox.emit(channel, b"{}")
+        while publisher.lanes[0].circuit.state == "closed":
+            await asyncio.sleep(0.01)
+        found = scraped(publisher)
+        for cls in CLASS_NAMES:
+            assert of_class(found, "accepted", cls) == sum(of_class(found, end, cls) for end in ENDS) == (200 if cls == "LOW" else 100)
+        assert of_class(found, "waiting_on_disk", "HIGH") == 90 and of_class(found, "shed", "LOW") > 80
+        assert found["p9_circuit_opened_total", ("lane", "urgent")] == 1 and found["p9_bus_connected", ("lane", "urgent")] == 0
+        await asyncio.to_thread(server.start)
+        while outbox.waiting():
+            await asyncio.sleep(0.01)
+        found = scraped(publisher)
+        for cls in CLASS_NAMES:
+            assert of_class(found, "accepted", cls) == sum(of_class(found, end, cls) for end in ENDS)
+            assert found["p9_events_confirm_seconds_count", ("class", cls)] == of_class(found, "confirmed", cls)
+        assert of_class(found, "success_ratio", "HIGH") == 1.0 and 0 < of_class(found, "success_ratio", "LOW") < 1
+        assert found["p9_circuit_state", ("lane", "urgent"), ("state", "closed")] == 1 and found["p9_spool_unread",] == 0
+        slowest = max(value for key, value in found.items() if key[0] == "p9_events_confirm_seconds_sum")
+        assert 0.01 < slowest < 100 * 60
+    finally:
+        await publisher.stop()
+        await bus.close()
+        server.kill()
