@@ -20,12 +20,16 @@ log = logs.get("delivery")
 
 
 async def delivery_of(config: Config, clock: Clock, bus: Bus, folder: Path, *, simulated: bool) -> Publisher:
-    """A publisher that is not started yet; its outbox holds what the last run left in `folder`. Made-up events have a spool of their own: they never
-    reach the Redis of real ones. Raises ConfigError."""
+    """A publisher that is not started yet; its outbox holds what the last run left in `folder`. Made-up events have a spool of their own, which
+    begins empty: they never reach the Redis of real ones. Raises ConfigError."""
     wanted = config.analytics.redis_publish_confirmer
     spool = None
     if wanted.enabled and wanted.spool.enabled:
         files = Disk.of_ours(folder, "spool-simulated" if simulated else "spool")
+        if simulated:  # what an earlier simulation made up is of no use to this one
+            for name in files.names():
+                if name.endswith(".spool"):
+                    files.remove(name)
         spool = Spool(
             files,
             SpoolSettings(

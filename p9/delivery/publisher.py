@@ -99,7 +99,8 @@ class Publisher:
         return self.outbox.waiting()
 
     async def put_by(self) -> "Left":
-        """What still waits goes to the spool; to be called after `drain`, before `stop`."""
+        """What still waits goes to the spool, and nothing is sent any more; to be called after `drain`, before `stop`."""
+        await self._halt()  # first: a connection that ends now has something to say, and that is to be kept too
         safe, where = 0, ""
         if self.spool is not None:
             await self.spool.flush(everything=True)
@@ -110,6 +111,11 @@ class Publisher:
 
     async def stop(self) -> None:
         """Close the connections. What waits is not sent any more: `drain` first."""
+        await self._halt()
+        if self.spool is not None:
+            await self.spool.stop()
+
+    async def _halt(self) -> None:
         self.outbox.wake = None
         if self._ticker is not None:
             self._ticker.cancel()
@@ -117,8 +123,6 @@ class Publisher:
                 await self._ticker
         for lane in self.lanes:
             await lane.stop()
-        if self.spool is not None:
-            await self.spool.stop()
         for task in list(self._settling):
             task.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)

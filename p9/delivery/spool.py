@@ -170,9 +170,11 @@ class Spool:
                 self._poked.clear()
             else:
                 await asyncio.sleep(self.settings.fsync_interval_s / 2)
-            await self.flush(everything=always)
-            if any(journal.n_unread for journal in self.journals):
-                self._room.set()
+            try:
+                await self.flush(everything=always)
+            except Exception:  # whatever it is, the next tick must come
+                log.exception("the spool's tick failed")
+            self.feed()
 
     async def flush(self, everything: bool = False) -> bool:
         """Bring to disk what has waited since the last time (`everything`: all that waits). False: the disk does not take it."""
@@ -295,6 +297,9 @@ class Spool:
                 await self.read(each.journal.cls)
             except OSError as error:
                 self._refused(error)
+                await asyncio.sleep(self.settings.fsync_interval_s)
+            except Exception:
+                log.exception("the spool cannot be read back")
                 await asyncio.sleep(self.settings.fsync_interval_s)
             self._read_back()
 
