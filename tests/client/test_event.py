@@ -20,7 +20,7 @@ from tests.cext.streams.desk import Desk
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 VALUES = {"snapshot", "book_state", "circuit", "urgent", "bulk", "open", "half_open", "closed", "spool", "full", "damaged", "disk_refuses",
-          "quarantine", "replay"}  # what the page names that is no field
+          "quarantine", "replay", "venue_delay", "skew", "lateness", "clock_step"}  # what the page names that is no field
 OUR_OWN = {" channel", " refilled", " late"}
 
 
