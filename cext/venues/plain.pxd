@@ -19,7 +19,8 @@ from cext.word cimport DIGITS, TENS, bytes_equal, digits8, load8, lowest_bit, no
 cdef enum:
     MAX_PLAIN_SCALE = 10    # eight digits before the point fit int64 at it
     PLAIN_SIZE = 64         # no frame that is read so is shorter
-    NO_SHAPE = 64           # longer than any text of a level that is read so
+    MAX_LEVEL = 56          # bytes of a level that is read so, the last quote apart
+    NO_SHAPE = 64           # longer than any text in such a level
 
 cdef extern from *:
     """
@@ -45,6 +46,7 @@ cdef extern from *:
     uint64_t quotes64 "p9_quotes64" (const char* at) noexcept nogil
     const uint64_t NO_DIGIT "0x8080808080808080ULL"
     const uint64_t BLANKS "0x2121212121212121ULL"   # the first visible letter, eight times
+    const uint64_t NO_QUOTES "0xFF00000000000000ULL"    # above MAX_LEVEL: more of them than a level has quotes
     const uint64_t LAST "0x8000000000000000ULL"
 
 
@@ -283,19 +285,19 @@ cdef inline bint plain_levels(Cursor* c, const Symbol* symbol, bint counted, Bat
             quotes = quotes64(p)
         else:
             quotes = quotes64(stop - 64) >> (64 - (stop - p))
+        quotes = (quotes | NO_QUOTES) & ((quotes | NO_QUOTES) - 1)
+        px_end = <unsigned int>lowest_bit(quotes)
         quotes &= quotes - 1
-        px_end = _first(quotes)
         quotes &= quotes - 1
-        quotes &= quotes - 1
-        qty_end = end = _first(quotes)
+        qty_end = end = <unsigned int>lowest_bit(quotes)
         if counted:
             quotes &= quotes - 1
             quotes &= quotes - 1
             quotes &= quotes - 1
             quotes &= quotes - 1
-            end = _first(quotes)
+            end = <unsigned int>lowest_bit(quotes)
         # what follows a book's levels is longer than a word, so that words may be loaded where numbers begin
-        if quotes == 0 or stop - p < <Py_ssize_t>end + 16 or memcmp(p, b'["', 2) != 0 or memcmp(p + px_end, b'","', 3) != 0:
+        if end >= MAX_LEVEL or stop - p < <Py_ssize_t>end + 16 or memcmp(p, b'["', 2) != 0 or memcmp(p + px_end + 1, b',"', 2) != 0:
             return False
         if counted:
             at = p + qty_end

@@ -10,6 +10,7 @@ from cext.venues.bybit_plain import takes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cext.test_pipeline import add, pipeline_for
 from tests.cext.venues.bybit_model import Model
 from tests.cext.venues.documented import SCALE, cases, told
 from tests.cext.venues.frames import ANY_JSON, Refused, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
@@ -242,3 +243,23 @@ def test_numbers_of_any_length_read_as_in_the_model():
         read += outcome == "events"
         taken += takes(ours.symbols, frame.encode())
     assert read > 900 and taken > read / 3  # what has a scale above 10 goes the long way
+
+
+def test_an_update_numbered_1_is_a_new_book_whatever_it_is_called():
+    pipeline = pipeline_for("bybit_linear", ())
+    add(pipeline, "BTCUSDT", px_scale=2, qty_scale=3, tick=10)
+
+    def frame(type_, u, bids, asks):
+        data = {"s": "BTCUSDT", "b": bids, "a": asks, "u": u, "seq": 546137962000 + u}
+        push = {"topic": "orderbook.1000.BTCUSDT", "type": type_, "ts": 1790001000407, "data": data, "cts": 1790001000404}
+        return pipeline.feed_bytes(json.dumps(push, separators=(",", ":")).encode(), 1)
+
+    assert frame("snapshot", 71, [["100.1", "1"]], [["100.2", "1"]]) == "events"
+    assert frame("delta", 72, [["100.0", "2"]], []) == "events"
+    assert frame("delta", 1, [["90.0", "5"]], [["90.1", "6"]]) == "events"
+    assert frame("delta", 2, [["89.9", "7"]], []) == "events"
+    book = pipeline.book(0)
+    assert (book["bids"], book["asks"]) == ([("90", "5"), ("89.9", "7")], [("90.1", "6")]) and pipeline.states() == ["synced"]
+    assert pipeline.instrument_counters(0)["gaps"] == 0
+    frame("delta", 4, [], [])
+    assert pipeline.states() == ["invalid"]

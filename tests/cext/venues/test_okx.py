@@ -10,6 +10,7 @@ from cext.venues.okx_plain import takes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cext.test_pipeline import add, pipeline_for
 from tests.cext.venues.documented import SCALE, cases, told
 from tests.cext.venues.frames import ANY_JSON, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
 from tests.cext.venues.mutants import NAMES, milliseconds, mutants, number, whole
@@ -221,3 +222,23 @@ def test_numbers_of_any_length_read_as_in_the_model():
         read += outcome == "events"
         taken += takes(ours.symbols, frame.encode())
     assert read > 900 and taken > read / 3  # what has a scale above 10 goes the long way
+
+
+def test_the_documented_chain_of_ids_is_no_gap_anywhere():
+    """(-1,10) (10,15) (15,15) (15,3) (3,5): an image, a change, a keep-alive, a reset by maintenance, and on; then a hole."""
+    pipeline = pipeline_for("okx_spot", ())
+    add(pipeline, "SOL-USDT", px_scale=3, qty_scale=8, tick=1)
+
+    def frame(action, prev, seq, bids=(), asks=()):
+        data = {"asks": asks, "bids": bids, "ts": "1790000878000", "checksum": 0, "seqId": seq, "prevSeqId": prev}
+        push = {"arg": {"channel": "books", "instId": "SOL-USDT"}, "action": action, "data": [data]}
+        return pipeline.feed_bytes(json.dumps(push, separators=(",", ":")).encode(), 1)
+
+    bid, ask = [["120.6", "2", "0", "1"]], [["120.7", "1", "0", "1"]]
+    chain = (("snapshot", -1, 10, bid), ("update", 10, 15, (), ask), ("update", 15, 15), ("update", 15, 3, [["120.5", "3", "0", "1"]]), ("update", 3, 5))
+    assert {frame(*each) for each in chain} == {"events"}
+    counters = pipeline.instrument_counters(0)
+    assert [counters[name] for name in ("images", "applied", "keepalives", "stale", "gaps")] == [1, 3, 1, 0, 0]
+    assert pipeline.book(0)["bids"] == [("120.6", "2"), ("120.5", "3")] and pipeline.states() == ["synced"]
+    frame("update", 7, 9)
+    assert pipeline.states() == ["invalid"]
