@@ -14,7 +14,7 @@ cd "$copy"
 say "building the extension modules under the sanitizers (two minutes or so)"
 P9_SANITIZE=1 "$root/.venv/bin/python" setup.py -q build_ext --inplace -j "$(nproc)" >/dev/null
 # CPython keeps what it has until it ends, which is no leak of ours; abort() leaves a trace of the Python code too
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1:quarantine_size_mb=16
+export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1:quarantine_size_mb=16:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 LD_PRELOAD="$asan $(gcc -print-file-name=libstdc++.so)" PYTHONPATH=$copy \
     "$root/.venv/bin/python" -m tests.fuzz --folder "$root/build/fuzz" "$@"
