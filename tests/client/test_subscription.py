@@ -144,7 +144,7 @@ async def test_the_server_is_killed_and_comes_back(server):
 
 async def test_the_writer_is_started_anew_while_nobody_listens(server):
     """The end of the old epoch and the begin of the new one are both read from the stream, in their order."""
-    server.client().execute_command("ACL", "SETUSER", "reader", "on", ">secret", "+@all", "~*", "&*")
+    server.client().execute_command("ACL", "SETUSER", "reader", "on", ">secret", "~stream:*", "~last:*", "&*", "+@read", "+@pubsub", "+@connection")
     async with subscribe(f"redis://reader:secret@127.0.0.1:{server.port}/0", "trades:*") as events:
         async with Writer(server.url, 1) as first:
             await first.emit(30)

@@ -24,7 +24,7 @@ from tests.delivery.redis_servers import running
 
 ROOT = Path(__file__).parents[2]
 STREAM = "stream:{trades:bybit:BTC-USDT-PERP}"
-RIGHTS = ("~stream:*", "~last:*", "~p9:*", "resetchannels", "&*:*", "-@all", "+@read", "+@write", "+@pubsub", "+@transaction", "+@connection", "+info")
+RIGHTS = ("~stream:*", "~last:*", "~p9:*", "&*", "+@read", "+@write", "+@pubsub", "+@transaction", "+@connection", "+info")
 
 
 @pytest.fixture(scope="module")
