@@ -67,6 +67,7 @@ class Counts:
         return {
             "kills": self.kills, "accepted": self.accepted, "delivered": self.delivered, "lost": self.lost, "in_fsync_window": self.in_window,
             "duplicates": self.duplicates, "disorders": self.disorders, "longest_recovery_s": round(max(self.recoveries_s, default=0), 2),
+            "median_recovery_s": round(sorted(self.recoveries_s)[len(self.recoveries_s) // 2], 2) if self.recoveries_s else 0,
             "stuck": self.stuck, "rss_mb": round(self.rss_mb, 1), "seconds": round(self.seconds, 1), **self.notes,
         }  # fmt: skip
 

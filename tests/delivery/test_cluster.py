@@ -125,6 +125,24 @@ async def test_a_master_that_comes_back_empty_gets_the_tail_again(form):
         assert writer.publisher.n_replays == 1
 
 
+async def test_a_master_without_memory_delays_and_reorders_nothing(form):
+    """Its slots' transactions are refused, the others' of the same batch are confirmed, and what was refused goes first again."""
+    async with Delivering(form) as writer:
+        await writer.emit(60)
+        await writer.complete()
+        full = form.owner_of(writer.channels[0].name)
+        full.client().config_set("maxmemory", "1mb")
+        for channel in 5 * writer.channels:  # one batch
+            writer.outbox.emit(channel, TRADE)
+        await until(lambda: writer.outbox.stats()["errors"].get("OOM"))
+        stuck = {channel for channel in writer.channels if form.owner_of(channel.name) is full}
+        for channel in set(writer.channels) - stuck:
+            assert await writer.publisher.bus.client.xlen(channel.key) == 10
+        assert writer.outbox.waiting() == 5 * len(stuck)
+        full.client().config_set("maxmemory", "0")
+        await writer.complete()
+
+
 async def test_the_epoch_is_kept_in_a_cluster_too(form, tmp_path):
     bus = ClusterBus(form.hosts)
     first = await next_epoch(1000, tmp_path / "a", bus.client)
