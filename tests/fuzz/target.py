@@ -1,6 +1,8 @@
 """CONTRACT endless inputs, and what must hold for each of them. One class a kind of door; the list of them is in targets.py."""
 
+from collections.abc import Callable
 from random import Random
+from typing import NamedTuple
 
 
 class Finding(AssertionError):
@@ -30,3 +32,10 @@ class Target:
     def pieces(self, given: bytes) -> list[bytes]:
         """What may be left out of an input for a smaller one."""
         return [given[i : i + 1] for i in range(len(given))]
+
+
+class Row(NamedTuple):
+    """One line of a table of targets."""
+
+    make: Callable[..., Target]  # of a Random
+    share: float  # of the time

@@ -1,21 +1,13 @@
 """Every door that hostile bytes can come through, by name, with its share of the time."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from tests.fuzz.decoders import Decoder
 from tests.fuzz.deliveries import Answers, Replies, Requests
 from tests.fuzz.pipelines import MARKETS, Pipelines
 from tests.fuzz.readers import Configurations, FaultSpecs, Recordings, RestAnswers
 from tests.fuzz.segments import Segments
-from tests.fuzz.target import Target
-
-
-class Row(NamedTuple):
-    make: Callable[..., Target]  # of a Random
-    share: float
-
+from tests.fuzz.target import Row
 
 TARGETS = {
     "frames_binance_spot": Row(partial(Decoder, venue="binance"), 10),
