@@ -6,6 +6,8 @@
 `u` counts the messages of one (symbol, depth); `seq` is the matching engine's count, the same in books and trades of a symbol; `cts` is
 the matching time and stands beside `data`, mostly after it. Nothing on the wire says spot or linear: that is the pipeline's to know.
 (https://bybit-exchange.github.io/docs/v5/websocket/public/orderbook and …/public/trade)
+
+Frames as Bybit writes them today are read by bybit_plain.pyx; what it does not take comes here, is read in any order and spelling, and is refused here.
 """
 
 cimport cython

@@ -6,6 +6,8 @@
 
 A book names its instrument in `arg` alone. Numbers are strings, except seqId, prevSeqId and checksum. Recordings from before 2023 have no
 seqId; `checksum` is 0 since June 2026 and then says nothing. (https://www.okx.com/docs-v5/en/#order-book-trading-market-data)
+
+Frames as OKX writes them today are read by okx_plain.pyx; what it does not take comes here, is read in any order and spelling, and is refused here.
 """
 
 cimport cython

@@ -149,7 +149,7 @@ cdef inline bint plain_ms(Cursor* c, ns_t* out) noexcept nogil:
     if not_digits(high) | not_digits(low) != 0:
         return False
     ms = digits8(high) * 100000 + digits8(low >> 24 << 24)
-    out[0] = <int64_t>ms * 1000000
+    out[0] = <int64_t>(ms * 1000000)
     c.at += 13
     return high & 0xFF != 0 and ms <= <uint64_t>MAX_MS
 
@@ -198,24 +198,13 @@ cdef inline bint _decimal(const char* at, size_t size, int32_t scale, int64_t* o
     """The `size` bytes at `at`, which a quote follows, as an integer at `scale` (at most MAX_PLAIN_SCALE). False if they are none of these: up to
     eight bytes, or up to sixteen with one to seven digits before the point; digits about the point, and no more behind it than the scale has.
     """
-    cdef uint64_t word = load8(at) ^ DIGITS
-    cdef uint64_t stops = not_digits(word)
-    cdef uint64_t part
+    cdef uint64_t word, stops, part
     cdef size_t n, decimals
-    if size == 0:
-        return False
+    cdef Shape shape
     if size <= 8:
-        stops &= NO_DIGIT >> (64 - 8 * size)
-        if stops == 0:
-            out[0] = <int64_t>(digits8(word << (64 - 8 * size)) * <uint64_t>POW10[scale])
-            return True
-        n = _first(stops)
-        decimals = size - 1 - (n >> 3)
-        if decimals - 1 >= <size_t>scale or at[n >> 3] != c'.' or stops & (stops - 1) != 0 or n < 8:
-            return False
-        word ^= (word ^ word << 8) & (stops ^ (stops - 1))
-        out[0] = <int64_t>(digits8(word << (64 - 8 * size)) * <uint64_t>POW10[<size_t>scale - decimals])
-        return True
+        return _shape(at, size, scale, &shape) and _shaped(at, size, &shape, out)
+    word = load8(at) ^ DIGITS
+    stops = not_digits(word)
     n = _first(stops) >> 3
     decimals = size - 1 - n
     if stops == 0 or size > 16 or n == 0 or decimals > <size_t>scale or decimals > 8 or at[n] != c'.':
