@@ -1,7 +1,7 @@
 # Short names for the scripts. A machine without make runs the scripts themselves.
-.PHONY: demo run build test coverage lint bench bench-peers fuzz exe chaos chaos-long clean
+.PHONY: demo run build test coverage lint bench bench-peers fuzz exe chaos chaos-long sim clean
 
-demo run test coverage bench bench-peers fuzz exe chaos:
+demo run test coverage bench bench-peers fuzz exe chaos sim:
 	@bash scripts/$@.sh $(ARGS)
 
 chaos-long:

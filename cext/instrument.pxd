@@ -84,6 +84,7 @@ cdef class Instrument:
     cdef bint _left_behind(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil
     cdef void _on_touch(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
+    cdef bint _worn(self) noexcept nogil
     cdef bint _checksum_holds(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef bint _compare(self, const Touch* touch, ns_t ts_recv) noexcept nogil
     cdef bint _agrees(self, ns_t ts_recv) noexcept nogil

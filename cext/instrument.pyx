@@ -36,6 +36,10 @@ cdef enum:
     LEFT_BEHIND_NS = 1_000_000_000
 
 
+cdef enum:
+    WORN_SHARE = 20  # of an image's levels: with fewer left than one in so many, another image is due
+
+
 cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Reason reason, int64_t expected_id, int64_t got_id,
                       ns_t at_ns) noexcept nogil:
     """Note a change of state for p9."""
@@ -275,6 +279,9 @@ cdef class Instrument:
             # the venue itself removes what leaves its window: more levels than that means that a removal was lost
             self.invalidate(REASON_WINDOW, self.depth, event.last_id, ts_recv)
             return
+        if self._worn():
+            self.invalidate(REASON_WINDOW, NO_ID, event.last_id, ts_recv)
+            return
         if not self._agrees(ts_recv):
             return
         if self.state != BOOK_SYNCED:
@@ -283,6 +290,14 @@ cdef class Instrument:
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_BOOK:
                 (<Stream>self._streams[i]).on_book(event, levels, ts_recv)
+
+    cdef bint _worn(self) noexcept nogil:
+        """The price has moved so far that a side has next to nothing left of what its truncated image covered: an empty side would be said to be
+        empty at the venue."""
+        if not self.bounded or self.depth <= 0:
+            return False
+        return (self.book.valid_bid > 0 and self.book.n_levels(BIDS) * WORN_SHARE < self.depth) \
+            or (self.book.valid_ask < INT64_MAX and self.book.n_levels(ASKS) * WORN_SHARE < self.depth)
 
     cdef bint _checksum_holds(self, const Event* event, ns_t ts_recv) noexcept nogil:
         """Where the venue sends a checksum. False: the book is wrong, and is invalid now."""

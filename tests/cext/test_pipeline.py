@@ -294,6 +294,22 @@ def test_levels_beyond_a_truncated_image_are_not_claimed():
     assert [px for px, _ in book["asks"]] == ["101", "300"] and book["valid_ask"] is None, "that side was whole"
 
 
+def test_a_side_that_moved_out_of_its_truncated_image_asks_for_another_and_is_never_said_to_be_empty():
+    """The price fell through all the bids that the image had covered, and the book told that there were none."""
+    pipeline = pipeline_for("binance_spot", ())
+    add(pipeline, "BTCUSDT", depth=40)
+    pipeline.feed_bytes(spot(5, 10), NOW_NS)
+    pipeline.image(0, image(10, [[str(100 - i), "1"] for i in range(40)], [["101", "1"]]), NOW_NS)
+    pipeline.feed_bytes(spot(11, 11, [[str(100 - i), "0"] for i in range(38)]), NOW_NS)
+    assert states(pipeline) == [("synced", "snapshot")], "two of forty are left"
+    pipeline.feed_bytes(spot(12, 12, [["62", "0"], ["50", "7"]]), NOW_NS)
+    assert states(pipeline) == [("buffering", "window")]
+    pipeline.feed_bytes(spot(13, 13), NOW_NS)
+    assert pipeline.image(0, image(12, [["61", "1"], ["50", "7"]], [["101", "1"]]), NOW_NS) == "events", "a whole side, however thin"
+    pipeline.feed_bytes(spot(14, 14, [["61", "0"]]), NOW_NS)
+    assert states(pipeline) == [("synced", "snapshot")]
+
+
 @pytest.mark.parametrize("body", [b"<html>", b'{"code":-1003,"msg":"x"}', b"", b'{"lastUpdateId":5}', b'{"lastUpdateId":5,"bids":[["1"'])
 def test_an_answer_that_is_no_order_book_is_refused(body):
     pipeline = pipeline_for("binance_spot")
