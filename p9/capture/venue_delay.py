@@ -83,8 +83,8 @@ class VenueDelay:
 
     def _changed(self, name: str, topic: _Topic, before: str) -> None:
         market = self._pipeline.market
-        more = {
-            "market": market, "topic": name, "state": topic.breaker.state, "previous": before, "delay_ms": round(topic.now_s * 1e3, 1),
+        more = {  # without the market: whoever hands us `log` adds it
+            "topic": name, "state": topic.breaker.state, "previous": before, "delay_ms": round(topic.now_s * 1e3, 1),
             "usual_ms": round(topic.usual_s * 1e3, 1),
         }  # fmt: skip
         detail = f"{market} {name}: {before} -> {topic.breaker.state}, {more['delay_ms']:g} ms on the way, usually {more['usual_ms']:g} ms"

@@ -62,6 +62,18 @@ def test_each_topic_is_judged_by_its_own_past():
         "state": "normal", "delay_ms": 8.0, "p99_ms": 16.0, "usual_ms": 8.0, "trips": 0}  # fmt: skip
 
 
+def test_a_change_of_state_is_said_through_a_log_that_adds_the_market_itself():
+    """The market was given twice: the first late topic of a market ended all tasks of its capture."""
+    road, said = Road(), []
+    delay = VenueDelay(road, log=lambda event, **more: said.append(dict(market="binance_usdm", event=event, **more)))
+    for second in range(100):
+        delay.look(second)
+    road.ms["trades"] = 3000.0
+    for second in range(100, 104):
+        delay.look(second)
+    assert [(row["market"], row["topic"], row["state"]) for row in said] == [("binance_usdm", "trades", "stale")]
+
+
 def test_a_spike_of_a_second_and_a_venue_that_got_slower_for_good_are_no_lasting_alarm():
     delay, road, told = watch()
     for second in range(100):
