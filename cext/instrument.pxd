@@ -66,6 +66,7 @@ cdef class Instrument:
     cdef ns_t _moved_recv           # when the frame came that last moved the sequence, by our clock ...
     cdef ns_t _moved_event          # ... and by the venue's; NO_TIME where it told none
     cdef Held held
+    cdef Held* shadowed             # an audit's: it keeps every depth frame; NULL: there is none
     cdef Touches touches
     cdef Tape tape
     cdef NewsList* news             # the pipeline's

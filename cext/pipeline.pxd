@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from cext.clock cimport Clock
 from cext.delay cimport Delays
-from cext.events cimport N_OUTCOMES, Batch, Outcome
+from cext.events cimport N_OUTCOMES, Batch, Event, Level, Outcome
 from cext.instrument cimport Instrument, Notices
 from cext.normalizer cimport Normalizer
 from cext.outbox cimport Outbox
@@ -41,3 +41,5 @@ cdef class Pipeline:
     cdef Outcome _decode(self, int32_t snapshot_of, const char* frame, Py_ssize_t size) noexcept nogil
     cdef Outcome _decode_finer(self, int32_t snapshot_of, const char* frame, Py_ssize_t size) noexcept nogil
     cdef void _hold(self, Instrument instrument, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil
+
+cdef bint crossed_image(const Event* event, const Level* levels) noexcept nogil

@@ -19,8 +19,8 @@ from cext.cursor cimport View
 from cext.delay cimport Delay, delay_quantile, delays_add, delays_clear
 from cext.decimal cimport MAX_SCALE, POW10
 from cext.events cimport (
-    EVENT_BACKFILL, EVENT_BLOCK, EVENT_OFF_BOOK, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED, OUTCOME_OVERFLOW,
-    OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, SIDE_BUY, SIDE_SELL, TOPIC_DEPTH, TRADE_ID_SIZE, Event, Level, Outcome, batch_clear,
+    EVENT_BACKFILL, EVENT_BLOCK, EVENT_DEPTH, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED,
+    OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, SIDE_BUY, SIDE_SELL, TOPIC_DEPTH, TRADE_ID_SIZE, Event, Level, Outcome, batch_clear,
     batch_free, batch_init,
 )
 from cext.held cimport Held, HeldFrame, held_add, held_free, held_init
@@ -180,6 +180,9 @@ cdef class Pipeline:
                 event = &self.batch.events[i]
                 if (<Instrument>self._instruments[event.instrument]).on_event(event, &self.batch, ts_recv):
                     self._hold(<Instrument>self._instruments[event.instrument], frame, size, ts_recv)
+                if (<Instrument>self._instruments[event.instrument]).shadowed != NULL and (event.kind == EVENT_DEPTH or event.kind == EVENT_SNAPSHOT) \
+                        and (i == 0 or self.batch.events[i - 1].instrument != event.instrument):
+                    held_add((<Instrument>self._instruments[event.instrument]).shadowed, frame, size, ts_recv)
         elif self.batch.topic == TOPIC_DEPTH and self.batch.instrument >= 0 and (
                 outcome == OUTCOME_MALFORMED or outcome == OUTCOME_OVERFLOW or outcome == OUTCOME_OVERSIZED or outcome == OUTCOME_UNKNOWN_ENUM):
             (<Instrument>self._instruments[self.batch.instrument]).lost_frame(REASON_MALFORMED, ts_recv)

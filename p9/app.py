@@ -16,6 +16,7 @@ from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
 from p9 import __version__, data_dir
+from p9.capture.audits import AuditSettings
 from p9.capture.backfill import BackfillSettings
 from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects
@@ -135,7 +136,7 @@ class Appliance:
         known: dict[str, Instruments] = {}
         connects: dict[str, Connects] = {}
         make_streams = streams_of(self.config)
-        settings, monitors = self.config.capture, self.config.monitors
+        settings, monitors, audits = self.config.capture, self.config.monitors, self.config.analytics.audits
         for name, section in self.config.venues.markets().items():
             row = self._row(name)
             exchange = row.exchange
@@ -159,6 +160,7 @@ class Appliance:
                 settings=CaptureSettings(
                     symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
                     timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill),
+                    audits=AuditSettings(books_s=float(audits.books), candles_s=float(audits.candles)), audits_word=audits.publish_channel,
                     delay=VenueDelaySettings(
                         degraded_s=float(monitors.venue_delay_degraded), stale_s=float(monitors.venue_delay_stale), calm_s=float(monitors.calm)
                     ),

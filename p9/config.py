@@ -218,6 +218,16 @@ class Monitors(Section):
     }  # fmt: skip
 
 
+class Audits(Section):
+    """Timed audits against what the venue made apart from its streams."""
+
+    books: Annotated[Seconds, _text("between two audits of one book against a REST image at an equal update id; 0s: none")] = Seconds("1h")
+    candles: Annotated[Seconds, _text("between two comparisons of closed minutes with the venue's own candles; 0s: none")] = Seconds("5m")
+    publish_channel: Annotated[str, _text("another first word of the channel; empty: audits")] = ""
+
+    _bounds = {"books": (Seconds("0s"), Seconds("24h")), "candles": (Seconds("0s"), Seconds("9m"))}
+
+
 class Stream(Section):
     """One stream of events."""
 
@@ -309,6 +319,7 @@ class Analytics(Section):
     periodic_snapshots: Snapshots = Snapshots()
     integrity: Stream = Stream()
     gaps: Stream = Stream()
+    audits: Audits = Audits()
     redis_publish_confirmer: Confirmer = Confirmer()
 
 

@@ -108,6 +108,18 @@ class Trade(msgspec.Struct, frozen=True):
     block: bool = False
 
 
+class Kline(msgspec.Struct, frozen=True):
+    """A candle of a minute as the venue made it; `volume` in its native unit (contracts where it counts contracts), `trades` where it tells them."""
+
+    open_time_ns: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str
+    trades: int | None = None
+
+
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue's product lines share: functions from data to data."""
 
@@ -123,6 +135,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     read_time: Callable[[Any], int]  # -> ns since 1970 UTC
     trades_request: Callable[["Market", "TopicForm", str, int | None], Request | None]  # venue symbol, first id wanted (None: the newest)
     read_trades: Callable[[Any], list[Trade]]  # oldest first
+    klines_request: Callable[["Market", str, int, int], Request]  # venue symbol, first open time in ns, how many minutes (at most 100)
+    read_klines: Callable[[Any], list[Kline]]  # those that are closed or not, oldest first
     read_error: Callable[[int, Mapping[str, str], bytes], RestError | None]  # status, headers (lower case), body; None: a good answer
     normalizer: Callable[["Market"], Any]  # -> a cext Normalizer
 

@@ -35,7 +35,7 @@ CEXT_FLOORS = [
     ["venues*", "streams*"],
     ["instrument"],
     ["pipeline"],
-    ["listener"],
+    ["listener", "audit"],
 ]
 
 

@@ -15,7 +15,9 @@ from cext.turnover cimport (
     Turnover, put_base, put_contracts, put_quote, put_vwap, turnover_add, turnover_merge, turnover_rescale,
 )
 from cext.units cimport NO_ID, NO_TIME, ns_t, px_t
-from cext.writer cimport Writer, put_bytes, put_decimal, put_int
+from cext.writer cimport Writer, put_bytes, put_decimal, put_int, writer_free, writer_init
+
+import msgspec
 
 SECONDS = {"1s": 1, "5s": 5, "10s": 10, "15s": 15, "30s": 30, "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200,
            "4h": 14400, "12h": 43200, "1d": 86400}
@@ -632,6 +634,30 @@ cdef class Candles(Stream):
             put_bytes(w, b',"complete":true', 16)
         else:
             put_bytes(w, b',"complete":false', 17)
+
+    def closed(self, str timeframe):
+        """The closed candles of `timeframe` that late trades can still amend, oldest first, as published."""
+        cdef Timeframe* frame = NULL
+        cdef Bar* bar
+        cdef Writer w
+        cdef int32_t i
+        for i in range(self._n_frames):
+            if self._frames[i].seconds == SECONDS[timeframe]:
+                frame = &self._frames[i]
+        if frame == NULL:
+            raise ValueError(f"{timeframe} is not kept")
+        if not writer_init(&w, 1024):
+            raise MemoryError
+        rows = []
+        for i in range(frame.n_bars):
+            bar = &frame.bars[i]
+            if bar.index == NO_ID or not bar.closed:
+                continue
+            w.size = 0
+            self._put(&w, frame, bar)
+            rows.append(msgspec.json.decode(b"{" + w.at[1:w.size] + b"}"))
+        writer_free(&w)
+        return sorted(rows, key=lambda row: row["open_time"])
 
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
         """All bars or none: where one does not fit, the grid begins anew rather than mix two scales."""

@@ -10,6 +10,7 @@ import msgspec
 from cext.pipeline import Pipeline
 from picows import ws_connect
 
+from p9.capture.audits import Audits, AuditSettings
 from p9.capture.backfill import Backfill, BackfillSettings
 from p9.capture.connection import Dial
 from p9.capture.feed import Connects, Feed, FeedSettings
@@ -46,6 +47,8 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     liveness: LivenessSettings = LivenessSettings()
     backfill: BackfillSettings = BackfillSettings()
     delay: VenueDelaySettings = VenueDelaySettings()
+    audits: AuditSettings = AuditSettings()
+    audits_word: str = ""  # another first word of their channel
 
 
 class Capture:
@@ -72,6 +75,7 @@ class Capture:
         self.resync: Resync | None = None
         self.liveness: Liveness | None = None
         self.backfill: Backfill | None = None
+        self.audits: Audits | None = None
         self.ledger = ledger or Ledger(None, epoch=pipeline.outbox.epoch)
         self.delay = VenueDelay(pipeline, clock=clock, settings=self.settings.delay, tell=tell, log=self._log)
         self.state = "idle"  # then starting, running or refused, stopped
@@ -113,7 +117,7 @@ class Capture:
         while True:
             try:
                 async with asyncio.TaskGroup() as group:
-                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, *(feed.run for feed in self.feeds)):
+                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, self.audits.run, *(feed.run for feed in self.feeds)):
                         group.create_task(job())
             except* Exception as errors:  # a fault of ours: say it, show no book that nobody tends, and begin again
                 self.reason = "; ".join(f"{type(error).__name__}: {error}" for error in errors.exceptions)
@@ -188,8 +192,13 @@ class Capture:
             self.market, self.pipeline, self._client, self.ledger, instruments=self.instruments, feed_of=feed_of, topic_of=topic_of, depth=self.depth,
             settings=self.settings.resync, on_notice=self._on_notice, log=self._log,
         )  # fmt: skip
+        prints = next(form for form in self.forms if form.kind == "trades")
+        self.audits = Audits(
+            self.market, self.pipeline, self._client, instruments=self.instruments, feed_of=feed_of, depth=self.depth, folds=prints.folds_ms > 0,
+            settings=self.settings.audits, word=self.settings.audits_word, log=self._log,
+        )  # fmt: skip
         self.backfill = Backfill(
-            self.market, next(form for form in self.forms if form.kind == "trades"), self.pipeline, self._client, self.ledger,
+            self.market, prints, self.pipeline, self._client, self.ledger,
             instruments=self.instruments, feed_of=trades_of, settings=self.settings.backfill, log=self._log,
         )  # fmt: skip
         self.liveness = Liveness(self.pipeline, watched, settings=self.settings.liveness, log=self._log)
@@ -229,6 +238,7 @@ class Capture:
             "resync": self.resync.status() if self.resync is not None else {},
             "liveness": self.liveness.status() if self.liveness is not None else {},
             "delay": self.delay.status(),
+            "audits": self.audits.status() if self.audits is not None else {},
             "backfill": self.backfill.status() if self.backfill is not None else {},
         }  # fmt: skip
 

@@ -176,6 +176,17 @@ class Gap(Event, kw_only=True):
     duration_ns: int
 
 
+class Audit(Event, kw_only=True):
+    """A book or a candle differs from what the venue made apart from its streams."""
+
+    streamed = True
+    kind: str
+    update_id: int | None = None
+    levels: int | None = None
+    open_time: int | None = None
+    detail: str
+
+
 class Other(Event, kw_only=True):
     """An event of a type without a struct here; `fields` is all that it says."""
 
@@ -184,7 +195,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "gaps": Gap, "integrity": Integrity,
+    "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]
 

@@ -26,7 +26,7 @@ from cext.venues.binance.normalizer import BinanceNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
+from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
 
 LONGEST_BAN_S = 3 * 86400.0  # as the venue has it; a pause beyond it is a mistake of somebody's
 NEVER_DELIVERED_MS = 4133404800000  # deliveryDate of what has none
@@ -164,6 +164,16 @@ def read_trades(answer: Any) -> list[Trade]:
     return trades
 
 
+def klines_request(market: Market, venue_symbol: str, first_ns: int, n: int) -> Request:
+    params = (("symbol", venue_symbol), ("interval", "1m"), ("startTime", str(first_ns // 1_000_000)), ("limit", str(n)))
+    return Request(f"{market.rest_path}/klines", market.rest_budget, 2 if market.product == "spot" else 1, params)
+
+
+def read_klines(answer: Any) -> list[Kline]:
+    """Arrays: open time in ms, open, high, low, close, volume (coin-margined: contracts), ..., trades in the ninth place."""
+    return [Kline(row[0] * 1_000_000, *row[1:6], trades=row[8]) for row in answer]
+
+
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> RestError | None:
     """https://developers.binance.com/docs/binance-spot-api-docs/errors and .../rest-api/limits.
 
@@ -210,7 +220,7 @@ BINANCE = Venue(
     exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
-    trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
+    trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip
 
 # Rule 8. Spot's figure for all: five a second were too many for a futures gateway once, and nobody is in a hurry.

@@ -25,7 +25,7 @@ from cext.venues.bybit import BybitNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 
 # https://bybit-exchange.github.io/docs/v5/rate-limit: 600 questions in 5 s an address; beyond it, 403 for ten minutes.
 REQUESTS = Budget("bybit requests", 600, 5.0)
@@ -162,6 +162,17 @@ def read_trades(answer: Any) -> list[Trade]:
     return trades
 
 
+def klines_request(market: Market, venue_symbol: str, first_ns: int, n: int) -> Request:
+    params = (("category", market.product), ("symbol", venue_symbol), ("interval", "1"), ("start", str(first_ns // 1_000_000)), ("limit", str(n)))
+    params += (("end", str(first_ns // 1_000_000 + n * 60_000 - 1)),)
+    return Request(f"{market.rest_path}/kline", market.rest_budget, 1, params)
+
+
+def read_klines(answer: Any) -> list[Kline]:
+    """Newest first: start in ms, open, high, low, close, volume (inverse: contracts, turnover is the coins)."""
+    return [Kline(int(row[0]) * 1_000_000, *row[1:6]) for row in reversed(answer["result"]["list"])]
+
+
 class _Envelope(msgspec.Struct):
     """What stands around every answer; the result is left as it is."""
 
@@ -208,7 +219,7 @@ BYBIT = Venue(
     exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
-    trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
+    trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip
 
 

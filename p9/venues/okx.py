@@ -23,7 +23,7 @@ from cext.venues.okx import OkxNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, product, underlying_units
-from p9.venue import Control, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 
 CLOSING_SOON = "64008"
 PAUSE_S = 2.0  # every limit is counted over two seconds
@@ -165,6 +165,18 @@ def read_trades(answer: Any) -> list[Trade]:
     ]
 
 
+def klines_request(market: Market, venue_symbol: str, first_ns: int, n: int) -> Request:
+    """`before` and `after` are exclusive, and mean newer and older."""
+    first_ms = first_ns // 1_000_000
+    params = (("instId", venue_symbol), ("bar", "1m"), ("before", str(first_ms - 1)), ("after", str(first_ms + n * 60_000)), ("limit", str(n)))
+    return Request("/api/v5/market/candles", _budget("candles", 40), 1, params)
+
+
+def read_klines(answer: Any) -> list[Kline]:
+    """Newest first: open time in ms, open, high, low, close, volume (contracts; spot: coins)."""
+    return [Kline(int(row[0]) * 1_000_000, *row[1:6]) for row in reversed(answer["data"])]
+
+
 class _Envelope(msgspec.Struct):
     """What stands around every answer; the data are left as they are."""
 
@@ -202,7 +214,7 @@ OKX = Venue(
     exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
-    trades_request=trades_request, read_trades=read_trades, read_error=read_error, normalizer=_normalizer,
+    trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,
 )
 
 

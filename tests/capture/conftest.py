@@ -83,3 +83,23 @@ async def until(condition, timeout_s=5.0):
     while not condition():
         assert time.monotonic() < end_s, "it did not come to pass in time"
         await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def run():
+    """run(market name, backfill={settings of Backfill}, form=form of trades) -> Captured, synced"""
+    from tests.capture.captured import BackfillSettings, Captured, Simulator
+
+    running = []
+
+    async def begin(name: str, **options) -> Captured:
+        simulator = Simulator(seed=7, instruments=2, rate=2.0)
+        await simulator.start()
+        made = Captured(simulator, name, BackfillSettings(quiet_s=1.0, retry_first_s=0.2, **options.pop("backfill", {})), **options)
+        running.append((simulator, made))
+        return await made.__aenter__()
+
+    yield begin
+    for simulator, made in running:
+        await made.__aexit__()
+        await simulator.stop()

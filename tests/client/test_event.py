@@ -67,6 +67,9 @@ def published_of(contract):
     desk.tick(4)
     desk.streams[0].finding("skew", "the clock is off", 4)
     told = {"gap": 1, "since_ns": 1, "until_ns": 2, "fetched": 0, "noticed_ns": 3, "now_ns": 4}
+    audits = desk.outbox.channel("audits", "venue", "BTC-USDT", "venue_spot", "BTCUSDT", 1)
+    desk.outbox.emit(audits, b'{"kind":"book","detail":"x","update_id":1,"levels":2}', ts_event=1, ts_recv=1)
+    desk.outbox.emit(audits, b'{"kind":"candle","detail":"x","open_time":1}', ts_event=1, ts_recv=1)
     desk.streams[-1].report(state="open", reason="disconnect", first_id=None, last_id=None, left=None, **told)
     desk.streams[-1].report(state="lost", reason="numbers", first_id=5, last_id=9, left=[[5, 6], [8, 9]], **told)
     return desk.published()
