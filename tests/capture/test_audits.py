@@ -33,23 +33,33 @@ async def test_a_live_book_equals_an_image_made_apart_from_its_stream(run, name)
     assert counts["book_equal"] == 2 and counts["book_different"] == 0 and now.capture.audits.levels > 400
 
 
-async def test_pain_04_a_phantom_level_is_found_told_and_resynced(run):
-    now = await run("binance_spot")
+def plant(now: Captured) -> None:
+    """A level that the venue does not have, in a change that fits: the next one of the venue's goes on behind it."""
     book, row = now.pipeline.book(0), now.capture.instruments[0]
     bid, ask = Decimal(book["bids"][0][0]), Decimal(book["asks"][0][0])
     deep = str(bid - 50 * (ask - bid))
-    phantom = {"e": "depthUpdate", "E": 1, "s": row.venue_symbol, "U": book["id"] + 1, "u": book["id"] + 1, "b": [[deep, "77"]], "a": []}
-    frame = json.dumps({"stream": f"{row.venue_symbol.lower()}@depth@100ms", "data": phantom}).encode()
+    change = {"e": "depthUpdate", "E": 1, "s": row.venue_symbol, "U": book["id"] + 1, "u": book["id"] + 1, "b": [[deep, "77"]], "a": []}
+    frame = json.dumps({"stream": f"{row.venue_symbol.lower()}@depth@100ms", "data": change}).encode()
     assert now.pipeline.feed_bytes(frame, now.pipeline.clock.now()) == "events" and now.pipeline.states()[0] == "synced"
-    await audited(now, 0)
-    assert now.capture.audits.counts["book_different"] == 1
+
+
+async def test_pain_04_a_phantom_level_is_found_told_and_resynced(run):
+    now = await run("binance_spot")
+    counts = now.capture.audits.counts
+    for _ in range(10):  # the venue's own next change may have had just this id: then it is a gap, and no audit is needed
+        plant(now)
+        await now.capture.audits.book(0)
+        if counts["book_different"]:
+            break
+        await until(lambda: now.capture.synced, 10)
+    assert counts["book_different"] == 1
     await until(lambda: now.capture.synced, 10)
     await audited(now, 0)
-    assert now.capture.audits.counts["book_equal"] == 1
+    assert counts["book_equal"] >= 1
     now.hear()
     (told,) = now.events["audits"]
     assert told["kind"] == "book" and "we have 77, the venue" in told["detail"]
-    assert [gap.reason for gap in now.ledger.rows() if gap.kind == "book"] == ["disagrees"]
+    assert "disagrees" in [gap.reason for gap in now.ledger.rows() if gap.kind == "book"]
 
 
 async def test_the_clock_starts_audits_by_itself_and_stale_images_are_no_difference(run):
