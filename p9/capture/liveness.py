@@ -1,4 +1,5 @@
-"""Which topics live. Heartbeats do not count, and a quiet market is no alarm: a topic is held against its own pace and its sibling's.
+"""Which topics live. Heartbeats do not count, and a quiet market is no alarm: a topic is held against its own pace and that of its siblings,
+the other topics of its instrument: each trade changes the book, most changes of the book change its best prices.
 
 The hot path counts by instrument; here the counts are looked at once a second.
 """
@@ -14,18 +15,20 @@ from cext.pipeline import Pipeline
 from p9.capture.feed import Feed
 from p9.venue import Topic, TopicKind
 
-TICK_S = 1.0
 COUNTED: dict[TopicKind, tuple[str, ...]] = {"depth": ("depth_frames", "images", "keepalives"), "best": ("touches",), "trades": ("trades",)}
 
 
 class LivenessSettings(msgspec.Struct, frozen=True):
     """Seconds, and how sure we want to be."""
 
+    tick_s: float = 1.0  # between two looks
     first_data_s: float = 15.0  # after an acknowledgement, which proves nothing on some venues
     silent_s: float = 5.0  # and
-    silent_times: float = 8.0  # so many times its longest pause so far: then a depth or best bid/ask topic is silent
-    sibling_events: int = 20  # that its sibling brought meanwhile: then silence is a fault, not a quiet market
+    silent_times: float = 8.0  # so many times its longest pause of late: then a depth or best bid/ask topic is silent
+    pace_half_life_s: float = 600.0  # of what "of late" is: a night's pauses are forgotten in the day
+    sibling_events: int = 20  # that its siblings brought meanwhile: then silence is a fault, not a quiet market
     again_s: float = 60.0  # between two new subscriptions of one topic
+    recycle_after: int = 3  # of them that brought nothing: then its socket is doubted
 
 
 class _Pulse(msgspec.Struct):
@@ -36,9 +39,10 @@ class _Pulse(msgspec.Struct):
     feed: Feed
     n: int = 0
     changed_s: float = 0.0
-    longest_s: float = 0.0  # pause between two events, while alive
-    sibling_n: int = 0  # the sibling's count when ours last changed
+    longest_s: float = 0.0  # pause between two events, while alive; fades with time
+    sibling_n: int = 0  # the siblings' count when ours last changed
     asked_s: float = 0.0  # when we last subscribed anew for its sake
+    asked: int = 0  # how often, since it last lived
     state: str = "waiting"
 
 
@@ -59,7 +63,7 @@ class Liveness:
         """For ever, until cancelled."""
         while True:
             self.look(asyncio.get_running_loop().time())
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(self.settings.tick_s)
 
     def look(self, now_s: float) -> None:
         """Take every topic's pulse. Silent topics are subscribed anew; a book whose sibling goes on without it is invalid at once."""
@@ -81,11 +85,14 @@ class Liveness:
             return
         if n != pulse.n:
             if pulse.state == "live":
-                pulse.longest_s = max(pulse.longest_s, now_s - pulse.changed_s)
+                pause_s = now_s - pulse.changed_s
+                pulse.longest_s = max(pause_s, pulse.longest_s * 0.5 ** (pause_s / self.settings.pace_half_life_s))
             elif pulse.state == "silent":
                 self._log("topic is back", topic=name, feed=feed.name, silent_s=round(now_s - pulse.changed_s, 1))
-            pulse.n, pulse.changed_s, pulse.state = n, now_s, "live"
+            pulse.n, pulse.changed_s, pulse.state, pulse.asked = n, now_s, "live", 0
             pulse.sibling_n = self._sibling_n(pulse, counters)
+        elif pulse.state == "silent":
+            self._ask_again(pulse, now_s, "still silent")
         elif pulse.state in ("down", "waiting"):
             pulse.state = "waiting"
             since_s = max(feed.connected_s, pulse.asked_s)
@@ -94,8 +101,8 @@ class Liveness:
                 self._ask_again(pulse, now_s, "no first data")
 
     def _sibling_n(self, pulse: _Pulse, counters: Mapping[str, int]) -> int:
-        other: TopicKind = "best" if pulse.topic.kind == "depth" else "depth"
-        return sum(counters[field] for field in COUNTED[other]) if (pulse.ix, other) in self._pulses else 0
+        others = [kind for kind in COUNTED if kind != pulse.topic.kind and (pulse.ix, kind) in self._pulses]
+        return sum(counters[field] for kind in others for field in COUNTED[kind])
 
     def _judge(self, pulse: _Pulse, counters: Mapping[str, int], now_s: float) -> None:
         silence_s = now_s - pulse.changed_s
@@ -107,13 +114,18 @@ class Liveness:
         self.counts[f"silent_{pulse.topic.kind}"] += 1
         if pulse.topic.kind == "depth":
             self._pipeline.invalidate(pulse.ix, "stale", self._pipeline.clock.now())
-        self._ask_again(pulse, now_s, f"silent for {silence_s:.1f} s while its sibling goes on")
+        self._ask_again(pulse, now_s, f"silent for {silence_s:.1f} s while its siblings go on")
 
     def _ask_again(self, pulse: _Pulse, now_s: float, reason: str) -> None:
         if now_s - pulse.asked_s < self.settings.again_s and pulse.asked_s:
             return
-        pulse.asked_s = now_s
         self._log("topic silent", topic=pulse.topic.name, feed=pulse.feed.name, reason=reason)
+        if pulse.asked >= self.settings.recycle_after:
+            pulse.asked = 0
+            pulse.feed.recycle(f"{pulse.topic.name} stays silent")
+            return
+        pulse.asked_s = now_s
+        pulse.asked += 1
         pulse.feed.renew([pulse.topic.name])
 
     def status(self) -> dict[str, Any]:

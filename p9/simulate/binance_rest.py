@@ -19,11 +19,11 @@ FUTURES_DEPTHS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
 
 
 class Weights:
-    """The weight of one calendar minute: one pool for spot, one that both futures lines share. Going on after a 429
-    until twice the limit brings a ban."""
+    """The weight of one calendar minute (`span_s`): one pool for spot, one that both futures lines share. Going on after
+    a 429 until twice the limit brings a ban. `most` is the highest use of any minute so far."""
 
-    def __init__(self, limit: int):
-        self.limit, self.used, self.banned_until_s = limit, 0, 0.0
+    def __init__(self, limit: int, span_s: float = 60.0):
+        self.limit, self.span_s, self.used, self.most, self.banned_until_s = limit, span_s, 0, 0, 0.0
         self._minute = 0
 
     def spend(self, weight: int) -> None:
@@ -31,9 +31,10 @@ class Weights:
         now = time.time()
         if now < self.banned_until_s:
             raise self.ban()
-        if int(now // 60) != self._minute:
-            self._minute, self.used = int(now // 60), 0
+        if int(now // self.span_s) != self._minute:
+            self._minute, self.used = int(now // self.span_s), 0
         self.used += weight
+        self.most = max(self.most, self.used)
         if self.used > 2 * self.limit:
             self.banned_until_s = now + BAN_S
             raise self.ban()
@@ -47,7 +48,7 @@ class Weights:
 
     def too_much(self, patience_s: float = 0.0) -> Refusal:
         text = f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
-        wait = math.ceil(patience_s) or 60 - int(time.time() % 60)
+        wait = math.ceil(patience_s) or math.ceil(self.span_s - time.time() % self.span_s)
         return Refusal(429, dumps({"code": -1003, "msg": text}), {"Retry-After": str(wait), **self.header()})
 
     def header(self) -> dict[str, str]:
@@ -120,6 +121,8 @@ class BinanceRest:
                 raise error(-1130, "Data sent for parameter 'limit' is not valid.")
             text = self._depth(query, fault == "stale_snapshot") if is_book else route(query)
             return json_response(text, self.weights.header())
+        except (ValueError, OverflowError):  # a parameter that no clock can take
+            return error(-1100, "Illegal characters found in a parameter.").response()
         except Refusal as refusal:
             return refusal.response()
 
@@ -268,7 +271,7 @@ class BinanceRest:
         rows = []
         now_ms = int(time.time() * 1000)
         for one in self._some(query, 2 if not self.futures else 1, 80 if not self.futures else 40):
-            px, qty, of = one.px.pad, one.qty.pad, streams.day(one, now_ms)
+            px, qty, of = one.px.pad, one.qty.pad, one.day.at(now_ms)
             last = one.last_fill()
             bid, bid_lots, ask, ask_lots = one.model.best
             row = {"symbol": one.symbol}

@@ -1,7 +1,6 @@
 """The first venue's streams: each turns an instrument's changes into that stream's payload text."""
 
 from collections import deque
-from decimal import Decimal
 from typing import NamedTuple
 
 from p9.simulate.candles import DAY_MS, MINUTE_MS, Period
@@ -378,38 +377,6 @@ class _Ear:
         self._stream.hear(self.instrument, turns)
 
 
-class Day(NamedTuple):
-    """The figures of the last 24 hours."""
-
-    open: int
-    high: int
-    low: int
-    close: int
-    lots: int
-    value: Decimal
-    count: int
-    first_id: int
-    last_id: int
-    open_ms: int
-
-
-def day(one: Instrument, now_ms: int) -> Day:
-    bars = one.candles.between(PERIODS["1m"], now_ms - DAY_MS + MINUTE_MS, now_ms)
-    traded = [bar for bar in bars if bar.count] or bars
-    return Day(
-        bars[0].open,
-        max(bar.high for bar in bars),
-        min(bar.low for bar in bars),
-        bars[-1].close,
-        sum(bar.lots for bar in bars),
-        sum((bar.value for bar in bars), Decimal(0)),
-        sum(bar.count for bar in bars),
-        traded[0].first_id,
-        traded[-1].last_id,
-        now_ms - DAY_MS,
-    )
-
-
 class DayTicker(Stream):
     """`<s>@ticker` and `<s>@miniTicker`."""
 
@@ -435,14 +402,14 @@ class ManyDayTickers(Stream):
 
 
 def mini_text(one: Instrument, now_ms: int) -> str:
-    px, of = one.px.pad, day(one, now_ms)
+    px, of = one.px.pad, one.day.at(now_ms)
     prices = f'"c":"{px(of.close)}","o":"{px(of.open)}","h":"{px(of.high)}","l":"{px(of.low)}"'
     volume = f'"v":"{one.qty.pad(of.lots)}","q":"{plain(of.value, 8 if one.is_spot else 2)}"'
     return f'{{"e":"24hrMiniTicker","E":{now_ms},"s":"{one.symbol}",{prices},{volume}}}'
 
 
 def day_text(one: Instrument, now_ms: int) -> str:
-    px, qty, of = one.px.pad, one.qty.pad, day(one, now_ms)
+    px, qty, of = one.px.pad, one.qty.pad, one.day.at(now_ms)
     change = 100 * (of.close - of.open) / of.open
     last = one.last_fill()
     mean = of.value / one.qty.value(of.lots) if of.lots and not one.is_inverse else one.px.value(of.close)

@@ -72,6 +72,8 @@ class BybitRest:
                 raise ResultError(10016, "Internal server error")
             result = self._orderbook(query, fault == "stale_snapshot") if is_book else route(query)
             return json_response(self._envelope(0, "OK", result))
+        except (ValueError, OverflowError):  # a parameter that is no number
+            return json_response(self._envelope(10001, "params error", "{}"))
         except ResultError as refused:
             return json_response(self._envelope(refused.code, refused.message, "{}"))
         except Refusal as refusal:

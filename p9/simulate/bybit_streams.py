@@ -4,7 +4,6 @@ import uuid
 from decimal import Decimal
 
 from p9.simulate.binance_streams import PERIODS as _NAMED
-from p9.simulate.binance_streams import day
 from p9.simulate.connection import Connection
 from p9.simulate.instrument import Instrument, next_funding_ms
 from p9.simulate.market import Fill, Turn
@@ -168,9 +167,8 @@ class PublicTrade(Topic):
 
 def ticker_fields(one: Instrument, now_ms: int) -> dict[str, str]:
     """The derivatives ticker, all fields; spot has its own."""
-    of, now_ns = day(one, now_ms), now_ms * 1_000_000
+    of, now_ns = one.day.at(now_ms), now_ms * 1_000_000
     px, qty, listing = one.px.pad, one.qty.pad, one.listing
-    hour = one.candles.between(PERIODS["60"], now_ms - 3_600_000, now_ms)
     change = plain(Decimal(of.close - of.open) / of.open, 6)
     if one.is_spot:
         return {
@@ -197,7 +195,7 @@ def ticker_fields(one: Instrument, now_ms: int) -> dict[str, str]:
         "prevPrice24h": px(of.open),
         "highPrice24h": px(of.high),
         "lowPrice24h": px(of.low),
-        "prevPrice1h": px(hour[0].open),
+        "prevPrice1h": px(one.candles.price_at(now_ms - 3_600_000)),
         "markPrice": f"{mark:.{one.px.decimals}f}",
         "indexPrice": f"{index:.{one.px.decimals}f}",
         "openInterest": one.qty.trim(2 * lots),

@@ -1,7 +1,7 @@
 """Candles of one instrument, added up from its tape in exact decimals: the truth that candles are compared with."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -84,6 +84,7 @@ class Candles:
         self._seconds: dict[int, Bar] = {}
         self._past: list[Bar] | None = None
         self.last_tick = tick
+        self.listeners: list[Callable[[Bar, int, Decimal], None]] = []  # of each trade: its minute, lots and money
 
     def add(self, fill: Fill) -> None:
         ms, value = fill.at_ns // 1_000_000, self._value_of(fill.tick, fill.lots)
@@ -106,6 +107,27 @@ class Candles:
         if len(self._seconds) > SECONDS_KEPT:
             del self._seconds[next(iter(self._seconds))]
         self.last_tick = fill.tick
+        minute = self._minutes[ms // MINUTE_MS * MINUTE_MS]
+        for hear in self.listeners:
+            hear(minute, fill.lots, value)
+
+    def minutes(self) -> Iterator[Bar]:
+        """The minutes with trades, the invented past first."""
+        return self._bars(self._minutes, MINUTE_MS, True)
+
+    def price_at(self, ms: int) -> int:
+        """The price, in ticks, with which the minute of `ms` opened; before the invented past there is its first one."""
+        at, started = ms // MINUTE_MS * MINUTE_MS, self.start_ms // MINUTE_MS * MINUTE_MS
+        if at in self._minutes:
+            return self._minutes[at].open
+        while at > started:
+            at -= MINUTE_MS
+            if at in self._minutes:
+                return self._minutes[at].close
+        if self._past is None:
+            self._past = self._invent()
+        back = (started - at) // MINUTE_MS
+        return self._past[max(0, len(self._past) - back)].open if back else self._past[-1].close
 
     def current(self, period: Period, now_ms: int) -> Bar:
         """The forming bar."""

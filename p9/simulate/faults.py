@@ -49,6 +49,15 @@ class Scope:
     def covers(self, market: str, symbol: str, kind: str) -> bool:
         return self.covers_market(market) and self.symbol in ("*", symbol) and self.kind in ("*", kind)
 
+    def check(self, item: str, instruments: int = 0) -> None:
+        """Is there what it names? With `instruments` a market, the symbols are looked at too. Raises FaultSpecError; `item` is what it says was wrong."""
+        _one_of(self.market, (*MARKETS, *VENUES), "market", item)
+        if instruments and self.symbol != "*":
+            now_ms = time.time_ns() // 1_000_000
+            listed = [row.symbol for market in MARKETS if self.covers_market(market) for row in listings(market, instruments, now_ms)]
+            _one_of(self.symbol, tuple(dict.fromkeys(listed)), "symbol", item)
+        _one_of(self.kind, KINDS, "kind", item)
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -80,19 +89,6 @@ def _one_of(word: str, known: Sequence[str], what: str, item: str) -> None:
         raise FaultSpecError(f"fault {item!r}: there is no {what} {word!r}{meant}; known are {', '.join(known)}")
 
 
-def _scope(text: str, item: str, name: str, instruments: int) -> Scope:
-    scope = Scope(*text.split("/", 2)) if text else Scope()
-    _one_of(scope.market, (*MARKETS, *VENUES), "market", item)
-    if name in SOCKET_FAULTS and (scope.symbol, scope.kind) != ("*", "*"):
-        raise FaultSpecError(f"fault {item!r}: {name} concerns whole sockets, so its scope is a market only")
-    if instruments and scope.symbol != "*":
-        now_ms = time.time_ns() // 1_000_000
-        listed = [row.symbol for market in MARKETS if scope.covers_market(market) for row in listings(market, instruments, now_ms)]
-        _one_of(scope.symbol, tuple(dict.fromkeys(listed)), "symbol", item)
-    _one_of(scope.kind, KINDS, "kind", item)
-    return scope
-
-
 def parse(spec: str, instruments: int = 0) -> list[Rule]:
     """The rules of a spec; with `instruments` a market, the symbols are checked too. Raises FaultSpecError."""
     rules = []
@@ -102,7 +98,10 @@ def parse(spec: str, instruments: int = 0) -> list[Rule]:
         _one_of(name, (*FRAME_FAULTS, *REST_FAULTS, *SOCKET_FAULTS), "fault", item)
         if name == "*" or not colon or not value:
             raise FaultSpecError(f"fault {item!r}: a value is missing, as in drop:0.01 or disconnect:30s")
-        scope = _scope(where, item, name, instruments)
+        scope = Scope(*where.split("/", 2)) if where else Scope()
+        if name in SOCKET_FAULTS and (scope.symbol, scope.kind) != ("*", "*"):
+            raise FaultSpecError(f"fault {item!r}: {name} concerns whole sockets, so its scope is a market only")
+        scope.check(item, instruments)
         amount, slash, lasts = value.partition("/")
         if slash and name not in ("mute", *PATIENCE):
             raise FaultSpecError(f"fault {item!r}: {name} takes one value")

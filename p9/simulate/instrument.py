@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from p9.simulate.candles import Candles
 from p9.simulate.catalogue import Listing
+from p9.simulate.day import Day
 from p9.simulate.index import Index
 from p9.simulate.market import Fill, Market, Side
 from p9.simulate.scale import Scale
@@ -57,6 +58,7 @@ class Instrument:
         self.candles = Candles(
             seed, start_ns // 1_000_000, self.model.best[0], listing.median_lots(), first_trade_id, self.money
         )
+        self.day = Day(self.candles)
         self.streams: list = []
         self._old_books = deque([OldBook(self.model)], maxlen=2)
         self.open_interest_lots = listing.median_lots() * 40_000

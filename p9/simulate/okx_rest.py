@@ -74,11 +74,17 @@ class OkxRest:
                 )
             rows = self._books(query, fault == "stale_snapshot") if is_book else answer(query)
             return json_response(f'{{"code":"0","msg":"","data":[{",".join(rows)}]}}')
+        except (ValueError, OverflowError):  # a parameter that is no number
+            return self._refused(CodeError("51000", "Parameter error", 400))
         except CodeError as refused:
-            body = dumps({"code": refused.code, "msg": refused.message, "data": []})
-            return web.Response(status=refused.status, text=body, content_type="application/json")
+            return self._refused(refused)
         except Refusal as refusal:
             return refusal.response()
+
+    @staticmethod
+    def _refused(error: CodeError) -> web.Response:
+        body = dumps({"code": error.code, "msg": error.message, "data": []})
+        return web.Response(status=error.status, text=body, content_type="application/json")
 
     def _count(self, key: str, most: int) -> None:
         now = time.monotonic()

@@ -1,7 +1,6 @@
 """The third venue's channels: each turns an instrument's changes into the data of its pushes."""
 
 from p9.simulate.binance_streams import PERIODS as _NAMED
-from p9.simulate.binance_streams import day
 from p9.simulate.candles import DAY_MS, MINUTE_MS, Period
 from p9.simulate.connection import Connection
 from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
@@ -189,16 +188,23 @@ def inst_type(one: Instrument) -> str:
     return {"okx_spot": "SPOT", "okx_swap": "SWAP", "okx_futures": "FUTURES"}[one.market]
 
 
+def days_opened(one: Instrument, now_ms: int) -> tuple[int, int]:
+    """The prices, in ticks, with which this day began: by UTC and by UTC+8."""
+    of_utc8_ms = (now_ms - UTC8_MS) // DAY_MS * DAY_MS + UTC8_MS
+    return one.candles.price_at(now_ms // DAY_MS * DAY_MS), one.candles.price_at(of_utc8_ms)
+
+
 def ticker_row(one: Instrument, now_ms: int) -> str:
-    of, px, qty = day(one, now_ms), one.px.trim, one.qty.trim
+    of, px, qty = one.day.at(now_ms), one.px.trim, one.qty.trim
     last = one.last_fill()
+    at_utc0, at_utc8 = days_opened(one, now_ms)
     bid, bid_lots, ask, ask_lots = one.model.best
     in_coin = plain(of.value, 8) if one.is_spot else plain(one.coins(of.lots), 4)
     return (
         f'{{"instType":"{inst_type(one)}","instId":"{one.symbol}","last":"{px(of.close)}","lastSz":"{qty(last.lots if last else 0)}",'
         f'"askPx":"{px(ask)}","askSz":"{qty(ask_lots)}","bidPx":"{px(bid)}","bidSz":"{qty(bid_lots)}",'
-        f'"open24h":"{px(of.open)}","high24h":"{px(of.high)}","low24h":"{px(of.low)}","sodUtc0":"{px(of.open)}",'
-        f'"sodUtc8":"{px(of.open)}","volCcy24h":"{in_coin}","vol24h":"{qty(of.lots)}","ts":"{now_ms}"}}'
+        f'"open24h":"{px(of.open)}","high24h":"{px(of.high)}","low24h":"{px(of.low)}","sodUtc0":"{px(at_utc0)}",'
+        f'"sodUtc8":"{px(at_utc8)}","volCcy24h":"{in_coin}","vol24h":"{qty(of.lots)}","ts":"{now_ms}"}}'
     )
 
 
@@ -226,11 +232,12 @@ def mark_row(one: Instrument, now_ms: int) -> str:
 
 
 def index_row(one: Instrument, name: str, now_ms: int) -> str:
-    of, index = day(one, now_ms), plain(one.index_price(now_ms * 1_000_000), one.px.decimals)
+    of, index = one.day.at(now_ms), plain(one.index_price(now_ms * 1_000_000), one.px.decimals)
     px = one.px.trim
+    at_utc0, at_utc8 = days_opened(one, now_ms)
     return (
         f'{{"instId":"{name}","idxPx":"{index}","open24h":"{px(of.open)}","high24h":"{px(of.high)}",'
-        f'"low24h":"{px(of.low)}","sodUtc0":"{px(of.open)}","sodUtc8":"{px(of.open)}","ts":"{now_ms}"}}'
+        f'"low24h":"{px(of.low)}","sodUtc0":"{px(at_utc0)}","sodUtc8":"{px(at_utc8)}","ts":"{now_ms}"}}'
     )
 
 

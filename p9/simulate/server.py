@@ -40,15 +40,16 @@ FIRST_IDS = {"binance": 50_093_239_203, "bybit": 546_137_962_055, "okx": 80_274_
 
 
 class Simulator:
-    """`instruments` per market; `faults` as in p9.simulate.faults; `rate` multiplies all order flow (1.0 is about 100
+    """`instruments` per market (or {market: how many}, elsewhere 2); `faults` as in p9.simulate.faults; `rate` multiplies all order flow (1.0 is about 100
     orders a second on the busiest instrument of a market)."""
 
-    def __init__(self, seed: int = 1, port: int = 0, instruments: int = 2, faults: str = "", rate: float = 1.0):
-        parse(faults, instruments)
+    def __init__(self, seed: int = 1, port: int = 0, instruments: int | dict[str, int] = 2, faults: str = "", rate: float = 1.0):
+        self.instruments_of = {name: instruments.get(name, 2) if isinstance(instruments, dict) else instruments for name in MARKETS}
+        parse(faults, max(self.instruments_of.values()))
         self.seed, self.port, self.rate = seed, port, rate
-        self.instruments_per_market = instruments
         self.faults = Faults(faults, seed)
         self.instruments: dict[tuple[str, str], Instrument] = {}
+        self.weights = {"spot": Weights(6000), "futures": Weights(2400)}
         self.schedule = Schedule()
         self.frozen = False
         self._runner: web.AppRunner | None = None
@@ -83,9 +84,8 @@ class Simulator:
             self.faults,
         )
         self.okx = Okx({name: markets[name] for name in MARKETS if "okx" in name}, self.schedule, self.faults)
-        spot, futures = Weights(6000), Weights(2400)
         self._rests = {
-            name: BinanceRest(market, futures if market.futures else spot) for name, market in self.binance.items()
+            name: BinanceRest(market, self.weights["futures" if market.futures else "spot"]) for name, market in self.binance.items()
         }
         self._rests |= {"bybit": BybitRest(self.bybit), "okx": OkxRest(self.okx)}
         app = web.Application()
@@ -132,7 +132,7 @@ class Simulator:
         for market in MARKETS:
             venue = market.split("_")[0]
             markets[market] = []
-            for place, listing in enumerate(listings(market, self.instruments_per_market, start_ns // 1_000_000)):
+            for place, listing in enumerate(listings(market, self.instruments_of[market], start_ns // 1_000_000)):
                 if listing.base not in indices:
                     seed = f"{self.seed} index {listing.base}"
                     indices[listing.base] = Index(seed, start_ns, float(COINS[listing.base][0]))
@@ -234,8 +234,8 @@ class Simulator:
         if period is None:
             raise web.HTTPBadRequest(text=f"interval is one of {', '.join(PERIODS)}\n")
         now_ms = time.time_ns() // 1_000_000
-        start_ms = int(request.query.get("start", one.candles.start_ms))
-        end_ms = int(request.query.get("end", now_ms))
+        start_ms = int(max(_number(request, "start", one.candles.start_ms), one.candles.start_ms - period.ms))
+        end_ms = int(min(_number(request, "end", now_ms), now_ms))
         rows = []
         for bar in one.candles.between(period, start_ms, end_ms, history=False):
             rows.append(
@@ -267,7 +267,7 @@ class Simulator:
                 bybit_streams.trade_id(one, fill) if bybit else str(fill.id), one.px.trim(fill.tick), one.qty.trim(fill.lots),
                 "sell" if fill.buyer_is_maker else "buy", fill.at_ns,
             ]
-            for fill in one.newest_fills(int(request.query.get("limit", 1000)))
+            for fill in one.newest_fills(int(_number(request, "limit", 1000)))
         ])  # fmt: skip
 
     async def _report_faults(self, request: web.Request) -> web.Response:
@@ -276,7 +276,7 @@ class Simulator:
     async def _set_faults(self, request: web.Request) -> web.Response:
         """{"spec": "drop:0.01"}: these faults from now on; an empty one ends them (a timed one of a socket may begin with the next socket)."""
         try:
-            self.faults.set(str(ujson.loads(await request.text())["spec"]), self.instruments_per_market)
+            self.faults.set(str(ujson.loads(await request.text())["spec"]), max(self.instruments_of.values()))
         except (ValueError, KeyError, TypeError) as error:
             text = str(error) if isinstance(error, FaultSpecError) else f'expected {{"spec": "drop:0.01"}}, got {error!r}'
             raise web.HTTPBadRequest(text=text + "\n") from error
@@ -284,8 +284,9 @@ class Simulator:
 
     async def _freeze(self, request: web.Request) -> web.Response:
         """Answers when everything generated has been handed to the sockets."""
+        settle_s = min(60.0, _number(request, "settle_s", 1.1))
         self.freeze()
-        await asyncio.sleep(max(0.0, float(request.query.get("settle_s", "1.1"))))
+        await asyncio.sleep(settle_s)
         return _json({"frozen": True})
 
     async def _resume(self, request: web.Request) -> web.Response:
@@ -301,6 +302,10 @@ class Simulator:
             count, for_s = int(asked.get("count", 1)), float(asked.get("for_s", 0.0))
         except (ValueError, KeyError, TypeError) as error:
             raise web.HTTPBadRequest(text=f'expected {{"fault": name, ...}}, got {error!r}\n') from error
+        try:
+            scope.check(repr(asked), max(self.instruments_of.values()))
+        except FaultSpecError as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
         affected = self.inject(name, scope, count, for_s)
         if affected is None:
             known = ", ".join((*FRAME_FAULTS, *REST_FAULTS, "disconnect", "mute", "close", "announce", "restart"))
@@ -348,6 +353,18 @@ class Simulator:
             for topic in self.bybit.categories[one.market.removeprefix("bybit_")].topics.values():
                 if topic.instrument is one and isinstance(topic, bybit_streams.Orderbook):
                     topic.restart(now_ms)
+
+
+def _number(request: web.Request, name: str, default: float) -> float:
+    """A parameter that is a number, not negative. Raises HTTPBadRequest."""
+    text = request.query.get(name)
+    try:
+        number = default if text is None else float(text)
+    except ValueError:
+        number = -1.0
+    if not 0.0 <= number <= 1e18:
+        raise web.HTTPBadRequest(text=f"{name}: found {text!r}, expected a number that is not negative\n")
+    return number
 
 
 def _json(value: object) -> web.Response:

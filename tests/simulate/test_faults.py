@@ -128,3 +128,22 @@ async def test_a_refusal_may_name_its_patience(start):
     status, headers, text = await probe.get_raw("binance_spot", "/api/v3/depth", symbol="BTCUSDT")
     assert status == 429 and headers["Retry-After"] == "2" and json.loads(text)["code"] == -1003
     assert (await probe.get_raw("binance_spot", "/api/v3/depth", symbol="ETHUSDT"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["klines?start=abc", "klines?end=-1", "klines?interval=7m", "trades?limit=x", "trades?limit=nan"],
+)  # fmt: skip
+async def test_the_oracle_says_what_it_cannot_read(probe, path):
+    async with probe.session.get(f"{probe.simulator.url}/oracle/okx_swap/BTC-USDT-SWAP/{path}") as answer:
+        assert answer.status == 400 and path.split("?")[1].split("=")[0] in await answer.text()
+
+
+async def test_a_parameter_that_is_no_number_gets_the_venue_s_own_refusal(probe):
+    status, _, text = await probe.get_raw("okx_swap", "/api/v5/market/history-trades", instId="BTC-USDT-SWAP", after="x")
+    assert status == 400 and json.loads(text)["code"] == "51000"
+    status, _, text = await probe.get_raw("bybit_linear", "/v5/market/risk-limit", category="linear", cursor="x")
+    assert status == 200 and json.loads(text)["retCode"] == 10001
+    status, _, text = await probe.get_raw("binance_usdm", "/fapi/v1/klines", symbol="BTCUSDT", interval="1M", endTime="9" * 30)
+    assert status in (200, 400) and json.loads(text)
+    async with probe.session.post(probe.simulator.url + "/oracle/fault", json={"fault": "drop", "market": "bybit_lin"}) as answer:
+        assert answer.status == 400 and "bybit_linear" in await answer.text()
