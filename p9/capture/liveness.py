@@ -41,6 +41,7 @@ class _Pulse(msgspec.Struct):
     changed_s: float = 0.0
     longest_s: float = 0.0  # pause between two events, while alive; fades with time
     sibling_n: int = 0  # the siblings' count when ours last changed
+    ahead_s: float = 0.0  # when the siblings were first seen ahead of that; 0: they are not
     asked_s: float = 0.0  # when we last subscribed anew for its sake
     asked: int = 0  # how often, since it last lived
     state: str = "waiting"
@@ -90,7 +91,7 @@ class Liveness:
             elif pulse.state == "silent":
                 self._log("topic is back", topic=name, feed=feed.name, silent_s=round(now_s - pulse.changed_s, 1))
             pulse.n, pulse.changed_s, pulse.state, pulse.asked = n, now_s, "live", 0
-            pulse.sibling_n = self._sibling_n(pulse, counters)
+            pulse.sibling_n, pulse.ahead_s = self._sibling_n(pulse, counters), 0.0
         elif pulse.state == "silent":
             self._ask_again(pulse, now_s, "still silent")
         elif pulse.state in ("down", "waiting"):
@@ -105,10 +106,13 @@ class Liveness:
         return sum(counters[field] for kind in others for field in COUNTED[kind])
 
     def _judge(self, pulse: _Pulse, counters: Mapping[str, int], now_s: float) -> None:
-        silence_s = now_s - pulse.changed_s
-        if silence_s <= max(self.settings.silent_s, self.settings.silent_times * pulse.longest_s):
+        """Silence counts from when the siblings went on without it: one order may bring twenty trades a moment before the book tells of it."""
+        ahead = self._sibling_n(pulse, counters) - pulse.sibling_n
+        if ahead <= 0:
             return
-        if self._sibling_n(pulse, counters) - pulse.sibling_n < self.settings.sibling_events:
+        pulse.ahead_s = pulse.ahead_s or now_s
+        silence_s = now_s - pulse.ahead_s
+        if ahead < self.settings.sibling_events or silence_s <= max(self.settings.silent_s, self.settings.silent_times * pulse.longest_s):
             return
         pulse.state = "silent"
         self.counts[f"silent_{pulse.topic.kind}"] += 1

@@ -17,7 +17,7 @@ def shortened(row):
 
 @pytest.mark.timeout(180)
 async def test_three_hundred_books_start_without_a_single_refusal():
-    rig = Rig(markets=tuple(PER_MARKET), instruments=PER_MARKET, rate=0.05, settings=QUICK, row_of=shortened)
+    rig = Rig(markets=tuple(PER_MARKET), instruments=PER_MARKET, rate=1.0, settings=QUICK, row_of=shortened)
     weights = rig.simulator.weights["futures"]
     weights.limit, weights.span_s = WEIGHT, SPAN_S
     async with rig:
