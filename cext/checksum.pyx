@@ -4,64 +4,73 @@ Level by level, bid then ask, price and quantity in the venue's own text, joined
 are written anew from the scaled integers: every recorded text is canonical (no needless zeros), so they are the same bytes.
 """
 
-from libc.stdint cimport int32_t, uint32_t
+from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from cext.book cimport ASKS, BIDS, Book, Walk, walk_next
 from cext.decimal cimport DECIMAL_TEXT_SIZE, decimal_write
 from cext.events cimport Level
+from cext.word cimport load8
 
 cdef enum:
     CHECKED_LEVELS = 25
 
-cdef uint32_t _TABLE[256]
+cdef uint32_t[8][256] _TABLES   # [i]: the sum of a byte with i zeros behind it
 
 
-cdef void _make_table() noexcept nogil:
+cdef void _make_tables() noexcept nogil:
     """The reflected polynomial 0xEDB88320, as zlib has it."""
     cdef uint32_t i, entry
-    cdef int _bit
+    cdef int _bit, zeros
     for i in range(256):
         entry = i
         for _bit in range(8):
             entry = (entry >> 1) ^ (<uint32_t>0xEDB88320 if entry & 1 else 0)
-        _TABLE[i] = entry
+        _TABLES[0][i] = entry
+    for zeros in range(1, 8):
+        for i in range(256):
+            entry = _TABLES[zeros - 1][i]
+            _TABLES[zeros][i] = (entry >> 8) ^ _TABLES[0][entry & 0xFF]
 
 
-_make_table()
+_make_tables()
 
 
-cdef uint32_t _update(uint32_t crc, const char* text, Py_ssize_t size) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(size):
-        crc = _TABLE[(crc ^ <unsigned char>text[i]) & 0xFF] ^ (crc >> 8)
-    return crc
+cdef uint32_t _sum(const char* text, Py_ssize_t size) noexcept nogil:
+    """Eight bytes in a step: each looked up where it stands, as if the others were zeros."""
+    cdef uint32_t crc = <uint32_t>0xFFFFFFFF
+    cdef uint64_t word
+    cdef Py_ssize_t i = 0
+    while size - i >= 8:
+        word = load8(text + i) ^ crc
+        crc = _TABLES[7][word & 0xFF] ^ _TABLES[6][word >> 8 & 0xFF] ^ _TABLES[5][word >> 16 & 0xFF] ^ _TABLES[4][word >> 24 & 0xFF] \
+            ^ _TABLES[3][word >> 32 & 0xFF] ^ _TABLES[2][word >> 40 & 0xFF] ^ _TABLES[1][word >> 48 & 0xFF] ^ _TABLES[0][word >> 56]
+        i += 8
+    while i < size:
+        crc = _TABLES[0][(crc ^ <unsigned char>text[i]) & 0xFF] ^ (crc >> 8)
+        i += 1
+    return crc ^ <uint32_t>0xFFFFFFFF
 
 
 cdef int32_t book_checksum(Book book, int32_t px_scale, int32_t qty_scale) noexcept nogil:
     """Signed, as the venue sent it."""
-    cdef Walk bids = book.walk(BIDS)
-    cdef Walk asks = book.walk(ASKS)
+    cdef Walk[2] walks
     cdef Level level
-    cdef char text[2 * DECIMAL_TEXT_SIZE + 2]
-    cdef Py_ssize_t size
-    cdef uint32_t crc = <uint32_t>0xFFFFFFFF
-    cdef bint first = True
-    cdef int32_t _i, side
+    cdef char[CHECKED_LEVELS * 2 * (2 * DECIMAL_TEXT_SIZE + 2)] text
+    cdef Py_ssize_t size = 0
+    cdef int _i, side
+    walks[<int>BIDS] = book.walk(BIDS)
+    walks[<int>ASKS] = book.walk(ASKS)
     for _i in range(CHECKED_LEVELS):
         for side in range(2):
-            if not walk_next(&bids if side == BIDS else &asks, &level):
+            if not walk_next(&walks[side], &level):
                 continue
-            size = 0
-            if not first:
-                text[0] = c':'
-                size = 1
-            first = False
             size += decimal_write(text + size, level.px, px_scale)
             text[size] = c':'
             size += 1
             size += decimal_write(text + size, level.qty, qty_scale)
-            crc = _update(crc, text, size)
-    return <int32_t>(crc ^ <uint32_t>0xFFFFFFFF)
+            text[size] = c':'
+            size += 1
+    return <int32_t>_sum(text, size - 1 if size > 0 else 0)
 
 
 def checksum(Book book, int32_t px_scale, int32_t qty_scale):

@@ -263,3 +263,20 @@ def test_an_update_numbered_1_is_a_new_book_whatever_it_is_called():
     assert pipeline.instrument_counters(0)["gaps"] == 0
     frame("delta", 4, [], [])
     assert pipeline.states() == ["invalid"]
+
+
+def test_an_image_of_any_size_is_read_in_one_go_until_none_is_that_large():
+    def image(n):
+        rows = [",".join(f'["{first + i}.5","{i + 1}.125"]' for i in range(n)) for first in (100_000, 300_000)]
+        return (
+            f'{{"topic":"orderbook.1000.BTCUSDT","type":"snapshot","ts":1790001000407,"data":{{"s":"BTCUSDT","b":[{rows[0]}],"a":[{rows[1]}],'
+            '"u":7,"seq":8},"cts":1790001000404}'
+        ).encode()
+
+    for n in (2_047, 2_048, 2_049, 5_000, 32_768):
+        assert takes(OURS.symbols, image(n))
+        outcome, _, _, events = OURS.explain(image(n))
+        assert outcome == "events" and [len(events[0][side]) for side in ("bids", "asks")] == [n, n]
+        assert OURS.explain(b" " + image(n))[3] == events
+    assert not takes(OURS.symbols, image(32_769))
+    assert OURS.explain(image(32_769))[0] == "oversized"

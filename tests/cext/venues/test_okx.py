@@ -242,3 +242,20 @@ def test_the_documented_chain_of_ids_is_no_gap_anywhere():
     assert pipeline.book(0)["bids"] == [("120.6", "2"), ("120.5", "3")] and pipeline.states() == ["synced"]
     frame("update", 7, 9)
     assert pipeline.states() == ["invalid"]
+
+
+def test_an_image_of_any_size_is_read_in_one_go_until_none_is_that_large():
+    def image(n):
+        rows = [",".join(f'["{first + i}.5","{i + 1}.125","0","1"]' for i in range(n)) for first in (300_000, 100_000)]
+        return (
+            f'{{"arg":{{"channel":"books","instId":"SOL-USDT"}},"action":"snapshot","data":[{{"asks":[{rows[0]}],"bids":[{rows[1]}],'
+            '"ts":"1790001000407","checksum":0,"seqId":7,"prevSeqId":-1}]}'
+        ).encode()
+
+    for n in (2_047, 2_048, 2_049, 5_000, 32_768):
+        assert takes(OURS.symbols, image(n))
+        outcome, _, _, events = OURS.explain(image(n))
+        assert outcome == "events" and [len(events[0][side]) for side in ("bids", "asks")] == [n, n]
+        assert OURS.explain(b" " + image(n))[3] == events
+    assert not takes(OURS.symbols, image(32_769))
+    assert OURS.explain(image(32_769))[0] == "oversized"
