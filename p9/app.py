@@ -5,7 +5,6 @@
 
 import asyncio
 import gc
-import os
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -24,10 +23,9 @@ from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
 from p9.capture.venue_delay import VenueDelaySettings
 from p9.config import Config
-from p9.confirmation import delivery_of
+from p9.confirmation import delivery_of, redis_of
 from p9.delivery import embedded
 from p9.delivery.publisher import Left, Publisher
-from p9.errors import ConfigError
 from p9.market.instruments import Instruments
 from p9.market.rest import RestClient, RestSettings
 from p9.market.venue_clock import VenueClock, VenueClockSettings
@@ -76,11 +74,7 @@ class Appliance:
         """Raises P9Error with remedy STOP where the appliance cannot run."""
         config = self.config
         folder = data_dir.resolve(config.data_dir, self._config_path)
-        self.redis = await embedded.choose(
-            "embedded" if self.endpoints else config.redis.mode, config.redis.url, username=config.redis.username, password=self._password(),
-            tls=embedded.Tls(ca_file=config.redis.tls_ca_file, cert_file=config.redis.tls_cert_file, key_file=config.redis.tls_key_file),
-            sentinel_master=config.redis.sentinel_master, sentinel_password=os.environ.get(config.redis.sentinel_password_env, ""), data_dir=folder,
-        )  # fmt: skip
+        self.redis = await redis_of(config, folder, simulated=self.endpoints is not None)
         log.info("redis chosen", **self.redis.status())
         bus = self.redis.bus()
         self.publisher = await delivery_of(config, self.clock, bus, folder, simulated=self.endpoints is not None)
@@ -114,16 +108,6 @@ class Appliance:
         log.warning(kind, detail=detail, **more)
         assert self.publisher is not None
         self.publisher.tell(kind, detail, **more)
-
-    def _password(self) -> str:
-        """From the environment or a file; never from the configuration, never logged."""
-        redis = self.config.redis
-        if redis.password_file:
-            try:
-                return Path(redis.password_file).expanduser().read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise ConfigError(f"{redis.password_file}: {error.strerror}", where="redis.password_file") from None
-        return os.environ.get(redis.password_env, "")
 
     def _row(self, name: str) -> Market:
         section = self.config.venues.markets()[name]

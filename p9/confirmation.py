@@ -1,5 +1,6 @@
-"""Delivery as the configuration says: epoch, spool, outbox and publisher, made in the order in which they need each other."""
+"""Delivery as the configuration says: Redis, epoch, spool, outbox and publisher, made in the order in which they need each other."""
 
+import os
 import time
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from cext.clock import Clock
 from cext.outbox import CLASS_NAMES, Outbox
 
 from p9.config import Config
+from p9.delivery import embedded
 from p9.delivery.bus import Bus
 from p9.delivery.disk import Disk
 from p9.delivery.epoch import next_epoch
@@ -17,6 +19,27 @@ from p9.errors import ConfigError
 from p9.ops import logs
 
 log = logs.get("delivery")
+
+
+async def redis_of(config: Config, folder: Path, *, simulated: bool) -> embedded.RedisServer:
+    """The Redis that the configuration names, or one of our own: always for made-up events. Raises P9Error."""
+    redis = config.redis
+    return await embedded.choose(
+        "embedded" if simulated else redis.mode, redis.url, username=redis.username, password=password_of(config),
+        tls=embedded.Tls(ca_file=redis.tls_ca_file, cert_file=redis.tls_cert_file, key_file=redis.tls_key_file),
+        sentinel_master=redis.sentinel_master, sentinel_password=os.environ.get(redis.sentinel_password_env, ""), data_dir=folder,
+    )  # fmt: skip
+
+
+def password_of(config: Config) -> str:
+    """From a file or the environment; never from the configuration, never logged. Raises ConfigError."""
+    redis = config.redis
+    if redis.password_file:
+        try:
+            return Path(redis.password_file).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{redis.password_file}: {getattr(error, 'strerror', error)}", where="redis.password_file") from None
+    return os.environ.get(redis.password_env, "")
 
 
 async def delivery_of(config: Config, clock: Clock, bus: Bus, folder: Path, *, simulated: bool) -> Publisher:

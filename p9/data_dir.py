@@ -41,7 +41,7 @@ def resolve(configured: str, config_path: Path | None) -> Path:
         choices = []
     with contextlib.suppress(RuntimeError):
         choices.append(_system())
-    choices.append(Path(tempfile.gettempdir()) / "p9_microstream")
+    choices.append(Path(tempfile.gettempdir()) / f"p9_microstream-{os.getuid() if hasattr(os, 'getuid') else 'state'}")
     for folder in choices:
         if _writable(folder):
             return folder

@@ -18,11 +18,10 @@ from p9 import data_dir
 from p9.capture.recording import merge
 from p9.capture.replay import Replay
 from p9.config import Config
-from p9.delivery import embedded
-from p9.delivery.bus import Bus
+from p9.confirmation import redis_of
 from p9.delivery.epoch import next_epoch
 from p9.delivery.publisher import Publisher
-from p9.errors import ConfigError
+from p9.errors import ConfigError, RestError
 from p9.instrument import Instrument
 from p9.ops import logs
 from p9.publication import streams_of
@@ -77,10 +76,7 @@ class _Road:
 
 async def run(options: argparse.Namespace, config: Config, path: Path | None) -> int:
     """Feed everything; print one line of JSON with what was counted. 1 if a market could not be told for any line."""
-    try:
-        speed = None if options.speed == "max" else float(options.speed)
-    except ValueError:
-        raise ConfigError(f"found {options.speed!r}, allowed is a number or max", where="--speed") from None
+    speed = _speed(options.speed)
     if options.market is not None:
         market(options.market)
     async with contextlib.AsyncExitStack() as stack:
@@ -110,6 +106,19 @@ async def run(options: argparse.Namespace, config: Config, path: Path | None) ->
         return 0
 
 
+def _speed(text: str) -> float | None:
+    """None: as fast as it can."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed < float("inf"):
+        raise ConfigError(f"found {text!r}, allowed is a number above 0, or max", where="--speed")
+    return speed
+
+
 def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
     """The lines without recorded reference data, which is read on the way."""
     for line in lines:
@@ -118,7 +127,7 @@ def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
             if name is not None:
                 try:
                     road.learn(market(name), line.raw)
-                except (msgspec.DecodeError, ValueError, KeyError) as error:
+                except (RestError, msgspec.DecodeError, ValueError, KeyError) as error:
                     log.warning("reference data cannot be read", market=name, error=str(error))
             continue
         yield line
@@ -126,9 +135,9 @@ def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
 
 async def _bus(config: Config, path: Path | None, clock: Clock, stack: contextlib.AsyncExitStack) -> tuple[Outbox, Publisher]:
     folder = data_dir.resolve(config.data_dir, path)
-    server = await embedded.choose(config.redis.mode, config.redis.url, username=config.redis.username, data_dir=folder)
+    server = await redis_of(config, folder, simulated=False)
     stack.push_async_callback(server.stop)
-    bus = Bus(server.url)
+    bus = server.bus()
     stack.push_async_callback(bus.client.aclose)
     outbox = Outbox(clock, epoch=await next_epoch(time.time_ns() // 1_000_000, folder / "epoch", bus.client))
     publisher = Publisher(outbox, bus)

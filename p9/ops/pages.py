@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import ujson
@@ -62,12 +63,12 @@ class Pages:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         """A page elsewhere must not read ours through a name that it points at this machine (DNS rebinding)."""
-        name = request.host.rsplit(":", 1)[0].strip("[]")
-        if name != "localhost" and name != self._host:
-            try:
+        try:
+            name = urlsplit(f"//{request.host}").hostname or ""
+            if name not in ("localhost", self._host):
                 ipaddress.ip_address(name)
-            except ValueError:
-                return web.Response(status=421, text=f"this is not {name}\n")
+        except ValueError:
+            return web.Response(status=421, text="this is not the name of this machine\n")
         response = await handler(request)
         response.headers.update(_HEADERS)
         return response

@@ -1,0 +1,40 @@
+"""Which streams an instrument has: the configuration decides, one row at a time."""
+
+import pytest
+
+from p9.config import parse
+from p9.instrument import Instrument
+from p9.publication import streams_of
+
+INSTRUMENT = Instrument(
+    exchange="bybit", market="bybit_linear", symbol="BTC-USDT-PERP", venue_symbol="BTCUSDT", base="BTC", quote="USDT", settle="USDT",
+    kind="perpetual", tick="0.1", step="0.001",
+)  # fmt: skip
+SECTIONS = {
+    "gaps": "Gaps", "integrity": "Integrity", "depth": "Depth", "book_ticker_aggregator": "BookTicker", "trades": "Trades", "candles": "Candles",
+    "periodic_snapshots": "Snapshots",
+}
+
+
+def kinds(text: str) -> list[str]:
+    return [type(stream).__name__ for stream in streams_of(parse(text))(INSTRUMENT)]
+
+
+def test_by_default_every_stream_is_there_and_what_became_of_the_book_is_said_before_it_is_shown():
+    assert sorted(kinds("")) == sorted(SECTIONS.values())
+    assert kinds("").index("Integrity") < min(kinds("").index(name) for name in ("Depth", "BookTicker", "Snapshots"))
+
+
+@pytest.mark.parametrize("section, kind", SECTIONS.items())
+def test_each_can_be_left_out_and_costs_no_other(section, kind):
+    assert sorted([*kinds(f"analytics: {{{section}: {{enabled: false}}}}"), kind]) == sorted(SECTIONS.values())
+
+
+def test_nothing_at_all_can_be_had():
+    assert kinds("analytics: {" + ", ".join(f"{section}: {{enabled: false}}" for section in SECTIONS) + "}") == []
+
+
+def test_every_instrument_has_streams_of_its_own():
+    make = streams_of(parse(""))
+    first, second = make(INSTRUMENT), make(INSTRUMENT)
+    assert not {id(stream) for stream in first} & {id(stream) for stream in second}
