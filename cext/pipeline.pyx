@@ -10,6 +10,7 @@ from libc.stdint cimport INT64_MAX, int32_t, int64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+import re
 from collections import namedtuple
 
 from cext.book cimport ASKS, BIDS
@@ -37,6 +38,7 @@ from cext import decimal
 from cext.normalizer import OUTCOME_NAMES
 from cext.stream import REASON_NAMES, STATE_NAMES
 
+PLAIN = re.compile(rb"[!#-\[\]-~]+").fullmatch   # of a trade's id
 LINKS = {"none": LINK_NONE, "next": LINK_NEXT, "prev": LINK_PREV, "step": LINK_STEP}
 CONTRACTS = {"base": CONTRACT_BASE, "linear": CONTRACT_LINEAR, "inverse": CONTRACT_INVERSE}
 REASONS = {name: reason for reason, name in REASON_NAMES.items()}
@@ -281,23 +283,26 @@ cdef class Pipeline:
         cdef bytes name
         refused = 0
         for id, price, quantity, side, ts_event_ns, first_id, last_id, aggregate, off_book, block in trades:
-            name = id.encode()
             memset(&event, 0, sizeof(Event))
             try:
+                name = id.encode("ascii")
                 event.px = decimal.parse(price.encode(), instrument.symbol.px_scale)
                 event.qty = decimal.parse(quantity.encode(), instrument.symbol.qty_scale)
-                if len(name) > TRADE_ID_SIZE:
-                    raise ValueError(f"a trade id of {len(name)} bytes")
-            except ValueError:
+                event.ts_event = ts_event_ns
+                event.first_id = NO_ID if first_id is None else first_id
+                event.last_id = NO_ID if last_id is None else last_id
+                event.agg_id = int(id) if aggregate else NO_ID
+            except (ValueError, TypeError, AttributeError, OverflowError):
+                refused += 1
+                continue
+            # the id goes into our JSON as it is
+            if not 1 <= len(name) <= TRADE_ID_SIZE or not PLAIN(name) or event.px <= 0 or event.qty <= 0 or event.ts_event < 0 \
+                    or event.first_id < NO_ID or event.last_id < event.first_id:
                 refused += 1
                 continue
             event.kind = EVENT_TRADE
             event.instrument = ix
             event.flags = EVENT_BACKFILL | (EVENT_OFF_BOOK if off_book or block else 0) | (EVENT_BLOCK if block else 0)
-            event.ts_event = ts_event_ns
-            event.first_id = NO_ID if first_id is None else first_id
-            event.last_id = NO_ID if last_id is None else last_id
-            event.agg_id = int(id) if aggregate else NO_ID
             event.prev_id = event.cross_id = NO_ID
             event.side = SIDE_BUY if side == "buy" else SIDE_SELL
             event.trade_id_size = len(name)

@@ -195,7 +195,7 @@ class Backfill:
         body = await self.client.get(self.market, request, Priority.BACKFILL, attempts=1)
         try:
             return self.market.venue.read_trades(msgspec.json.decode(body))
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (msgspec.DecodeError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
             raise RestError(f"trades that cannot be read: {type(error).__name__}: {error}", where=f"{self.market.name} {request.path}") from None
 
     def _take(self, ix: int, trades: list[Trade]) -> tuple[int, int]:

@@ -129,7 +129,7 @@ def read(path: Path) -> tuple[list[Gap], int]:
     for line in _lines(path):
         try:
             gap = msgspec.json.decode(line, type=Gap)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             bad += 1
             continue
         gaps[gap.id] = gap

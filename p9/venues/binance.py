@@ -154,12 +154,12 @@ def read_trades(answer: Any) -> list[Trade]:
     for row in answer:
         if "a" in row:
             side = "sell" if row["m"] else "buy"
-            trades.append(Trade(str(row["a"]), row["p"], row["q"], side, row["T"] * 1_000_000, row["f"], row["l"], aggregate=True))
+            trades.append(Trade(str(row["a"]), row["p"], row["q"], side, int(row["T"]) * 1_000_000, row["f"], row["l"], aggregate=True))
         else:
             side = "sell" if row["isBuyerMaker"] else "buy"
             off_book = bool(row.get("isRPITrade"))
             trades.append(
-                Trade(str(row["id"]), row["price"], row["qty"], side, row["time"] * 1_000_000, row["id"], row["id"], off_book=off_book)
+                Trade(str(row["id"]), row["price"], row["qty"], side, int(row["time"]) * 1_000_000, row["id"], row["id"], off_book=off_book)
             )
     return trades
 

@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
 
+import hiredis
+import msgspec
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
@@ -20,12 +22,14 @@ from p9.capture.recording import asked_symbol, read
 from p9.capture.replay import scales_of
 from p9.config import Config
 from p9.errors import P9Error, RestError
+from p9.instrument import Instrument
 from p9.market.instruments import Instruments, load
 from p9.publication import streams_of
 from p9.simulate import faults
 from p9.venue import market
 from p9.venues.recognition import Recognition
 from tests.fuzz import corpus
+from tests.fuzz.deliveries import good_answers
 from tests.fuzz.mutator import Mutator
 from tests.fuzz.target import Finding, Target
 
@@ -176,6 +180,13 @@ class _Client:
         return self.bodies.pop(0)
 
 
+def _is_json(text: bytes) -> None:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Finding("a published text is no JSON", f"{error} {text!r:.400}") from None
+
+
 def _at_once(coroutine: Coroutine) -> None:
     """Run to its end what waits for nothing."""
     try:
@@ -237,26 +248,44 @@ class RestAnswers(Target):
         except P9Error as error:
             str(error)
             return
-        chosen, refused = known.select(self.market.name, ("*",))
+        self._pipeline(known.select(self.market.name, ("*",))[0])
+
+    def _pipeline(self, rows: list[Instrument]) -> tuple[Outbox, Pipeline]:
+        """As Capture makes it; an instrument that it refuses is left out."""
         clock = Clock(START_NS)
+        outbox = Outbox(clock, epoch=1)
         pipeline = Pipeline(
-            market=self.market.name, exchange=self.market.exchange, normalizer=self.market.venue.normalizer(self.market), outbox=Outbox(clock, epoch=1), clock=clock, link="next",
+            market=self.market.name, exchange=self.market.exchange, normalizer=self.market.venue.normalizer(self.market), outbox=outbox, clock=clock, link="next",
             rest_seeded=True, repeats_are_stale=True,
         )  # fmt: skip
         streams = streams_of(Config())
-        for row in chosen:
-            try:
+        for row in rows:
+            with contextlib.suppress(ValueError):
                 pipeline.add(
                     venue_symbol=row.venue_symbol.encode(), symbol=row.symbol, px_scale=row.px_scale, qty_scale=row.qty_scale, tick=row.scaled_tick, contract=row.contract,
                     contract_value=row.contract_value, depth=50, streams=streams(row),
                 )  # fmt: skip
-            except ValueError as error:
-                refused.append(error)
+        return outbox, pipeline
 
     def _trades(self, body: bytes) -> None:
-        """As the back-fill does it."""
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            self.market.venue.read_trades(json.loads(body))
+        """As the back-fill does it; what comes of them is published."""
+        try:
+            trades = self.market.venue.read_trades(msgspec.json.decode(body))
+        except (msgspec.DecodeError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
+            return
+        known = Instruments(self.market.exchange)
+        known.add(self.market.venue.parse_instruments(self.market, [msgspec.json.decode(self.seeds["I"][0])]).instruments)
+        outbox, pipeline = self._pipeline(known.select(self.market.name, ("*",))[0])
+        pipeline.backfill(0, [msgspec.structs.astuple(trade) for trade in trades], START_NS)
+        pipeline.on_timer(START_NS + 100_000_000_000)
+        for lane in (0, 1):
+            while (data := outbox.take(lane)) is not None:
+                reader = hiredis.Reader()
+                reader.feed(data)
+                while (command := reader.gets()) is not False:
+                    if command[0] == b"PUBLISH":
+                        _is_json(command[2])
+                outbox.replies(lane, b"".join(good_answers(data)))
 
 
 _BINANCE_ROW = {
