@@ -356,7 +356,7 @@ async def test_the_circuit_opens_probes_and_closes_and_each_is_an_event(server, 
     from p9.delivery.findings import Findings
 
     async with Run(server.url, tmp_path / "spool", epoch=1) as run:
-        run.publisher._tell = Findings(run.outbox).tell
+        run.publisher.tell = Findings(run.outbox).tell
         [channel] = run.channels(1)
         run.outbox.emit(channel, b"{}")
         circuit = run.publisher.lanes[0].circuit
