@@ -3,6 +3,7 @@
 import asyncio
 
 from cext.names import Names
+from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
 from cext.streams.gaps import Gaps
 from cext.streams.trades import Trades
@@ -24,7 +25,7 @@ from tests.cext.streams.published import published
 class Captured:
     """One market of a simulator, captured: all that it published, by channel type."""
 
-    def __init__(self, simulator: Simulator, name: str, backfill: BackfillSettings, form: str = "default"):
+    def __init__(self, simulator: Simulator, name: str, backfill: BackfillSettings, *, form: str = "default", speed: str = ""):
         self.simulator, self.name = simulator, name
         self.row = market(name).at(simulator.endpoints[name]["rest"], simulator.endpoints[name]["ws"])
         self.pipeline = make_pipeline(self.row)
@@ -34,15 +35,15 @@ class Captured:
             self.row, self.pipeline, client=self.client, known=Instruments(self.row.exchange), connects=Connects(self.row.limits.connects),
             streams_of=self._streams, ledger=self.ledger,
             settings=CaptureSettings(
-                backfill=backfill, trades=form, depth=400, feed=FeedSettings(tick_s=0.05, backoff_first_s=0.05)
+                speed=speed, backfill=backfill, trades=form, depth=400, feed=FeedSettings(tick_s=0.05, backoff_first_s=0.05)
             ),
         )  # fmt: skip
-        self.events: dict[str, list[dict]] = {"trades": [], "gaps": [], "candles": [], "audits": []}
+        self.events: dict[str, list[dict]] = {"trades": [], "gaps": [], "candles": [], "audits": [], "book_ticker": []}
 
     @staticmethod
     def _streams(row):
         names = Names(exchange=row.exchange, symbol=row.symbol, market=row.market, venue_symbol=row.venue_symbol)
-        return [Gaps(names), Trades(names), Candles(names, ["1s", "1m"], forming=False)]
+        return [Gaps(names), BookTicker(names), Trades(names), Candles(names, ["1s", "1m"], forming=False)]
 
     async def __aenter__(self):
         await self.client.start()

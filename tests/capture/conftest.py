@@ -87,14 +87,16 @@ async def until(condition, timeout_s=5.0):
 
 @pytest.fixture
 async def run():
-    """run(market name, backfill={settings of Backfill}, form=form of trades) -> Captured, synced"""
+    """run(market name, backfill={settings of Backfill}, form=form of trades, speed=of depth, simulator=one that runs) -> Captured, synced"""
     from tests.capture.captured import BackfillSettings, Captured, Simulator
 
     running = []
 
     async def begin(name: str, **options) -> Captured:
-        simulator = Simulator(seed=7, instruments=2, rate=2.0)
-        await simulator.start()
+        simulator = options.pop("simulator", None)
+        if simulator is None:
+            simulator = Simulator(seed=7, instruments=2, rate=2.0)
+            await simulator.start()
         made = Captured(simulator, name, BackfillSettings(quiet_s=1.0, retry_first_s=0.2, **options.pop("backfill", {})), **options)
         running.append((simulator, made))
         return await made.__aenter__()

@@ -114,7 +114,7 @@ async def test_a_venue_that_is_shut_at_the_start_is_asked_until_it_opens():
         await rig.__aexit__()
 
 
-async def test_a_venue_that_counts_anew_is_followed():
+async def test_pain_28_a_venue_that_counts_anew_is_followed():
     """u = 1, seqIds that fall: an image or a legal step, no loss."""
     async with Rig(markets=[name for name in MARKETS if name not in REST_SEEDED]) as rig:
         await rig.until_synced()
@@ -124,7 +124,7 @@ async def test_a_venue_that_counts_anew_is_followed():
         assert not rig.losses()
 
 
-async def test_a_venue_that_counts_anew_while_nobody_hears_it():
+async def test_pain_28_a_venue_that_counts_anew_while_nobody_hears_it():
     """The frame that says so is lost, and every later one has a smaller number than the book: it must not pass for a repeat for ever."""
     async with Rig(markets=[name for name in MARKETS if name not in REST_SEEDED]) as rig:
         await rig.until_synced()

@@ -128,7 +128,7 @@ async def test_the_first_return_is_immediate_after_a_good_spell(venue, linear, r
     assert time.monotonic() - lost_s < 0.5 and feed.failures == 0
 
 
-async def test_a_server_that_slams_the_door_is_asked_less_and_less(venue, linear, running):
+async def test_pain_07_a_server_that_slams_the_door_is_asked_less_and_less(venue, linear, running):
     """Pain 7: reconnect loops. A subscription or an open socket is no success; data for a while is."""
     venue.slam = True
     feed = running(make_feed(linear, msgspec.structs.replace(QUICK, backoff_first_s=0.05, backoff_most_s=0.8)))
@@ -152,7 +152,7 @@ async def test_an_address_never_opens_more_sockets_than_the_venue_allows(venue, 
     assert connects.count <= 12
 
 
-async def test_rotation_costs_no_frame_and_no_book_its_state(venue, linear, running):
+async def test_pain_27_rotation_costs_no_frame_and_no_book_its_state(venue, linear, running):
     kept = Kept()
     source = Market(venue)
     feed = running(make_feed(linear, recorder=kept))
@@ -176,7 +176,7 @@ async def test_rotation_costs_no_frame_and_no_book_its_state(venue, linear, runn
     assert book["id"] == int(book["asks"][0][1])
 
 
-async def test_an_announced_shutdown_rotates_at_once(venue, running):
+async def test_pain_27_an_announced_shutdown_rotates_at_once(venue, running):
     row = market("binance_spot").at("http://127.0.0.1:1", venue.url)
 
     def acknowledge(visitor, text):
@@ -216,7 +216,7 @@ async def test_without_a_successor_the_old_socket_goes_on(venue, linear, running
     assert source.visitors[0].transport.is_disconnected is False
 
 
-async def test_a_socket_that_only_answers_pings_is_dead(venue, linear, running):
+async def test_pain_06_a_socket_that_only_answers_pings_is_dead(venue, linear, running):
     venue.on_message = venue.acknowledge
     feed = running(make_feed(linear, msgspec.structs.replace(QUICK, silent_s=0.4)))
     await until(lambda: feed.losses >= 1)
@@ -233,7 +233,7 @@ async def test_a_doubted_socket_is_replaced(venue, linear, running):
     assert feed.pipeline.states() == ["invalid"] or len(venue.visitors) == 2
 
 
-async def test_there_are_never_two_sockets_for_one_slot(venue, linear, running):
+async def test_pain_07_there_are_never_two_sockets_for_one_slot(venue, linear, running):
     Market(venue)
     feed = running(make_feed(linear))
     for n in itertools.count(1):

@@ -112,7 +112,7 @@ def test_an_image_without_any_change_awaits_the_first_one():
     assert late.image(0, image(25), NOW_NS) == "events"
 
 
-def test_a_gap_makes_that_book_invalid_at_once_and_no_other():
+def test_pain_01_a_gap_makes_that_book_invalid_at_once_and_no_other():
     pipeline = pipeline_for("binance_spot", ["BTCUSDT", "ETHUSDT"])
     for ix, symbol in enumerate(("BTCUSDT", "ETHUSDT")):
         pipeline.feed_bytes(spot(5, 10, symbol=symbol), NOW_NS)
@@ -166,7 +166,7 @@ def test_futures_chain_on_the_previous_id():
     ],
     ids=["text", "absurd", "short row", "negative", "truncated", "duplicate key"],
 )
-def test_a_depth_frame_that_cannot_be_read_changes_nothing_and_is_a_gap(broken):
+def test_pain_01_a_depth_frame_that_cannot_be_read_changes_nothing_and_is_a_gap(broken):
     pipeline = synced()
     assert pipeline.feed_bytes(broken, NOW_NS) in ("malformed", "overflow")
     assert states(pipeline) == [("buffering", "malformed")]
@@ -181,7 +181,7 @@ def test_a_broken_trade_frame_leaves_the_book_alone():
     assert pipeline.states() == ["synced"]
 
 
-def test_a_crossed_book_is_invalid_after_the_whole_frame_and_not_within_it():
+def test_pain_04_a_crossed_book_is_invalid_after_the_whole_frame_and_not_within_it():
     pipeline = synced()
     pipeline.feed_bytes(spot(11, 11, [["101", "1"]], [["101", "0"], ["102", "1"]]), NOW_NS)
     assert pipeline.states() == ["synced"]
@@ -283,7 +283,7 @@ def test_a_lost_socket_makes_its_books_invalid():
     assert states(pipeline) == [], "it was invalid already"
 
 
-def test_levels_beyond_a_truncated_image_are_not_claimed():
+def test_pain_04_levels_beyond_a_truncated_image_are_not_claimed():
     pipeline = pipeline_for("binance_spot", ())
     add(pipeline, "BTCUSDT", depth=2)
     pipeline.feed_bytes(spot(5, 10), NOW_NS)
@@ -323,7 +323,7 @@ def bybit(kind: str, u: int, bids=(), asks=()) -> bytes:
     return json.dumps({"topic": "orderbook.50.BTCUSDT", "type": kind, "ts": 1, "data": data, "cts": 1}).encode()
 
 
-def test_an_image_in_the_stream_needs_no_bridge_and_may_come_at_any_time():
+def test_pain_28_an_image_in_the_stream_needs_no_bridge_and_may_come_at_any_time():
     pipeline = pipeline_for("bybit_linear")
     pipeline.feed_bytes(bybit("delta", 5, [["100", "1"]]), NOW_NS)
     assert pipeline.states() == ["invalid"]
@@ -362,7 +362,7 @@ def perp_image(last: int) -> bytes:
         ("binance_usdm", [perp(890, 900, 880)], [perp(u, u, u - 1) for u in (2, 3, 4)], 900, 2),
     ],
 )
-def test_a_venue_that_counts_anew_is_noticed_even_if_the_frame_that_said_so_was_lost(name, seed, frames, expected, got):
+def test_pain_28_a_venue_that_counts_anew_is_noticed_even_if_the_frame_that_said_so_was_lost(name, seed, frames, expected, got):
     """Every later frame has a smaller id than the book: it would be dropped as a repeat, and the book would stand still and claim to be synced."""
     pipeline = pipeline_for(name)
     for frame in seed:
@@ -415,7 +415,7 @@ def test_more_levels_than_the_venue_keeps_mean_a_lost_removal():
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_any_interleaving_of_changes_and_images_ends_in_the_true_book_or_says_that_it_is_not(data):
+def test_pain_03_any_interleaving_of_changes_and_images_ends_in_the_true_book_or_says_that_it_is_not(data):
     """A true book and its numbered changes; frames fold some of them, are dropped or repeated; images are taken at any point, and late."""
     changes = data.draw(st.lists(st.tuples(st.integers(90, 99), st.integers(0, 3)), min_size=1, max_size=40))
     truth: list[dict[int, int]] = [{95: 1}]

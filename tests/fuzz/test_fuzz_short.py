@@ -13,7 +13,7 @@ MOST_S = 0.5
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_is_found_in_a_moment(name):
+def test_pain_10_nothing_is_found_in_a_moment(name):
     target = TARGETS[name].make(Random(f"{name} 1"))
     n, until_s = 0, time.process_time() + MOST_S
     while n < FRAMES and time.process_time() < until_s:

@@ -170,7 +170,7 @@ def test_tick_and_step_come_from_the_filters_without_their_zeros():
     assert (got.tick, got.step, got.px_scale, got.qty_scale, got.scaled_tick) == ("0.1", "0.001", 3, 5, 100)
 
 
-def test_a_multiple_is_reference_data_and_stays_in_the_name():
+def test_pain_22_a_multiple_is_reference_data_and_stays_in_the_name():
     got = one("bybit_linear", bybit_row(baseCoin="1000PEPE"))
     assert (got.symbol, got.multiplier) == ("1000PEPE-USDT-PERP", 1000)
 
@@ -201,7 +201,7 @@ def test_a_perpetual_that_will_be_delisted_keeps_its_name_and_tells_when():
         ("okx_futures", okx_row(instType="FUTURES", expTime=str(CHRISTMAS_MS)), [okx_row(instType="FUTURES")]),
     ],
 )
-def test_one_bad_row_never_stops_the_rest(name, good, bad):
+def test_pain_22_one_bad_row_never_stops_the_rest(name, good, bad):
     parsed = parse(name, *bad, good)
     assert len(parsed.instruments) == 1 and len(parsed.refused) == len(bad)
     assert all(row.reason and row.market == name for row in parsed.refused)
@@ -247,7 +247,7 @@ def instrument(symbol: str, venue_symbol: str, market: str = "x_spot", trading: 
     )
 
 
-def test_a_symbol_that_is_taken_is_refused_also_across_markets():
+def test_pain_22_a_symbol_that_is_taken_is_refused_also_across_markets():
     known = Instruments("x")
     assert known.add([instrument("A-B", "AB")]) == []
     refused = known.add([instrument("A-B", "A_B", market="x_other"), instrument("C-B", "CB", market="x_other")])

@@ -111,7 +111,7 @@ async def test_nobody_there(server):
             await client.get(market("okx_spot").at("http://127.0.0.1:1", "ws://x"), ask(), Priority.RECOVERY, attempts=1)
 
 
-async def test_after_a_429_nothing_is_asked_before_the_time_is_over(server):
+async def test_pain_05_after_a_429_nothing_is_asked_before_the_time_is_over(server):
     server.answers = [(429, {"Retry-After": "1"}, '{"code":-1003,"msg":"slow down"}')]
     async with RestClient("x", settings=QUICK) as client:
         await asyncio.gather(*(client.get(at(server), ask(), Priority.RECOVERY) for _ in range(1)))
@@ -119,7 +119,7 @@ async def test_after_a_429_nothing_is_asked_before_the_time_is_over(server):
     assert server.asked[1][0] - server.asked[0][0] >= 1.0
 
 
-async def test_a_ban_silences_every_budget_of_the_venue(server):
+async def test_pain_05_a_ban_silences_every_budget_of_the_venue(server):
     server.answers = [(418, {"Retry-After": "1"}, '{"code":-1003,"msg":"banned"}')]
     async with RestClient("x", settings=QUICK) as client:
         with pytest.raises(AddressBanned):
@@ -159,7 +159,7 @@ async def test_recovery_goes_before_audit_before_back_fill(server):
     assert order == ["/first", "/RECOVERY", "/AUDIT", "/BACKFILL"]
 
 
-async def test_back_fill_leaves_room_for_a_book_that_breaks(server):
+async def test_pain_05_back_fill_leaves_room_for_a_book_that_breaks(server):
     budget = Budget("long", 40, 60.0)  # ours 20, back-fill's 10
     async with RestClient("x", settings=QUICK) as client:
         tasks = [asyncio.create_task(client.get(at(server), ask(1, budget), Priority.BACKFILL)) for _ in range(30)]

@@ -29,7 +29,7 @@ def say(out: Outbox, channels: list) -> None:
         out.emit(channel, b'{"x":1}')
 
 
-def test_low_goes_first_then_medium_and_the_rest_never():
+def test_pain_12_low_goes_first_then_medium_and_the_rest_never():
     out, channels = outbox()
     told = []
     late = Lateness(out, settings=LatenessSettings(), tell=lambda kind, detail, **more: told.append((kind, more["state"])))

@@ -121,7 +121,7 @@ def play(desk, arriving, recv_ms, step_s, until_s):
 
 @settings(max_examples=40, deadline=None)
 @given(tapes(), st.sampled_from([("base", "1"), ("linear", "0.01"), ("inverse", "100")]))
-def test_any_order_of_arrival_ends_in_the_candles_of_the_definition(tape, kind):
+def test_pain_20_any_order_of_arrival_ends_in_the_candles_of_the_definition(tape, kind):
     trades, arriving, recv_ms, step_s = tape
     desk = Desk(Candles, contract=kind[0], contract_value=kind[1])
     until_s = 180
@@ -134,7 +134,7 @@ def test_any_order_of_arrival_ends_in_the_candles_of_the_definition(tape, kind):
     assert desk.streams[0].n_too_late == 0
 
 
-def test_a_day_of_seconds_rolls_up_into_every_timeframe():
+def test_pain_19_a_day_of_seconds_rolls_up_into_every_timeframe():
     long = {name: seconds for name, seconds in SECONDS.items() if seconds >= 60}  # the shorter ones are in the test above
     desk = Desk(lambda names: Candles(names, long, forming=False))
     trades = [(at * 1000 + at % 7 * 100, i + 1, i + 1, Fraction(6_183_000 + at * 37 % 500, 100), Fraction(at % 11 + 1, 10**5), at % 3 == 0)
@@ -150,7 +150,7 @@ def test_a_day_of_seconds_rolls_up_into_every_timeframe():
         assert {start: fields(events[-1]) for start, events in candles[name].items()} == expected, name
 
 
-def test_flat_seconds_by_hand():
+def test_pain_19_flat_seconds_by_hand():
     desk = Desk(lambda names: Candles(names, ["1s", "5s"]))
     desk.tick(3.0)
     assert desk.published() == [], "no candle before the first trade"
@@ -176,7 +176,7 @@ def test_flat_seconds_by_hand():
     assert [(event["open_time"] - START, event["trades"], event["complete"]) for event in five] == [(5 * S, 0, True)]
 
 
-def test_a_late_trade_amends_its_candle_and_the_flat_ones_after_it():
+def test_pain_20_a_late_trade_amends_its_candle_and_the_flat_ones_after_it():
     desk = Desk(lambda names: Candles(names, ["1s", "5s"], forming=False))
     desk.trade(0.5, "100", "1", own=1)
     desk.tick(5.3)
