@@ -23,19 +23,21 @@ cdef struct Ladder:         # one side of the book; private to book.pyx
     px_t tick
     px_t base               # price of slot 0; a multiple of the tick
     px_t span               # SLOTS * tick; 0: no ladder, everything lies far
+    uint64_t inverse        # of the tick (_slot_of); 0: divide
     qty_t* slots
     uint64_t bits[WORDS]    # one bit a slot
     uint64_t words          # one bit a word of `bits`
     int32_t n_slots
-    Level* far              # every level that is not in the ladder; the best one last
+    Level* far              # every level that is not in the ladder; the best one last, and never a dead one
     int32_t n_far
+    int32_t n_dead          # of these: removed (quantity 0), their place kept for the next level that comes near them
     int32_t max_far
     int64_t n_changes       # since the ladder was laid
 
 cdef struct Walk:           # from the touch outwards; any change of the book ends it
     const Ladder* ladder
     int32_t slot            # the next one to look at
-    int32_t far             # levels of `far` not yet taken
+    int32_t far             # entries of `far` not yet taken
 
 cdef class Book:
     cdef Ladder _sides[2]

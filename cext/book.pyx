@@ -1,11 +1,12 @@
 """One instrument's L2 book.
 
-A level change in the ladder costs one division, one store and one bit. The ladder is laid anew when the touch has left its middle part and
-enough changes have come since to pay for it; until then, and for every price off the grid or far away, the sorted overflow holds the level:
-slower, and just as exact.
+A level change in the ladder costs one multiplication, one store and one bit, and takes no branch that the market decides. The ladder is laid
+anew when the touch has left its middle part and enough changes have come since to pay for it; until then, and for every price off the grid or
+far away, the sorted overflow holds the level: slower, and just as exact. A level that leaves the overflow leaves its place behind, so that the
+next one beside it moves a few neighbours and not thousands; real books have most of their changes there.
 """
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memmove, memset
 
@@ -17,6 +18,9 @@ cdef enum:
     TOUCH_SLOT = 1024       # where the touch stands in a new ladder, counted from the side's inner end
     OUTER_SLOT = 3072       # a touch that came this far towards the outer end wants a new ladder
     SLOTS_A_LAYING = 4      # changes a level that pay for laying it
+    NEAR = 32               # entries of the overflow on either side in which a dead one is looked for
+    INVERSE_SHIFT = 51
+    MAX_INVERSE_TICK = 1 << 19  # offset * inverse fits 64 bits and its quotient is exact for offsets below SLOTS * tick up to this tick
 
 
 cdef inline bint _better(const Ladder* side, px_t a, px_t b) noexcept nogil:
@@ -29,8 +33,8 @@ cdef inline int32_t _slot_of(const Ladder* side, px_t px) noexcept nogil:
     cdef uint64_t slot
     if offset >= <uint64_t>side.span:
         return -1
-    if side.span <= <px_t>0xFFFFFFFF:
-        slot = <uint32_t>offset // <uint32_t>side.tick  # half the price of a 64-bit division
+    if side.inverse != 0:
+        slot = offset * side.inverse >> INVERSE_SHIFT  # a fifth of what a division costs
     else:
         slot = offset // <uint64_t>side.tick
     return <int32_t>slot if slot * <uint64_t>side.tick == offset else -1
@@ -70,66 +74,100 @@ cdef inline int32_t _first_slot(const Ladder* side) noexcept nogil:
     return _next_slot(side, SLOTS - 1 if side.bids else 0)
 
 
-cdef int32_t _far_place(const Ladder* side, px_t px) noexcept nogil:
+cdef inline int32_t _far_place(const Ladder* side, px_t px) noexcept nogil:
     """Where `px` stands or would stand in `far`: behind all that are worse."""
     cdef int32_t low = 0
-    cdef int32_t high = side.n_far
-    cdef int32_t middle
-    while low < high:
-        middle = (low + high) >> 1
-        if _better(side, px, side.far[middle].px):
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    cdef int32_t n = side.n_far
+    cdef int32_t half
+    if n == 0:
+        return 0
+    while n > 1:  # no branch depends on the prices: nothing to guess wrong
+        half = n >> 1
+        low += half if _better(side, px, side.far[low + half - 1].px) else 0
+        n -= half
+    return low + _better(side, px, side.far[low].px)
+
+
+cdef void _far_compact(Ladder* side) noexcept nogil:
+    """Give up the places of the dead."""
+    cdef int32_t i
+    cdef int32_t n = 0
+    for i in range(side.n_far):
+        side.far[n] = side.far[i]
+        n += side.far[i].qty != 0
+    side.n_far = n
+    side.n_dead = 0
+
+
+cdef bint _far_insert(Ladder* side, int32_t at, px_t px, qty_t qty) noexcept nogil:
+    """A price that `far` has no entry for, at its place. False only when memory ends."""
+    cdef Level* far = side.far
+    cdef int32_t i
+    for i in range(NEAR if side.n_dead > 0 else 0):
+        if at + i < side.n_far and far[at + i].qty == 0:
+            memmove(&far[at + 1], &far[at], i * sizeof(Level))
+            side.n_dead -= 1
+            break
+        if at - 1 - i >= 0 and far[at - 1 - i].qty == 0:
+            memmove(&far[at - 1 - i], &far[at - i], i * sizeof(Level))
+            at -= 1
+            side.n_dead -= 1
+            break
+    else:
+        if side.n_far == side.max_far:
+            far = <Level*>realloc(far, (2 * side.max_far + 64) * sizeof(Level))
+            if far == NULL:
+                return False
+            side.far = far
+            side.max_far = 2 * side.max_far + 64
+        memmove(&far[at + 1], &far[at], (side.n_far - at) * sizeof(Level))
+        side.n_far += 1
+    far[at].px = px
+    far[at].qty = qty
+    return True
 
 
 cdef bint _far_set(Ladder* side, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
     cdef int32_t at = _far_place(side, px)
-    cdef bint known = at < side.n_far and side.far[at].px == px
-    cdef Level* grown
-    if qty == 0:
-        if not known:
-            n_unknown[0] += 1
-            return True
-        side.n_far -= 1
-        memmove(&side.far[at], &side.far[at + 1], (side.n_far - at) * sizeof(Level))
+    cdef bint alive
+    if at == side.n_far or side.far[at].px != px:
+        if qty != 0:
+            return _far_insert(side, at, px, qty)
+        n_unknown[0] += 1
         return True
-    if not known:
-        if side.n_far == side.max_far:
-            grown = <Level*>realloc(side.far, (2 * side.max_far + 64) * sizeof(Level))
-            if grown == NULL:
-                return False
-            side.far = grown
-            side.max_far = 2 * side.max_far + 64
-        memmove(&side.far[at + 1], &side.far[at], (side.n_far - at) * sizeof(Level))
-        side.n_far += 1
-        side.far[at].px = px
+    alive = side.far[at].qty != 0
     side.far[at].qty = qty
+    if qty != 0:
+        side.n_dead -= not alive
+        return True
+    n_unknown[0] += not alive
+    side.n_dead += alive
+    while side.n_far > 0 and side.far[side.n_far - 1].qty == 0:  # the best one is never dead
+        side.n_far -= 1
+        side.n_dead -= 1
+    if side.n_dead > 64 + (side.n_far >> 1):
+        _far_compact(side)
     return True
 
 
 cdef inline bint _set(Ladder* side, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
     """One level: an absolute quantity, 0 removes. False only when memory ends."""
     cdef int32_t slot = _slot_of(side, px)
-    cdef uint64_t bit
     cdef int32_t word
+    cdef uint64_t used = qty != 0
+    cdef uint64_t bits, was
     if slot < 0:
         return _far_set(side, px, qty, n_unknown)
+    # which levels come and which go is what no processor can guess: sums instead of branches
     word = slot >> 6
-    bit = <uint64_t>1 << (slot & 63)
-    if qty != 0:
-        side.n_slots += (side.bits[word] & bit) == 0
-        side.bits[word] |= bit
-        side.words |= <uint64_t>1 << word
-        side.slots[slot] = qty
-    elif side.bits[word] & bit:
-        side.n_slots -= 1
-        side.bits[word] &= ~bit
-        if side.bits[word] == 0:
-            side.words &= ~(<uint64_t>1 << word)
-    else:
-        n_unknown[0] += 1
+    bits = side.bits[word]
+    was = bits >> (slot & 63) & 1
+    bits = bits & ~(<uint64_t>1 << (slot & 63)) | used << (slot & 63)
+    side.bits[word] = bits
+    side.words = side.words & ~(<uint64_t>1 << word) | <uint64_t>(bits != 0) << word
+    side.slots[slot] = qty
+    side.n_slots += <int32_t>used - <int32_t>was
+    n_unknown[0] += (used | was) == 0
     return True
 
 
@@ -160,6 +198,8 @@ cdef bint walk_next(Walk* walk, Level* out) noexcept nogil:
     """The next level away from the touch; False at the end."""
     cdef const Ladder* side = walk.ladder
     cdef bint found = walk.slot >= 0
+    while walk.far > 0 and side.far[walk.far - 1].qty == 0:
+        walk.far -= 1
     if found:
         out.px = _px_of(side, walk.slot)
         out.qty = side.slots[walk.slot]
@@ -177,6 +217,7 @@ cdef void _empty(Ladder* side) noexcept nogil:
     side.words = 0
     side.n_slots = 0
     side.n_far = 0
+    side.n_dead = 0
     side.n_changes = 0
 
 
@@ -197,11 +238,12 @@ cdef void _lay(Ladder* side, px_t touch) noexcept nogil:
     if side.base > INT64_MAX - SLOTS * side.tick:
         return
     side.span = SLOTS * side.tick
+    side.inverse = (<uint64_t>1 << INVERSE_SHIFT) // <uint64_t>side.tick + 1 if side.tick <= MAX_INVERSE_TICK else 0
 
 
 cdef bint _relay(Ladder* side) noexcept nogil:
     """Lay the ladder anew around the touch, and bring every level to its place. False (and nothing changed) when memory ends."""
-    cdef int32_t n = side.n_slots + side.n_far
+    cdef int32_t n = side.n_slots + side.n_far - side.n_dead
     cdef Level* levels = <Level*>malloc((n + 1) * sizeof(Level))
     cdef Level* grown
     cdef Walk walk = _walk_of(side)
@@ -228,7 +270,7 @@ cdef bint _relay(Ladder* side) noexcept nogil:
 
 cdef bint _wants_laying(const Ladder* side, px_t touch) noexcept nogil:
     cdef int64_t slot
-    if side.n_changes < (side.n_slots + side.n_far) // SLOTS_A_LAYING + 64:
+    if side.n_changes < (side.n_slots + side.n_far - side.n_dead) // SLOTS_A_LAYING + 64:
         return False
     if side.span == 0:
         return side.slots == NULL and side.tick <= INT64_MAX // (2 * SLOTS)
@@ -328,7 +370,7 @@ cdef class Book:
         return _touch(&self._sides[BIDS], &bid) and _touch(&self._sides[ASKS], &ask) and bid.px >= ask.px
 
     cdef int32_t n_levels(self, BookSide side) noexcept nogil:
-        return self._sides[side].n_slots + self._sides[side].n_far
+        return self._sides[side].n_slots + self._sides[side].n_far - self._sides[side].n_dead
 
     cdef qty_t quantity(self, BookSide side, px_t px) noexcept nogil:
         """The quantity at a price; 0 where there is none."""

@@ -6,7 +6,7 @@ A text finer than the scale is not rounded: it is DECIMAL_FINER, and the instrum
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from cext.cursor cimport Cursor
-from cext.word cimport DIGITS, digits8, load8, lowest_bit, not_digits
+from cext.word cimport DIGITS, digits8, guessed, load8, lowest_bit, not_digits
 
 cdef enum DecimalVerdict:
     DECIMAL_OK
@@ -74,11 +74,15 @@ cdef inline DecimalVerdict decimal_parse(const char* at, Py_ssize_t size, int32_
     return DECIMAL_OK
 
 
-cdef inline const char* decimal_quoted(const char* at, int32_t scale, int64_t* out) noexcept nogil:
+cdef struct Widths:     # of the last number read from a column, in bits a digit: before its point and behind it
+    int whole
+    int part
+
+cdef inline const char* decimal_quoted(const char* at, int32_t scale, Widths* widths, int64_t* out) noexcept nogil:
     """The number that begins at `at`, the first byte after a quote; where its closing quote stands, or NULL if this is not for here.
 
     For one to seven digits, then nothing, or a point and one to eight more, that fit `scale` (at most MAX_QUOTED_SCALE): what venues write.
-    Everything else is decimal_parse's. It looks at up to DECIMAL_REACH bytes, whatever stands there.
+    Everything else is decimal_parse's. It looks at up to DECIMAL_REACH bytes, whatever stands there. `widths`: the column's, zeros at first.
     """
     cdef uint64_t word = load8(at) ^ DIGITS
     cdef uint64_t stops = not_digits(word)
@@ -87,7 +91,7 @@ cdef inline const char* decimal_quoted(const char* at, int32_t scale, int64_t* o
     cdef int n
     if stops == 0:
         return NULL
-    n = lowest_bit(stops) & ~7  # bits of the digits
+    n = guessed(lowest_bit(stops) & ~7, &widths.whole)  # bits of the digits
     if n == 0:
         return NULL
     whole = digits8(word << (64 - n))
@@ -104,7 +108,7 @@ cdef inline const char* decimal_quoted(const char* at, int32_t scale, int64_t* o
         part = digits8(word)
         at += 8
     else:
-        n = lowest_bit(stops) & ~7
+        n = guessed(lowest_bit(stops) & ~7, &widths.part)
         if n == 0:
             return NULL
         part = digits8(word & ((<uint64_t>1 << n) - 1))
@@ -121,8 +125,10 @@ cdef DecimalVerdict decimal_read_slowly(Cursor* c, int32_t scale, int64_t* out) 
 cdef inline DecimalVerdict decimal_read(Cursor* c, int32_t scale, int64_t* out) noexcept nogil:
     """The next scalar of the cursor as a decimal. A bad cursor is DECIMAL_MALFORMED."""
     cdef const char* end
+    cdef Widths widths
     if c.end - c.at > DECIMAL_REACH and c.at[0] == c'"' and scale <= MAX_QUOTED_SCALE and not c.bad:
-        end = decimal_quoted(c.at + 1, scale, out)
+        widths.whole = widths.part = 0
+        end = decimal_quoted(c.at + 1, scale, &widths, out)
         if end != NULL:
             c.at = end + 1
             return DECIMAL_OK

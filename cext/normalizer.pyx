@@ -4,8 +4,8 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
-from cext.cursor cimport Cursor, cursor_expect, cursor_next_item, cursor_skip, cursor_take
-from cext.decimal cimport DECIMAL_FINER, DECIMAL_OK, DECIMAL_OVERFLOW, DECIMAL_REACH, MAX_QUOTED_SCALE, DecimalVerdict, decimal_quoted, decimal_read
+from cext.cursor cimport Cursor, cursor_expect, cursor_skip, cursor_take
+from cext.decimal cimport DECIMAL_FINER, DECIMAL_OK, DECIMAL_OVERFLOW, DECIMAL_REACH, MAX_QUOTED_SCALE, DecimalVerdict, Widths, decimal_quoted, decimal_read
 from cext.events cimport (
     EVENT_BBO, EVENT_DEPTH, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_IGNORED, OUTCOME_MALFORMED,
     OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, Batch, Event, Level, Outcome,
@@ -35,7 +35,7 @@ cdef Outcome outcome_of(DecimalVerdict verdict) noexcept nogil:
     return OUTCOME_MALFORMED
 
 
-cdef inline const char* _plain_row(const char* at, const Symbol* symbol, Level* level) noexcept nogil:
+cdef inline const char* _plain_row(const char* at, const Symbol* symbol, Widths* px, Widths* qty, Level* level) noexcept nogil:
     """The row ["price","quantity"] that begins at `at`, or one with a few short strings more; where it ends, or NULL if it is written otherwise.
 
     It looks at up to ROW_REACH bytes, whatever stands there.
@@ -44,10 +44,10 @@ cdef inline const char* _plain_row(const char* at, const Symbol* symbol, Level* 
     cdef int32_t extras = 0
     if at[0] != c'[' or at[1] != c'"':
         return NULL
-    at = decimal_quoted(at + 2, symbol.px_scale, &level.px)
+    at = decimal_quoted(at + 2, symbol.px_scale, px, &level.px)
     if at == NULL or memcmp(at + 1, b',"', 2) != 0:
         return NULL
-    at = decimal_quoted(at + 3, symbol.qty_scale, &level.qty)
+    at = decimal_quoted(at + 3, symbol.qty_scale, qty, &level.qty)
     if at == NULL:
         return NULL
     while at[1] == c',' and at[2] == c'"' and extras < MAX_EXTRAS:
@@ -61,20 +61,28 @@ cdef inline const char* _plain_row(const char* at, const Symbol* symbol, Level* 
     return at + 2 if at[1] == c']' else NULL
 
 
-cdef void _plain_rows(Cursor* c, const Symbol* symbol, Batch* batch) noexcept nogil:
-    """As many rows as are written plainly, each with the comma behind it; the cursor stops before the first other one, or the last."""
+cdef bint _plain_rows(Cursor* c, const Symbol* symbol, Batch* batch) noexcept nogil:
+    """As many rows as are written plainly. True if the cursor stands behind a row now, False if before one that is for `_row`."""
     cdef const char* at = c.at
     cdef const char* after
     cdef Level* level = batch.levels + batch.n_levels
     cdef Level* end = batch.levels + batch.max_levels
+    cdef Widths px, qty
+    cdef bint behind = False
+    px.whole = px.part = qty.whole = qty.part = 0
     while level < end and c.end - at > ROW_REACH:
-        after = _plain_row(at, symbol, level)
-        if after == NULL or after[0] != c',':
+        after = _plain_row(at, symbol, &px, &qty, level)
+        if after == NULL:
             break
         level += 1
-        at = after + 1
+        at = after
+        if at[0] != c',':
+            behind = True
+            break
+        at += 1
     batch.n_levels = <int32_t>(level - batch.levels)
     c.at = at
+    return behind
 
 
 cdef Outcome _row(Cursor* c, const Symbol* symbol, Level* level) noexcept nogil:
@@ -83,13 +91,15 @@ cdef Outcome _row(Cursor* c, const Symbol* symbol, Level* level) noexcept nogil:
     cdef const char* at = c.at
     cdef const char* after
     cdef Py_ssize_t left = c.end - at
+    cdef Widths px, qty
     cdef DecimalVerdict verdict
     if symbol.px_scale <= MAX_QUOTED_SCALE and symbol.qty_scale <= MAX_QUOTED_SCALE:
         if left < ROW_REACH:  # the frame's last rows: looked at in a copy with zeros behind it
             memset(copy, 0, sizeof(copy))
             memcpy(copy, at, left)
             at = copy
-        after = _plain_row(at, symbol, level)
+        px.whole = px.part = qty.whole = qty.part = 0
+        after = _plain_row(at, symbol, &px, &qty, level)
         if after != NULL:
             c.at += after - at
             return OUTCOME_EVENTS
@@ -115,7 +125,6 @@ cdef Outcome read_levels(Cursor* c, const Symbol* symbol, Batch* batch, int32_t*
 
     `first` and `n` are the range written. A negative price or quantity is malformed: no venue has one in a book.
     """
-    cdef bint first_row = True
     cdef bint plain = symbol.px_scale <= MAX_QUOTED_SCALE and symbol.qty_scale <= MAX_QUOTED_SCALE
     cdef Level* level
     cdef Outcome outcome
@@ -123,18 +132,22 @@ cdef Outcome read_levels(Cursor* c, const Symbol* symbol, Batch* batch, int32_t*
     n[0] = 0
     if not cursor_expect(c, c'['):
         return OUTCOME_MALFORMED
-    while cursor_next_item(c, first_row):
-        first_row = False
-        if plain:
-            _plain_rows(c, symbol, batch)
-        level = batch_level(batch)
-        if level == NULL:
-            return OUTCOME_OVERSIZED
-        outcome = _row(c, symbol, level)
-        if outcome != OUTCOME_EVENTS:
-            return outcome
+    if cursor_take(c, c']'):
+        return OUTCOME_EVENTS
+    while True:
+        if not plain or not _plain_rows(c, symbol, batch):
+            level = batch_level(batch)
+            if level == NULL:
+                return OUTCOME_OVERSIZED
+            outcome = _row(c, symbol, level)
+            if outcome != OUTCOME_EVENTS:
+                return outcome
+        if not cursor_take(c, c','):
+            if not cursor_expect(c, c']'):
+                return OUTCOME_MALFORMED
+            break
     n[0] = batch.n_levels - first[0]
-    return OUTCOME_MALFORMED if c.bad else OUTCOME_EVENTS
+    return OUTCOME_EVENTS
 
 
 cdef class Normalizer:

@@ -1,6 +1,6 @@
 """Venue symbol -> instrument index and scales, for one pipeline."""
 
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from cext.units cimport px_t
 
@@ -19,7 +19,8 @@ cdef struct Symbol:
     int32_t contract_value_scale
 
 cdef struct _Name:
-    uint32_t hash
+    uint64_t head                   # the first eight bytes, and the last: names of up to 16 bytes are compared by these alone
+    uint64_t tail
     int32_t ix                      # -1: empty
     int32_t size
     int32_t offset                  # in _text

@@ -1,18 +1,36 @@
 """Venue symbol -> instrument index and scales, for one pipeline: an open-addressed table over the venue's own bytes."""
 
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy
 
 from cext.decimal cimport MAX_SCALE
+from cext.word cimport load4, load8
+
+cdef enum:
+    TWO_WORDS = 16
 
 
-cdef inline uint32_t _hash(const char* name, Py_ssize_t size) noexcept nogil:
-    cdef uint32_t h = 2166136261
-    cdef Py_ssize_t i
-    for i in range(size):
-        h = (h ^ <unsigned char>name[i]) * 16777619
-    return h
+cdef inline _Name _name_of(const char* name, Py_ssize_t size) noexcept nogil:
+    """The parts of a name that tell it from others; `ix` and `offset` are the caller's. Shorter names than a word fill it with overlapping parts."""
+    cdef _Name n
+    n.size = <int32_t>size
+    n.tail = 0
+    n.head = 0
+    if size >= 8:
+        n.head = load8(name)
+        n.tail = load8(name + size - 8)
+    elif size >= 4:
+        n.head = load4(name) | load4(name + size - 4) << 32
+    elif size > 0:
+        n.head = <uint64_t><unsigned char>name[0] | <uint64_t><unsigned char>name[size >> 1] << 8 | <uint64_t><unsigned char>name[size - 1] << 16
+    return n
+
+
+cdef inline int32_t _home(const _Name* name, int32_t n) noexcept nogil:
+    """Where a name is looked for first, in a table of `n` (a power of two)."""
+    cdef uint64_t h = (name.head + <uint64_t>name.size) * <uint64_t>0x9E3779B97F4A7C15 ^ name.tail * <uint64_t>0xC2B2AE3D27D4EB4F
+    return <int32_t>((h ^ h >> 32) * <uint64_t>0x9E3779B97F4A7C15 >> 40) & (n - 1)
 
 
 cdef class Symbols:
@@ -40,14 +58,15 @@ cdef class Symbols:
 
     cdef int32_t find(self, const char* name, Py_ssize_t size) noexcept nogil:
         """The index of the instrument called `name`, or -1."""
-        cdef uint32_t h = _hash(name, size)
-        cdef int32_t mask = self._max_names - 1
-        cdef int32_t at = <int32_t>(h & <uint32_t>mask)
-        while self._names[at].ix >= 0:
-            if self._names[at].hash == h and self._names[at].size == size \
-                    and memcmp(self._text + self._names[at].offset, name, size) == 0:
-                return self._names[at].ix
-            at = (at + 1) & mask
+        cdef _Name wanted = _name_of(name, size)
+        cdef int32_t at = _home(&wanted, self._max_names)
+        cdef const _Name* row = &self._names[at]
+        while row.ix >= 0:
+            if row.head == wanted.head and row.tail == wanted.tail and row.size == size \
+                    and (size <= TWO_WORDS or memcmp(self._text + row.offset, name, size) == 0):
+                return row.ix
+            at = (at + 1) & (self._max_names - 1)
+            row = &self._names[at]
         return -1
 
     cdef Symbol* row(self, int32_t ix) noexcept nogil:
@@ -110,17 +129,15 @@ cdef class Symbols:
             raise MemoryError
         self._text = text
         memcpy(text + self._n_text, <const char*>name, len(name))
-        cdef _Name entry
-        entry.hash = _hash(name, len(name))
+        cdef _Name entry = _name_of(name, len(name))
         entry.ix = ix
-        entry.size = <int32_t>len(name)
         entry.offset = self._n_text
         self._n_text += <int32_t>len(name)
         self._n_names += 1
         self._place(self._names, self._max_names, entry)
 
     cdef void _place(self, _Name* names, int32_t n, _Name entry) noexcept nogil:
-        cdef int32_t at = <int32_t>(entry.hash & <uint32_t>(n - 1))
+        cdef int32_t at = _home(&entry, n)
         while names[at].ix >= 0:
             at = (at + 1) & (n - 1)
         names[at] = entry

@@ -1,5 +1,8 @@
 """The book against a dict and a sort, on whatever hypothesis thinks of."""
 
+import random
+
+import pytest
 from cext.book import Book
 from cext.checksum import checksum
 from hypothesis import given, settings
@@ -128,6 +131,31 @@ def test_a_walking_price_keeps_its_levels_in_the_ladder():
         if i % 500 == 0:
             same(book, model)
     assert 4 < book.n_laid < 40
+
+
+@pytest.mark.parametrize("tick", [1, 7, 2**19, 2**19 + 1, 10**9])
+def test_a_book_far_from_its_touch_churns_as_the_model_does(tick):
+    """Levels come and go by thousands where no ladder is: dead places are made, taken again and given up."""
+    rng = random.Random(tick)
+    book, model = Book(tick), Model()
+    middle = 10**6 * tick
+    prices = ([middle - rng.randint(1, 10**6) * tick for _ in range(3000)], [middle + rng.randint(1, 10**6) * tick for _ in range(3000)])
+    unknown = 0
+    for step in range(500):
+        share = 0.9 if step % 100 > 70 else 0.45  # now and then most of it goes
+        changes = []
+        for side, known in enumerate(prices):
+            rows = [(rng.choice(known) + (rng.randrange(tick) if rng.random() < 0.1 else 0), 0 if rng.random() < share else step + 1) for _ in range(40)]
+            for px, qty in rows:
+                unknown += qty == 0 and px not in model.sides[side]
+                model.sides[side].pop(px, None)
+                model.sides[side].update({px: qty} if qty else {})
+            changes.append(rows)
+        book.apply_rows(*changes)
+        assert book.n_removed_unknown == unknown
+        if step % 25 == 24:
+            same(book, model)
+    assert len(model.sides[0]) > 100
 
 
 def test_checksums_of_the_venues_examples():
