@@ -47,6 +47,7 @@ def test_a_ledger_survives_a_torn_row(tmp_path):
     assert list(read(path)) == [row]
 
 
+@pytest.mark.xdist_group("chaos")  # a worker of its own where tests are distributed by groups
 def test_pain_13_a_minute_of_chaos_loses_nothing_and_shows_that_it_could(tmp_path):
     ran = subprocess.run(
         [sys.executable, "-m", "tests.chaos.chaos", "--quick"], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
