@@ -81,11 +81,11 @@ async def run(orders: Orders) -> None:
     say({"epoch": epoch})
     await feed(outbox, channels, ledger, orders.rate, stopping)
     await publisher.drain(DRAIN_S)
-    left = (await publisher.put_by()).lost
+    left = await publisher.put_by()
     stats = publisher.stats()
     await publisher.stop()
     await bus.close()
-    say({"left": left, "stats": stats, "sums": sums(stats)})
+    say({"left": left.lost, "spooled": left.spooled, "stats": stats, "sums": sums(stats)})
 
 
 def sums(stats: dict[str, Any]) -> dict[str, int]:
