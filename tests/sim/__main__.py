@@ -1,10 +1,11 @@
-"""`python -m tests.sim`: many seeds of the simulated world, or one.
+"""`python -m tests.sim`: many seeds of the simulated world, or one; or the planted faults that show that each invariant can fail.
 
     --seeds N --minutes M     N fresh seeds (printed), M virtual minutes each, over all cores
     --seed S                  this one, twice, with its findings in full: what a failure's message tells you to run
+    --plants                  the table of planted faults and of the invariant that caught each
     --kinds a,b               these kinds of fault alone (with --seed)
 
-Ends with one line of JSON; the exit code is 1 if an invariant failed or two runs of a seed differed.
+Ends with one line of JSON; the exit code is 1 if an invariant failed, two runs of a seed differed, or a plant was not caught.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 from collections import Counter
 
 from tests.sim.invariants import INVARIANTS
+from tests.sim.plants import show
 from tests.sim.seeds import spread, twice
 from tests.sim.world import Result
 
@@ -30,9 +32,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--kinds", type=lambda text: tuple(text.split(",")))
+    parser.add_argument("--plants", action="store_true")
     asked = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0":  # sets of texts are walked in the order of their hashes
         os.execve(sys.executable, [sys.executable, "-m", "tests.sim", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"})
+    if asked.plants:
+        return show(asked.jobs)
     if asked.seed is not None:
         return run_one(asked.seed, asked.minutes, asked.kinds)
     first = asked.first if asked.first is not None else int.from_bytes(os.urandom(4), "big")
