@@ -166,7 +166,8 @@ async def _until_stopped(appliance: Any, stop: asyncio.Event, instance: Instance
         missing = appliance.not_ready()
         systemd.status(f"not ready: {missing[0]}" if missing else "every book synced")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await stop.wait()
     line.clear()
 
 

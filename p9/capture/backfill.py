@@ -7,6 +7,7 @@ whether any are missing; where none comes, the venue is asked.
 """
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -84,10 +85,9 @@ class Backfill:
                 self._hear()
                 self._advance(self._loop.time())
                 self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), TICK_S if self.holes or self._quiet else 5.0)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(TICK_S if self.holes or self._quiet else 5.0):  # not wait_for, which may forget a cancellation
+                        await self._wake.wait()
         finally:
             for task in self._tasks:
                 task.cancel()

@@ -180,7 +180,10 @@ class Simulator:
         if venue is None:
             return web.Response(status=404, text=f"there is no venue below /{prefix}\n")
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await venue.socket(request, path)
+            try:
+                return await venue.socket(request, path)
+            except ConnectionResetError:  # it went away during the handshake
+                return web.Response(status=400)
         return await self._rests[prefix].answer(f"/{path}", request.query)
 
     def _find(self, request: web.Request) -> Instrument:
