@@ -9,7 +9,7 @@ recordings=${P9_RECORDINGS:-$PWD/../shared/recordings}
 python=$PWD/.venv/bin/python
 out=$PWD/htmlcov
 cd "$copy"
-P9_TRACE=1 "$python" setup.py -q build_ext --inplace -j "$(nproc)" >/dev/null
+P9_TRACE=1 "$python" setup.py -q build_ext --inplace >/dev/null
 # sys.monitoring does not see lines of compiled modules
 COVERAGE_CORE=ctrace P9_RECORDINGS=$recordings PYTHONPATH=$copy \
-    "$python" -m pytest -n 2 -m "not speed" --cov --cov-report=term --cov-report="html:$out" --cov-fail-under="${P9_COVERAGE:-90}" "$@"
+    "$python" -m pytest -n 2 -m "not speed" --timeout 600 --cov --cov-report=term --cov-report="html:$out" --cov-fail-under="${P9_COVERAGE:-90}" "$@"
