@@ -7,7 +7,6 @@ the venue made apart from it must come to the same.
 
 from libc.stdint cimport int32_t
 from libc.stdlib cimport free
-from libc.string cimport memset
 
 from collections import namedtuple
 
