@@ -6,7 +6,7 @@ far away, the sorted overflow holds the level: slower, and just as exact. A leve
 next one beside it moves a few neighbours and not thousands; real books have most of their changes there.
 """
 
-from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memmove, memset
 
@@ -18,6 +18,7 @@ cdef enum:
     TOUCH_SLOT = 1024       # where the touch stands in a new ladder, counted from the side's inner end
     OUTER_SLOT = 3072       # a touch that came this far towards the outer end wants a new ladder
     SLOTS_A_LAYING = 4      # changes a level that pay for laying it
+    CHANGES_AT_ONCE = 64    # of a frame, whose places are looked up before the first of them is made
     NEAR = 32               # entries of the overflow on either side in which a dead one is looked for
     INVERSE_SHIFT = 51
     MAX_INVERSE_TICK = 1 << 19  # offset * inverse fits 64 bits and its quotient is exact for offsets below SLOTS * tick up to this tick
@@ -127,9 +128,14 @@ cdef bint _far_insert(Ladder* side, int32_t at, px_t px, qty_t qty) noexcept nog
     return True
 
 
-cdef bint _far_set(Ladder* side, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
-    cdef int32_t at = _far_place(side, px)
+cdef bint _far_set(Ladder* side, int32_t at, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
+    """One level of the overflow. `at` is its place, or was before a few other changes."""
     cdef bint alive
+    at = min(at, side.n_far)
+    while at < side.n_far and _better(side, px, side.far[at].px):
+        at += 1
+    while at > 0 and not _better(side, px, side.far[at - 1].px):
+        at -= 1
     if at == side.n_far or side.far[at].px != px:
         if qty != 0:
             return _far_insert(side, at, px, qty)
@@ -150,22 +156,27 @@ cdef bint _far_set(Ladder* side, px_t px, qty_t qty, int64_t* n_unknown) noexcep
     return True
 
 
-cdef inline bint _set(Ladder* side, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
-    """One level: an absolute quantity, 0 removes. False only when memory ends."""
+cdef inline int32_t _place_of(const Ladder* side, px_t px) noexcept nogil:
+    """Where a price belongs: its slot, or ~(its place in the overflow)."""
     cdef int32_t slot = _slot_of(side, px)
+    return slot if slot >= 0 else ~_far_place(side, px)
+
+
+cdef inline bint _set(Ladder* side, int32_t place, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
+    """One level at its place: an absolute quantity, 0 removes. False only when memory ends."""
     cdef int32_t word
     cdef uint64_t used = qty != 0
     cdef uint64_t bits, was
-    if slot < 0:
-        return _far_set(side, px, qty, n_unknown)
+    if place < 0:
+        return _far_set(side, ~place, px, qty, n_unknown)
     # which levels come and which go is what no processor can guess: sums instead of branches
-    word = slot >> 6
+    word = place >> 6
     bits = side.bits[word]
-    was = bits >> (slot & 63) & 1
-    bits = bits & ~(<uint64_t>1 << (slot & 63)) | used << (slot & 63)
+    was = bits >> (place & 63) & 1
+    bits = bits & ~(<uint64_t>1 << (place & 63)) | used << (place & 63)
     side.bits[word] = bits
     side.words = side.words & ~(<uint64_t>1 << word) | <uint64_t>(bits != 0) << word
-    side.slots[slot] = qty
+    side.slots[place] = qty
     side.n_slots += <int32_t>used - <int32_t>was
     n_unknown[0] += (used | was) == 0
     return True
@@ -263,7 +274,7 @@ cdef bint _relay(Ladder* side) noexcept nogil:
     _empty(side)
     _lay(side, levels[0].px)
     for i in range(n - 1, -1, -1):  # worst first: an overflow that only grows at its end
-        _set(side, levels[i].px, levels[i].qty, &unknown)
+        _set(side, _place_of(side, levels[i].px), levels[i].px, levels[i].qty, &unknown)
     free(levels)
     return True
 
@@ -278,6 +289,24 @@ cdef bint _wants_laying(const Ladder* side, px_t touch) noexcept nogil:
         return True
     slot = (touch - side.base) // side.tick
     return slot < SLOTS - OUTER_SLOT if side.bids else slot > OUTER_SLOT
+
+
+cdef bint _change(Ladder* side, const Level* rows, int32_t n, px_t low, px_t high, int64_t* n_unknown) noexcept nogil:
+    """The rows from `low` to `high` into the book. First all places are looked up, as no search need wait for another; then the changes are made."""
+    cdef int32_t places[CHANGES_AT_ONCE]
+    cdef int32_t i, m
+    cdef bint good = True
+    side.n_changes += n
+    while n > 0:
+        m = min(n, <int32_t>CHANGES_AT_ONCE)
+        for i in range(m):
+            places[i] = _place_of(side, rows[i].px)
+        for i in range(m):
+            if low <= rows[i].px <= high:
+                good = _set(side, places[i], rows[i].px, rows[i].qty, n_unknown) and good
+        rows += m
+        n -= m
+    return good
 
 
 cdef class Book:
@@ -329,25 +358,18 @@ cdef class Book:
         _lay(side, touch)
         self.n_laid += 1
         for i in range(n - 1, -1, -1):  # venues write images best first: from the end, the overflow grows at its end
-            if rows[i].qty != 0 and not _set(side, rows[i].px, rows[i].qty, &unknown):
+            if rows[i].qty != 0 and not _set(side, _place_of(side, rows[i].px), rows[i].px, rows[i].qty, &unknown):
                 return False
         return True
 
     cdef bint apply(self, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks) noexcept nogil:
         """Level changes: absolute quantities, 0 removes, what lies outside the valid window is passed over. False when memory ends."""
         cdef int32_t i
-        cdef bint good = True
+        cdef bint good
         cdef Ladder* side = &self._sides[BIDS]
         cdef Level touch
-        for i in range(n_bids):
-            if bids[i].px >= self.valid_bid:
-                good = _set(side, bids[i].px, bids[i].qty, &self.n_removed_unknown) and good
-        side.n_changes += n_bids
-        side = &self._sides[ASKS]
-        for i in range(n_asks):
-            if asks[i].px <= self.valid_ask:
-                good = _set(side, asks[i].px, asks[i].qty, &self.n_removed_unknown) and good
-        side.n_changes += n_asks
+        good = _change(side, bids, n_bids, self.valid_bid, INT64_MAX, &self.n_removed_unknown)
+        good = _change(&self._sides[ASKS], asks, n_asks, INT64_MIN, self.valid_ask, &self.n_removed_unknown) and good
         for i in range(2):
             side = &self._sides[i]
             if side.n_changes >= 64 and _touch(side, &touch) and _wants_laying(side, touch.px):
@@ -415,7 +437,7 @@ cdef class Book:
                 outside[n] = level
                 n += 1
         for i in range(n):
-            _set(side, outside[i].px, 0, &unknown)
+            _set(side, _place_of(side, outside[i].px), outside[i].px, 0, &unknown)
         free(outside)
         return True
 

@@ -1,6 +1,7 @@
 """Exact decimals: the parts that are not inline, and the door for tests and cold code."""
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from cext.cursor cimport Cursor, View, cursor_of, cursor_scalar
 
@@ -86,8 +87,21 @@ cdef DecimalVerdict decimal_parse_slowly(const char* at, Py_ssize_t size, int32_
 
 
 cdef DecimalVerdict decimal_read_slowly(Cursor* c, int32_t scale, int64_t* out) noexcept nogil:
-    """Any scalar, quoted or bare, of any length."""
-    cdef View v = cursor_scalar(c)
+    """Any scalar, quoted or bare, of any length, up to the end of the frame."""
+    cdef char copy[DECIMAL_REACH]
+    cdef const char* end
+    cdef Widths widths
+    cdef View v
+    cdef Py_ssize_t left = c.end - c.at - 1
+    if 0 < left < DECIMAL_REACH and c.at[0] == c'"' and scale <= MAX_QUOTED_SCALE and not c.bad:
+        memset(copy, 0, sizeof(copy))  # the frame's last number, with zeros behind it
+        memcpy(copy, c.at + 1, left)
+        widths.whole = widths.part = 0
+        end = decimal_quoted(copy, scale, &widths, out)
+        if end != NULL:
+            c.at += 2 + (end - copy)
+            return DECIMAL_OK
+    v = cursor_scalar(c)
     if c.bad:
         return DECIMAL_MALFORMED
     return decimal_parse(v.at, v.size, scale, out)

@@ -12,6 +12,73 @@ from cext.symbols cimport Symbol, Symbols
 from cext.units cimport NO_ID
 from cext.venues.binance.payload cimport NAME_ROOM, has_all, letter_of, once, stamp_ns, symbol_ahead, symbol_of
 from cext.venues.binance.topic cimport KIND_DEPTH, Stream, kind_of_event
+from cext.venues.plain cimport plain_name, plain_text, plain_whole
+
+cdef struct Change:
+    int64_t stamp           # T; 0 where there is none
+    int64_t sent            # E
+    int64_t first_id
+    int64_t last_id
+    int64_t prev_id
+    int32_t bids
+    int32_t n_bids
+    int32_t asks
+    int32_t n_asks
+
+
+cdef inline Change _no_change() noexcept nogil:
+    cdef Change d
+    d.stamp = d.sent = 0
+    d.first_id = d.last_id = d.prev_id = NO_ID
+    d.bids = d.n_bids = d.asks = d.n_asks = 0
+    return d
+
+
+cdef Outcome _tell(const Change* d, const Symbol* symbol, bint futures, Batch* batch) noexcept nogil:
+    """The event, if what was read makes one."""
+    cdef Event* event
+    if d.first_id < 0 or d.last_id < d.first_id or (futures and d.prev_id == NO_ID):
+        return OUTCOME_MALFORMED
+    event = batch_event(batch, EVENT_DEPTH, symbol.ix)
+    if event == NULL:
+        return OUTCOME_OVERSIZED
+    if not stamp_ns(d.stamp if d.stamp != 0 else d.sent, &event.ts_event):
+        return OUTCOME_MALFORMED
+    event.first_id = d.first_id
+    event.last_id = event.cross_id = d.last_id
+    event.prev_id = d.prev_id if futures else NO_ID
+    event.bids = d.bids
+    event.n_bids = d.n_bids
+    event.asks = d.asks
+    event.n_asks = d.n_asks
+    return OUTCOME_EVENTS
+
+
+cdef bint plain_depth(Cursor* c, Symbols symbols, bint futures, Batch* batch) noexcept nogil:
+    """`read_depth` of an object written as the venue writes it today. False, and the batch in any state, for any other."""
+    cdef Change d = _no_change()
+    cdef View name
+    cdef Symbol* symbol
+    cdef int64_t other
+    if not plain_text(c, b'{"e":"depthUpdate","E":', 23) or not plain_whole(c, &d.sent) \
+            or (plain_text(c, b',"T":', 5) and not plain_whole(c, &d.stamp)) or not plain_text(c, b',"s":"', 6) or not plain_name(c, &name):
+        return False
+    batch.instrument = symbols.find(name.at, name.size)
+    if batch.instrument < 0:
+        return False
+    symbol = symbols.row(batch.instrument)
+    if plain_text(c, b'","ps":"', 8) and not plain_name(c, &name):
+        return False
+    if not plain_text(c, b'","U":', 6) or not plain_whole(c, &d.first_id) or not plain_text(c, b',"u":', 5) or not plain_whole(c, &d.last_id):
+        return False
+    if plain_text(c, b',"pu":', 6) and not plain_whole(c, &d.prev_id):
+        return False
+    if not plain_text(c, b',"b":', 5) or read_levels(c, symbol, batch, &d.bids, &d.n_bids) != OUTCOME_EVENTS \
+            or not plain_text(c, b',"a":', 5) or read_levels(c, symbol, batch, &d.asks, &d.n_asks) != OUTCOME_EVENTS:
+        return False
+    if plain_text(c, b',"st":', 6) and not plain_whole(c, &other):
+        return False
+    return plain_text(c, b'}', 1) and _tell(&d, symbol, futures, batch) == OUTCOME_EVENTS
 
 
 cdef Outcome read_depth(Cursor* c, const Stream* stream, Symbols symbols, bint futures, Batch* batch) noexcept nogil:
@@ -21,17 +88,8 @@ cdef Outcome read_depth(Cursor* c, const Stream* stream, Symbols symbols, bint f
     """
     cdef View key
     cdef Symbol* symbol = NULL
-    cdef Event* event
     cdef Outcome outcome
-    cdef int64_t stamp = 0
-    cdef int64_t sent = 0
-    cdef int64_t first_id = NO_ID
-    cdef int64_t last_id = NO_ID
-    cdef int64_t prev_id = NO_ID
-    cdef int32_t bids = 0
-    cdef int32_t asks = 0
-    cdef int32_t n_bids = 0
-    cdef int32_t n_asks = 0
+    cdef Change d = _no_change()
     cdef bint first = True
     cdef uint64_t seen = 0
     cdef char room[NAME_ROOM]
@@ -49,19 +107,19 @@ cdef Outcome read_depth(Cursor* c, const Stream* stream, Symbols symbols, bint f
                 if symbol == NULL:
                     return OUTCOME_MALFORMED if c.bad else OUTCOME_UNKNOWN_SYMBOL
             if letter == c'b':
-                outcome = read_levels(c, symbol, batch, &bids, &n_bids)
+                outcome = read_levels(c, symbol, batch, &d.bids, &d.n_bids)
             else:
-                outcome = read_levels(c, symbol, batch, &asks, &n_asks)
+                outcome = read_levels(c, symbol, batch, &d.asks, &d.n_asks)
             if outcome != OUTCOME_EVENTS:
                 return outcome
         elif letter == c'u':
-            last_id = cursor_int(c)
+            d.last_id = cursor_int(c)
         elif letter == c'U':
-            first_id = cursor_int(c)
+            d.first_id = cursor_int(c)
         elif letter == c'E':
-            sent = cursor_int(c)
+            d.sent = cursor_int(c)
         elif letter == c'T':
-            stamp = cursor_int(c)
+            d.stamp = cursor_int(c)
         elif letter == c's':
             if symbol != NULL:
                 cursor_string(c)  # was read ahead
@@ -73,28 +131,14 @@ cdef Outcome read_depth(Cursor* c, const Stream* stream, Symbols symbols, bint f
             if kind_of_event(cursor_string(c)) != KIND_DEPTH:
                 return OUTCOME_MALFORMED
         elif view_is(key, b"pu", 2):
-            if prev_id != NO_ID:
+            if d.prev_id != NO_ID:
                 return OUTCOME_MALFORMED
-            prev_id = cursor_int(c)
-            if prev_id < 0:
+            d.prev_id = cursor_int(c)
+            if d.prev_id < 0:
                 return OUTCOME_MALFORMED
         else:
             cursor_skip(c)
-    if c.bad or first_id < 0 or last_id < first_id or not has_all(seen, b"ba") or (futures and prev_id == NO_ID):
-        return OUTCOME_MALFORMED
-    event = batch_event(batch, EVENT_DEPTH, symbol.ix)
-    if event == NULL:
-        return OUTCOME_OVERSIZED
-    if not stamp_ns(stamp if stamp != 0 else sent, &event.ts_event):
-        return OUTCOME_MALFORMED
-    event.first_id = first_id
-    event.last_id = event.cross_id = last_id
-    event.prev_id = prev_id if futures else NO_ID
-    event.bids = bids
-    event.n_bids = n_bids
-    event.asks = asks
-    event.n_asks = n_asks
-    return OUTCOME_EVENTS
+    return OUTCOME_MALFORMED if c.bad or not has_all(seen, b"ba") else _tell(&d, symbol, futures, batch)
 
 
 cdef Outcome read_image(Cursor* c, Symbol* symbol, Symbols symbols, Batch* batch) noexcept nogil:

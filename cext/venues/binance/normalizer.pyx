@@ -6,16 +6,16 @@ from libc.string cimport memcmp
 from cext.cursor cimport Cursor, View, cursor_expect, cursor_next_key, cursor_of, cursor_peek, cursor_skip, cursor_string, view_is
 from cext.events cimport (
     OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_IGNORED, OUTCOME_MALFORMED, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, TOPIC_BBO, TOPIC_CONTROL,
-    TOPIC_DEPTH, TOPIC_TRADES, Batch, Outcome,
+    TOPIC_DEPTH, TOPIC_TRADES, Batch, Outcome, batch_clear,
 )
 from cext.normalizer cimport Normalizer
-from cext.venues.binance.bbo cimport read_bbo
-from cext.venues.binance.depth cimport read_depth, read_image
+from cext.venues.binance.bbo cimport plain_bbo, read_bbo
+from cext.venues.binance.depth cimport plain_depth, read_depth, read_image
 from cext.venues.binance.payload cimport NAME_ROOM, has_all, letter_of, once
 from cext.venues.binance.topic cimport (
-    KIND_BBO, KIND_CONTROL, KIND_DEPTH, KIND_IGNORED, KIND_NONE, KIND_UNKNOWN, STREAM_ROOM, Kind, Stream, kind_of_event, stream_of,
+    KIND_AGG_TRADE, KIND_BBO, KIND_CONTROL, KIND_DEPTH, KIND_IGNORED, KIND_NONE, KIND_UNKNOWN, STREAM_ROOM, Kind, Stream, kind_of_event, stream_of,
 )
-from cext.venues.binance.trade cimport read_trade
+from cext.venues.binance.trade cimport plain_trade, read_trade
 
 
 cdef inline bint _ended(Cursor* c) noexcept nogil:
@@ -42,26 +42,41 @@ cdef class BinanceNormalizer(Normalizer):
         return outcome
 
     cdef Outcome _decode(self, Cursor* at, Batch* batch) noexcept nogil:
-        """The road of nearly every frame, {"stream":"…","data":{…}} written just so; all others take the other one."""
+        """{"stream":"…","data":{…}} written just so: read in one go, or where its event is written otherwise than today, key by key.
+
+        All other frames, and all that hold anything odd around the event, take the other road.
+        """
         cdef Cursor c = at[0]
+        cdef Cursor data
         cdef Stream stream
         cdef Outcome outcome
+        cdef bint plain
         cdef char room[STREAM_ROOM]
         if c.end - c.at < 24 or memcmp(c.at, b'{"stream":"', 11) != 0:
             return self._decode_otherwise(at, batch)
         c.at += 10
         stream = stream_of(cursor_string(&c), room)
-        if c.bad:
-            return OUTCOME_MALFORMED
-        if stream.kind < KIND_DEPTH or c.end - c.at < 8 or memcmp(c.at, b',"data":', 8) != 0:
+        if c.bad or stream.kind < KIND_DEPTH or c.end - c.at < 8 or memcmp(c.at, b',"data":', 8) != 0:
             return self._decode_otherwise(at, batch)
         c.at += 8
-        outcome = self._payload(&c, &stream, batch)
-        if outcome == OUTCOME_EVENTS and (c.end - c.at != 1 or c.at[0] != c'}'):
-            batch.n_events = 0
-            batch.n_levels = 0
-            return self._decode_otherwise(at, batch)
-        return outcome
+        data = c
+        if stream.kind == KIND_DEPTH:
+            batch.topic = TOPIC_DEPTH
+            plain = plain_depth(&c, self.symbols, self._futures, batch)
+        elif stream.kind == KIND_BBO:
+            batch.topic = TOPIC_BBO
+            plain = plain_bbo(&c, self.symbols, batch)
+        else:
+            batch.topic = TOPIC_TRADES
+            plain = plain_trade(&c, stream.kind == KIND_AGG_TRADE, self.symbols, batch)
+        if plain and c.end - c.at == 1 and c.at[0] == c'}':
+            return OUTCOME_EVENTS
+        batch_clear(batch)
+        outcome = self._payload(&data, &stream, batch)
+        if outcome != OUTCOME_EVENTS or (data.end - data.at == 1 and data.at[0] == c'}'):
+            return outcome
+        batch_clear(batch)
+        return self._decode_otherwise(at, batch)
 
     cdef Outcome _decode_otherwise(self, Cursor* at, Batch* batch) noexcept nogil:
         """Anything at all: looked over once to see what it is, then read."""

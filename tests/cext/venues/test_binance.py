@@ -112,5 +112,26 @@ def test_a_mutant_gives_the_models_events_or_is_refused_by_both(market, n):
             outcome, _, _, events = ours.explain(mutant, snapshot_of)
             said, expected = model.decode_snapshot(0, mutant) if rest else model.decode(mutant)
             assert (outcome == "events", events) == (said == "events", expected), mutant
+            assert ours.explain(b" " + mutant, snapshot_of)[3] == events, mutant  # the road without the fast reading
             read += outcome == "events"
     assert read > n / 10
+
+
+@pytest.mark.parametrize("digits", range(1, 20))
+def test_ids_and_numbers_of_every_length_are_read_alike_on_both_roads(digits):
+    ours, model = decoders("usdm", SCALES["usdm"])
+    for number in ("1" * digits, "9" * digits, "1" + "0" * (digits - 1), "0" * digits):
+        for price in (number, number[:-1] + "." + number[-1:], number[:1] + "." + number[1:], "0." + number):
+            for frame in (
+                f'{{"stream":"btcusdt@depth","data":{{"e":"depthUpdate","E":{number},"T":17,"s":"BTCUSDT","U":1,"u":{number},"pu":{number},'
+                f'"b":[["{price}","{price}"],["1.0","{price}"]],"a":[["{price}","1"]]}}}}',
+                f'{{"stream":"btcusdt@bookTicker","data":{{"e":"bookTicker","u":{number},"s":"BTCUSDT","b":"{price}","B":"{price}","a":"{price}",'
+                f'"A":"{price}","T":1,"E":{number}}}}}',
+                f'{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":1,"a":{number},"s":"BTCUSDT","p":"{price}","q":"{price}","f":1,'
+                f'"l":{number},"T":{number},"m":true}}}}',
+            ):
+                frame = frame.encode()
+                said, expected = model.decode(frame)
+                outcome, _, _, events = ours.explain(frame)
+                assert (outcome, events) == (said, expected), frame
+                assert ours.explain(b" " + frame)[::3] == (outcome, events), frame
