@@ -10,7 +10,7 @@ from p9.errors import RecordingError
 
 FIXTURES = Path(__file__).parents[1] / "cext" / "venues"
 RECORDINGS = Path(os.environ.get("P9_RECORDINGS") or Path(__file__).parents[3] / "shared" / "recordings")
-LINES_READ = 4_000  # of one recording
+LINES_READ = 500  # of one recording
 A_SHAPE = 2  # frames of one recording that look alike
 LONGEST = 6_000  # bytes: what is longer says nothing new, slower
 
