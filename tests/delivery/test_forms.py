@@ -125,9 +125,12 @@ def test_sentinels(venues, tmp_path):
 
 def test_a_cluster(venues, tmp_path):
     with ClusterForm(tmp_path) as form:
-        status = run(venues, tmp_path, lambda: form.owner_of(STREAM).client().xlen(STREAM), url=form.url)
+        def stored() -> int:
+            """On all masters: which one has a channel is its name's chance."""
+            return min(form.owner_of(STREAM).client().xlen(STREAM), *(server.client().dbsize() for server in form.masters))
+
+        status = run(venues, tmp_path, stored, url=form.url)
         assert status["redis"]["form"] == "cluster"
-        assert all(server.client().dbsize() for server in form.masters), "the channels are on all masters"
 
 
 def test_valkey(venues, tmp_path):
