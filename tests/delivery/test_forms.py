@@ -22,6 +22,7 @@ from tests.delivery.redis_forms import MASTER, ClusterForm, SentinelForm
 from tests.delivery.redis_process import RedisProcess
 from tests.delivery.redis_servers import running
 
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 ROOT = Path(__file__).parents[2]
 STREAM = "stream:{trades:bybit:BTC-USDT-PERP}"
 RIGHTS = ("~stream:*", "~last:*", "~p9:*", "&*", "+@read", "+@write", "+@pubsub", "+@transaction", "+@connection", "+info")
@@ -93,11 +94,11 @@ def test_tls_with_an_own_authority_that_asks_for_our_certificate(venues, tmp_pat
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=tmp_path, check=True, capture_output=True)
 
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=our authority", "-keyout", "ca.key", "-out", "ca.pem",
+    openssl("req", "-x509", *KEY, "-nodes", "-days", "2", "-subj", "/CN=our authority", "-keyout", "ca.key", "-out", "ca.pem",
             "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 takes no authority without
     (tmp_path / "names").write_text("subjectAltName=DNS:localhost")
     for name in ("server", "client"):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        openssl("req", *KEY, "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names",
                 "-out", f"{name}.pem")  # fmt: skip
     server = RedisProcess(tmp_path / "redis", tls_port=True)
