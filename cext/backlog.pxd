@@ -20,7 +20,7 @@ cdef struct Record:  # Its payload follows it.
     int64_t epoch
     int64_t seq
     int64_t ms                  # stream id = ms-seq; 0 where there is no stream
-    ns_t accepted_ns
+    ns_t accepted_ns            # once it is confirmed: when that was
     ns_t recv_ns                # of the frame that it comes from; NO_TIME where there is none
     int32_t size                # of the payload
     int32_t channel             # its row in the outbox

@@ -163,7 +163,7 @@ cdef int64_t backlog_reopen(Backlog* b) noexcept nogil:
 
 
 cdef void backlog_forget(Backlog* b, ns_t before_ns, int64_t max_bytes) noexcept nogil:
-    """Give up kept records that were accepted before `before_ns`, and the oldest ones beyond `max_bytes`; a chunk without any is used again."""
+    """Give up kept records that were confirmed before `before_ns`, and the oldest ones beyond `max_bytes`; a chunk without any is used again."""
     cdef Record* record
     cdef Chunk* chunk
     while b.kept_bytes > 0:

@@ -229,6 +229,7 @@ cdef class Outbox(Intake):
             self._confirm_ns[cls][bucket_of(now_ns - record.accepted_ns)] += 1
             if record.recv_ns > 0:
                 self._age_ns[cls][bucket_of(now_ns - record.recv_ns)] += 1
+        record.accepted_ns = now_ns  # from here on: since when Redis has it, as what it may forget is what it got last
         self._end(record)
 
     def disconnected(self, int lane):

@@ -389,6 +389,19 @@ def test_confirmed_ones_are_kept_only_as_long_as_told():
     assert outbox.stats()["classes"]["HIGH"]["kept_bytes"] < 1000
 
 
+def test_what_waited_for_long_is_kept_from_its_confirmation_on():
+    """Redis was away for half a minute, took everything, and died before that was on its disk: what had waited longest was not sent again."""
+    outbox, redis = outbox_at(tail_ns=10_000_000_000), ModelRedis()
+    channel = channel_of(outbox)
+    outbox.emit(channel, b"{}")
+    outbox.clock.set(outbox.clock.now() + 30_000_000_000)
+    exchange(outbox, redis, 0)
+    outbox.clock.set(outbox.clock.now() + 3_000_000_000)
+    outbox.emit(channel, b"{}")
+    exchange(outbox, redis, 0)
+    assert outbox.replay([(channel, (0, 0))]) == 2
+
+
 def test_latency_lands_in_its_bucket():
     outbox, redis = outbox_at(), ModelRedis()
     outbox.emit(channel_of(outbox), b"{}", ts_recv=START_NS - 500_000)

@@ -20,12 +20,15 @@ from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects, FeedSettings
 from p9.delivery.bus import Bus
 from p9.delivery.epoch import next_epoch
+from p9.delivery.findings import Findings
 from p9.delivery.publisher import Publisher
+from p9.delivery.spool import Spool
 from p9.instrument import Instrument
 from p9.market.instruments import Instruments
 from p9.market.rest import RestClient
 from p9.venue import market
 from tests.sim.desk import NETWORK, Desk
+from tests.sim.disk import Disk
 from tests.sim.exchange import MARKETS
 
 DEPTHS = {"binance_spot": 100, "binance_usdm": 50, "bybit_linear": 50, "okx_swap": 400}
@@ -40,8 +43,9 @@ TIMER_S = 0.5
 class Appliance:
     """`start`, `stop`; in between nothing it does is slower than the virtual clock."""
 
-    def __init__(self, clock: Clock, desk: Desk, folder: Path):
+    def __init__(self, clock: Clock, desk: Desk, folder: Path, disk: Disk):
         self.clock, self.desk, self._folder = clock, desk, folder
+        self.spool = Spool(disk)
         self.captures: dict[str, Capture] = {}
         self.pipelines: dict[str, Pipeline] = {}
         self.clients: dict[str, RestClient] = {}
@@ -54,9 +58,12 @@ class Appliance:
 
     async def start(self) -> None:
         bus = Bus("redis://redis:6379")
-        epoch = await next_epoch(self.clock.now() // 1_000_000, self._folder / "epoch", bus.client)
-        self.outbox = Outbox(self.clock, epoch=epoch)
-        self.publisher = Publisher(self.outbox, bus)
+        await self.spool.recover()
+        epoch = await next_epoch(max(self.clock.now() // 1_000_000, self.spool.newest_epoch + 1), self._folder / "epoch", bus.client)
+        self.outbox = Outbox(self.clock, epoch=epoch, journals=self.spool.journals)
+        findings = Findings(self.outbox)
+        self.spool.tell = findings.tell
+        self.publisher = Publisher(self.outbox, bus, spool=self.spool, tell=findings.tell)
         await self.publisher.start()
         known: dict[str, Instruments] = {}
         connects: dict[str, Connects] = {}
@@ -73,7 +80,7 @@ class Appliance:
             )  # fmt: skip
             self.captures[name] = Capture(
                 row, self.pipelines[name], client=self.clients[row.exchange], known=known[row.exchange], connects=connects[row.exchange],
-                streams_of=streams_of, dial=self.desk.dial, log=self._log,
+                streams_of=streams_of, dial=self.desk.dial, tell=findings.tell, log=self._log,
                 settings=CaptureSettings(symbols=SYMBOLS.get(name, ()), depth=DEPTHS[name], timer_s=TIMER_S, retry_most_s=10.0, feed=FEED),
             )  # fmt: skip
             await self.captures[name].start()
@@ -86,6 +93,10 @@ class Appliance:
         await self.publisher.stop()
         await self.publisher.bus.client.aclose()
         return left
+
+    def kill(self) -> None:
+        """As SIGKILL: nothing more is written, sent or said; the caller ends its tasks and its connections."""
+        self.outbox.wake = None
 
     @property
     def synced(self) -> bool:

@@ -193,6 +193,12 @@ class Desk:
             else:
                 self.exchange.okx._leave(line, name)
 
+    def drop_all(self) -> None:
+        """The appliance was killed: its sockets are gone, and nobody is told on its side."""
+        for line in list(self.lines):
+            line.known = False
+            line._leave()
+
     def answer(self, line: Line, text: str) -> None:
         if self.faults.refuses_subscription(line, text):
             return

@@ -231,6 +231,13 @@ class Exchange:
                 self.schedule.touched(one)
         self._await_turn(one)
 
+    def resume(self) -> None:
+        """The markets go on after a rest."""
+        self.frozen = False
+        for one in self.instruments.values():
+            one.model.skip(self._time.time_ns())
+            self._await_turn(one)
+
     def burst(self, one: Instrument, orders: int) -> None:
         """Orders that follow each other at once."""
         now_ns = self._time.time_ns()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tests.sim.desk import Desk, Line
+from tests.sim.disk import Disk
 from tests.sim.exchange import MARKETS, Exchange
 from tests.sim.loop import VirtualLoop, Wall
 from tests.sim.redis_server import RedisServer
@@ -26,6 +27,7 @@ KINDS: dict[str, float] = {  # mean seconds between two strikes
     "burst": 20.0,
     "redis_kill": 70.0, "redis_stall": 60.0, "redis_loading": 90.0, "redis_oom": 90.0, "redis_readonly": 90.0, "redis_cut": 50.0,
     "redis_cut_in_reply": 60.0, "redis_slow": 60.0, "redis_refuses_connects": 90.0,
+    "redis_forgets": 80.0, "appliance_kill": 110.0, "power_cut": 150.0, "disk_full": 60.0, "disk_flip": 150.0,
     "clock_jump": 50.0, "clock_drift": 80.0, "clock_stop": 80.0, "cpu_stall": 50.0,
 }  # fmt: skip
 FRAMES = ("book", "touch", "trade")
@@ -47,13 +49,15 @@ class _Armed(msgspec.Struct):
 
 
 class Faults:
-    """`on_forget(n)`: Redis has lost n entries that it had confirmed."""
+    """`kill` ends the appliance as SIGKILL would; it comes back by itself."""
 
     def __init__(
-        self, loop: VirtualLoop, wall: Wall, exchange: Exchange, desk: Desk, redis: RedisServer, random: Random, *, kinds: tuple[str, ...], pace: float
+        self, loop: VirtualLoop, wall: Wall, exchange: Exchange, desk: Desk, redis: RedisServer, disk: Disk, random: Random, *,
+        kinds: tuple[str, ...], pace: float, kill: Callable[[], None],
     ):  # fmt: skip
-        self.loop, self.wall, self.exchange, self.desk, self.redis, self.random = loop, wall, exchange, desk, redis, random
-        self.kinds, self.pace = kinds, pace
+        self.loop, self.wall, self.exchange, self.desk, self.redis, self.disk, self.random = loop, wall, exchange, desk, redis, disk, random
+        self.kinds, self.pace, self._kill = kinds, pace, kill
+        self._forgot_s = self._died_s = -100.0
         self.counts: Counter[str] = Counter()
         self.healed = False
         self.log: list[tuple[float, str, str]] = []  # (loop time, kind, where)
@@ -111,6 +115,7 @@ class Faults:
             line.trickle_until_s = 0.0
         redis = self.redis
         redis.refuses, redis.accepts, redis.slow_s, redis.cuts_replies, redis.stalled_until_s = "", True, 0.0, 0.0, 0.0
+        self.disk.full_until_s, self.disk.cuts_power = 0.0, False
         if not redis.up:
             self._revive(0.0)
         self.wall.go()
@@ -373,6 +378,47 @@ class Faults:
         self.redis.accepts = False
         self.redis.cut_all()
         self.loop.call_later(self.random.uniform(0.5, 8.0), setattr, self.redis, "accepts", True)
+
+    def _redis_forgets(self) -> None:
+        """It dies before its newest entries are on its disk. What it confirmed to an appliance that has died since is not promised."""
+        if self.redis.up and self.loop.now_s - self._died_s > 25.0:
+            self.redis.kill()
+            self._forgot_s = self.loop.now_s
+            self.loop.call_later(self.random.uniform(0.2, 4.0), self._revive, self.random.uniform(0.1, 3.0))
+
+    # strikes on the appliance and its disk
+
+    def _may_die(self) -> bool:
+        """The kept tail is in memory: who dies before he could send it again has lost it."""
+        return self.loop.now_s - self._forgot_s > 25.0
+
+    def _appliance_kill(self) -> None:
+        self._dies()
+
+    def _dies(self) -> None:
+        if not self._may_die():
+            return
+        self._died_s = self.loop.now_s
+        self._kill()
+
+    def _power_cut(self) -> None:
+        """At its next write, or just a torn write where it may not die then."""
+        self.disk.cuts_power = True
+        self.disk.on_power_cut = self._dies
+
+    def _disk_full(self) -> None:
+        self.disk.full_until_s = self.loop.now_s + self.random.uniform(1.0, 15.0)
+
+    def _disk_flip(self) -> None:
+        """While Redis is away there is something on the disk; who reads it again is who starts again."""
+        if self.redis.up and self._may_die():
+            self.redis.kill()
+            self.loop.call_later(2.0, self._flip)
+            self.loop.call_later(4.0, self._revive, 0.0)
+
+    def _flip(self) -> None:
+        if not self.healed and self._may_die() and self.disk.flip():
+            self._dies()
 
     # strikes on the machine
 

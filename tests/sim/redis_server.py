@@ -219,6 +219,7 @@ class RedisServer:
     def __init__(self, loop: VirtualLoop, random: Random):
         self.loop, self.random = loop, random
         self.up = True
+        self.killed_s = 0.0
         self.run_id = self._new_run_id()
         self.strings: dict[bytes, bytes] = {}
         self.streams: dict[bytes, Stream] = {}
@@ -264,15 +265,16 @@ class RedisServer:
 
     def kill(self) -> None:
         self.up = False
+        self.killed_s = self.loop.now_s
         self.cut_all()
 
     def revive(self, forgets_s: float = 0.0) -> int:
-        """A new process over the same data, without what was stored in the last `forgets_s` before now; how many entries are gone."""
+        """A new process over the same data, without what was stored in the last `forgets_s` before it died; how many entries are gone."""
         self.up = True
         self.run_id = self._new_run_id()
         if not forgets_s:
             return 0
-        return sum(stream.forget_since(self.loop.now_s - forgets_s) for stream in self.streams.values())
+        return sum(stream.forget_since(self.killed_s - forgets_s) for stream in self.streams.values())
 
     def refusal(self, name: bytes) -> bytes:
         if self.refuses and (name in WRITES or (self.refuses == "loading" and name not in (b"PUBLISH", b"EXEC", b"INFO", b"CLIENT", b"HELLO", b"PING"))):
@@ -307,7 +309,7 @@ class RedisServer:
                     b"".join(map(bulk, fields)), bulk(b"id"), b"".join(map(bulk, (b"mode", b"standalone", b"role", b"master"))), bulk(b"modules"), b"*0\r\n",
                 )  # fmt: skip
             case b"CLIENT" | b"AUTH" | b"SELECT" | b"WATCH" | b"UNWATCH":
-                if args[0].upper() == b"MAINT_NOTIFICATIONS":
+                if args and args[0].upper() == b"MAINT_NOTIFICATIONS":
                     return b"-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n"
                 return b"+OK\r\n"
         return b"-ERR unknown command '%b'\r\n" % name

@@ -21,6 +21,7 @@ from cext.clock import Clock
 from p9.venues import binance as binance_row
 from tests.sim.appliance import Appliance
 from tests.sim.desk import Desk
+from tests.sim.disk import Disk
 from tests.sim.exchange import Exchange, own_time
 from tests.sim.faults import KINDS, Faults
 from tests.sim.invariants import Checker
@@ -69,15 +70,20 @@ class World:
         self.loop.connect = self.redis.connect
         self.checker = Checker(self.loop, self.wall, self.exchange)
         self.desk = Desk(self.exchange, self.loop, Random(f"desk {seed}"), self.checker.blame)
+        self.disk = Disk(self.loop, Random(f"disk {seed}"))
         if kinds is None:
             kinds = tuple(random.sample(list(KINDS), len(KINDS) // 2))
         self.faults = Faults(
-            self.loop, self.wall, self.exchange, self.desk, self.redis, Random(f"faults {seed}"), kinds=kinds, pace=random.choice((0.4, 1.0, 3.0))
-        )
+            self.loop, self.wall, self.exchange, self.desk, self.redis, self.disk, Random(f"faults {seed}"), kinds=kinds,
+            pace=random.choice((0.4, 1.0, 3.0)), kill=self.kill,
+        )  # fmt: skip
         self.desk.on_arrival, self.desk.observe = self.checker.on_arrival, self.checker.observe
         self.redis.on_publish, self.redis.on_store = self.checker.on_publish, self.checker.on_store
         self.appliance: Appliance | None = None
         self.converged_s = -1.0
+        self._folder = Path()
+        self._ours: set[asyncio.Task[Any]] = set()  # tasks that are not the appliance's
+        self._dying = False
 
     def _on_advance(self) -> None:
         self.clock.set(self.wall.now_ns())
@@ -105,22 +111,51 @@ class World:
         where = "".join(traceback.format_tb(error.__traceback__)[-2:]) if error is not None else ""
         self.checker.blame("no_task_died", f"{context['message']}: {type(error).__name__}: {error} {where}")
 
+    def kill(self) -> None:
+        """End the appliance as SIGKILL would, when this turn of the loop is over; it starts again after a moment."""
+        if not self._dying and self.appliance is not None and not self.faults.healed:
+            self._dying = True
+            self.loop.call_soon(self._kill)
+
+    def _kill(self) -> None:
+        self.checker.on_kill(self.disk.bad_since_s)
+        self.appliance.kill()
+        self.desk.drop_all()
+        self.redis.cut_all()
+        for task in sorted(asyncio.all_tasks(self.loop) - self._ours, key=asyncio.Task.get_name):
+            task.cancel()
+        task = self.loop.create_task(self._start_again(self.random.uniform(0.3, 5.0)))
+        self._ours.add(task)
+
+    async def _start_again(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        self.redis.cut_all()
+        self.desk.drop_all()
+        appliance = Appliance(self.clock, self.desk, self._folder, self.disk)
+        starting = asyncio.create_task(appliance.start())
+        await starting
+        self.appliance = self.checker.appliance = appliance
+        self.checker.on_start()
+        self._dying = False
+
     async def _live(self, folder: Path) -> None:
+        self._folder = folder
+        self._ours.add(asyncio.current_task())
         total_s = self.minutes * 60.0
         chaos_s = total_s - max(HEALED_SHARE * total_s, min(CONVERGE_S + 10.0, total_s / 2))
         self.exchange.start()
         self.faults.start()
-        self.appliance = self.checker.appliance = Appliance(self.clock, self.desk, folder)
+        self.appliance = self.checker.appliance = Appliance(self.clock, self.desk, folder, self.disk)
         await self.appliance.start()
         watch = asyncio.create_task(self._watch())
+        self._ours.add(watch)
         if self.plant is not None:
             self.plant(self)
         await asyncio.sleep(chaos_s)
         self.faults.heal()
         await self._converge()
         await asyncio.sleep(max(0.0, total_s - self.loop.now_s - REST_S))
-        self.exchange.frozen = True
-        await asyncio.sleep(REST_S)
+        await self._rest()
         watch.cancel()
         self.checker.check_final_books()
         left = await self.appliance.stop(20.0)
@@ -131,13 +166,26 @@ class World:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            self.checker.tick()
+            if not self._dying:
+                self.checker.tick()
             self.checker.count_bounds(len(asyncio.all_tasks()), len(self.desk.lines))
+
+    async def _rest(self) -> None:
+        """The markets stop. A book that was just being repaired would wait for its next change for ever: then they go on for a while."""
+        for _ in range(5):
+            self.exchange.frozen = True
+            await asyncio.sleep(REST_S)
+            if self.appliance.synced:
+                return
+            self.exchange.resume()
+            await asyncio.sleep(REST_S)
+        self.exchange.frozen = True
+        await asyncio.sleep(REST_S)
 
     async def _converge(self) -> None:
         healed_s = self.loop.now_s
         while self.loop.now_s - healed_s < CONVERGE_S:
-            if self.appliance.synced and self.appliance.outbox.waiting() < 100 and all(lane.ready for lane in self.appliance.publisher.lanes):
+            if not self._dying and self.appliance.synced and self.appliance.outbox.waiting() < 100 and all(lane.ready for lane in self.appliance.publisher.lanes):
                 self.converged_s = self.loop.now_s - healed_s
                 return
             await asyncio.sleep(0.1)
