@@ -44,7 +44,7 @@ class Bound(NamedTuple):
 
 # The one place of bounds. Ratios to other libraries have theirs in bench_peers.py.
 BOUNDS = {
-    "book": (Bound((ANY, "depth"), 1.2, 0.62), Bound((ANY, "mixed"), 0.8, 0.27), Bound((ANY, "level_ns"), 60, 42)),
+    "book": (Bound((ANY, "depth"), 0.9, 0.62), Bound((ANY, "mixed"), 0.55, 0.27), Bound((ANY, "level_ns"), 50, 42)),
     "streams": (Bound((ANY, "all"), 3.0, 3.0),),
     "redis": (Bound(("messages_per_core_s",), 200_000, 200_000, True), Bound(("messages_per_s",), 100_000, 200_000, True)),
     "latency": (Bound(("high_us", "p50"), 300, 150), Bound(("high_us", "p99"), 5_000, 1_000), Bound(("high_us", "p999"), 10_000, 2_000)),

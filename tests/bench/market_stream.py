@@ -117,8 +117,8 @@ def generate(venue: str, n: int, seed: int = 1, *, changes: int = CHANGES, start
         price, amount = _decimal(tick, shape.px), _decimal(quantity * 10 ** max(shape.qty - 5, 0), shape.qty) if quantity else "0"
         if venue == "okx":
             return f'["{price.rstrip("0").rstrip(".")}","{amount.rstrip("0").rstrip(".") or "0"}","0","{int(quantity > 0)}"]'
-        if venue == "binance" and not quantity:
-            amount = "0.00000"
+        if venue == "binance":  # spot writes eight decimals, whatever tick and step are
+            price, amount = price + "0" * (8 - shape.px), (amount if quantity else "0.00000") + "0" * (8 - shape.qty)
         return f'["{price}","{amount}"]'
 
     def levels(side: dict[int, int], sign: int) -> str:
