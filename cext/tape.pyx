@@ -5,9 +5,9 @@ and is then known from a repeat by the hole that it lies in. Named trades can on
 lost socket has cost is asked by REST. Which venue does what stands in its row.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memmove, memset
+from libc.string cimport memcpy, memmove, memset
 
 from cext.events cimport Event
 from cext.units cimport NO_ID, NO_TIME, ns_t
@@ -29,14 +29,18 @@ cdef void tape_free(Tape* t) noexcept nogil:
 
 
 cdef uint64_t _hash(const char* at, int32_t size) noexcept nogil:
-    """FNV-1a with a final mix; 0 stands for a free slot."""
-    cdef uint64_t h = 14695981039346656037U
-    cdef int32_t i
-    for i in range(size):
-        h = (h ^ <uint8_t>at[i]) * 1099511628211U
+    """Eight bytes at a time, each mixed in by a multiplication; 0 stands for a free slot."""
+    cdef uint64_t h = <uint64_t>size * 0x9E3779B97F4A7C15U
+    cdef uint64_t word
+    while size > 0:
+        word = 0
+        memcpy(&word, at, size if size < 8 else 8)
+        h = (h ^ word) * 0xBF58476D1CE4E5B9U
+        h ^= h >> 32
+        at += 8
+        size -= 8
+    h *= 0x94D049BB133111EBU
     h ^= h >> 29
-    h *= 0xBF58476D1CE4E5B9U
-    h ^= h >> 32
     return h if h != 0 else 1
 
 
