@@ -65,6 +65,7 @@ cdef class Instrument:
     cdef public bint in_auction     # a crossed book is legal now
     cdef ns_t _moved_recv           # when the frame came that last moved the sequence, by our clock ...
     cdef ns_t _moved_event          # ... and by the venue's; NO_TIME where it told none
+    cdef ns_t loading_recv          # while an image and what was held for it are taken in: when the image came; else 0
     cdef Held held
     cdef Held* shadowed             # an audit's: it keeps every depth frame; NULL: there is none
     cdef Touches touches

@@ -97,7 +97,7 @@ cdef class Instrument:
         self.state = BOOK_BUFFERING if rule.rest_seeded else BOOK_INVALID
         self.reason = REASON_START
         self.cross_id = NO_ID
-        self._moved_recv = 0
+        self._moved_recv = self.loading_recv = 0
         self._moved_event = NO_TIME
         self.book = Book(symbol.tick)
         for stream in self._keep:
@@ -212,7 +212,7 @@ cdef class Instrument:
                 return False
             verdict = VERDICT_GAP
         elif verdict == VERDICT_APPLY or verdict == VERDICT_REPLACE or verdict == VERDICT_KEEPALIVE:
-            self._moved_recv = max(self._moved_recv, ts_recv)
+            self._moved_recv = self.loading_recv if self.loading_recv else ts_recv  # no maximum: our clock may step back
             self._moved_event = event.ts_event
         if verdict == VERDICT_APPLY:
             self.n.applied += 1
@@ -285,7 +285,7 @@ cdef class Instrument:
         if not self._agrees(ts_recv):
             return
         if self.state != BOOK_SYNCED:
-            self.become_synced(reason, self._moved_recv)  # what was held came before the image that let it in
+            self.become_synced(reason, self._moved_recv)  # now: what was held came before the image that let it in
             return
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_BOOK:

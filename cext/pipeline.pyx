@@ -229,6 +229,7 @@ cdef class Pipeline:
             return "crossed"
         held = instrument.held  # taken over: what follows may invalidate the book, which empties its own
         held_init(&instrument.held, self.max_held_bytes, self.max_held_frames)
+        instrument.loading_recv = ts_recv
         instrument.on_event(&self.batch.events[0], &self.batch, ts_recv)
         for i in range(held.n):
             row = &held.frames[i]
@@ -240,8 +241,10 @@ cdef class Pipeline:
                     row = &held.frames[j]
                     self._hold(instrument, held.bytes + row.offset, row.size, row.ts_recv)
                 held_free(&held)
+                instrument.loading_recv = 0
                 return "too_old" if instrument.n.too_old > too_old else "gap"
         held_free(&held)
+        instrument.loading_recv = 0
         if instrument.state != BOOK_SYNCED and instrument.sequence.seeded and instrument.n.stale > stale:
             # a held change that the image already contains proves that the stream began before it: nothing can lie between
             instrument.become_synced(REASON_SNAPSHOT, ts_recv)

@@ -135,6 +135,16 @@ def test_a_book_is_back_when_its_image_is_there_and_not_when_the_held_change_cam
     assert [notice.at_ns - NOW_NS for notice in pipeline.take_notices()] == [0, 200_000_000]
 
 
+def test_no_time_is_told_that_our_clock_has_not_reached():
+    """It stepped back between the change that was held, the image, and what came after."""
+    pipeline = synced()
+    pipeline.feed_bytes(spot(12, 13), NOW_NS)
+    assert pipeline.image(0, image(12), NOW_NS - 500_000_000) == "events"
+    pipeline.feed_bytes(spot(15, 15), NOW_NS - 400_000_000)
+    assert pipeline.image(0, image(15), NOW_NS - 300_000_000) == "events"
+    assert [notice.at_ns - NOW_NS for notice in pipeline.take_notices()][-3:] == [-500_000_000, -400_000_000, -300_000_000]
+
+
 def test_repeated_and_late_changes_are_dropped():
     pipeline = synced()
     pipeline.feed_bytes(spot(11, 12, [["100", "2"]]), NOW_NS)
