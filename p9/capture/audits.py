@@ -162,7 +162,7 @@ class Audits:
         now_ns = self.pipeline.clock.now()
         self._log("audit", symbol=self._instruments[ix].symbol, kind=kind, detail=detail)
         payload = msgspec.json.encode({"kind": kind, "detail": detail, **more})
-        self.pipeline.outbox.emit(self._channels[ix], payload, ts_event=now_ns, ts_recv=now_ns)
+        self.pipeline.outbox.emit(self._channels[ix], payload, ts_recv=now_ns)  # no venue told it a time
         self.pipeline.outbox.wake_up()
 
     def status(self) -> dict[str, Any]:
