@@ -155,7 +155,18 @@ def test_a_book_far_from_its_touch_churns_as_the_model_does(tick):
         assert book.n_removed_unknown == unknown
         if step % 25 == 24:
             same(book, model)
-    assert len(model.sides[0]) > 100
+    assert len(model.sides[0]) > 1000
+    for keep in (10, 7, 5):  # nearly all of them go: their places are given up
+        gone = [[(px, 0) for i, px in enumerate(sorted(side)) if i % keep] for side in model.sides]
+        back = [[(px, 5) for px, _ in rows[::2]] for rows in gone]
+        for rows in (gone, back):
+            book.apply_rows(*rows)
+            model.apply(*rows)
+            same(book, model)
+    book.apply_rows(*gone)
+    model.apply(*gone)
+    assert book.scale_up(1, 1)  # takes as many levels as the book counts: the dead among them are counted right
+    same(book, model)
 
 
 def test_checksums_of_the_venues_examples():
