@@ -101,3 +101,36 @@ def test_the_windows_task_is_well_formed_and_quotes_its_arguments(tmp_path):
     assert task.findtext(".//t:Command", namespaces=schema) == r"C:\A & B\p9.exe"
     assert task.findtext(".//t:Arguments", namespaces=schema) == r'--config "C:\A & B\c.yaml"'
     assert task.findtext(".//t:WorkingDirectory", namespaces=schema) == "/x<y"
+
+
+@pytest.fixture
+def systemctl(tmp_path, monkeypatch):
+    """A systemctl that notes what it is asked, and fails where told; the units' folder is this test's own."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "systemctl").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n[ "$1" != "$FAILS" ]\n')
+    (folder / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(service, "UNIT_PATH", tmp_path / "p9-microstream.service")
+    return tmp_path
+
+
+def test_a_service_is_written_then_read_then_started(systemctl, capsys):
+    assert service.install(None, only_print=False) == 0
+    assert (systemctl / "p9-microstream.service").read_text() == service.unit(service.command())
+    assert (systemctl / "asked").read_text().splitlines() == ["daemon-reload", "enable --now p9-microstream"]
+    assert "systemctl status" in capsys.readouterr().out
+
+
+def test_systemctl_s_refusal_is_ours(systemctl, monkeypatch):
+    monkeypatch.setenv("FAILS", "enable")
+    assert service.install(None, only_print=False) == 1
+
+
+def test_without_the_right_to_or_without_systemd_it_is_said(systemctl, monkeypatch):
+    monkeypatch.setenv("PATH", str(systemctl))
+    with pytest.raises(ConfigError, match="systemctl"):
+        service.install(None, only_print=False)
+    monkeypatch.setattr(service, "UNIT_PATH", systemctl / "absent" / "unit")
+    with pytest.raises(ConfigError, match="root"):
+        service.install(None, only_print=False)
