@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from p9.simulate.faults import Scope
-from tests.capture.conftest import until
 
 
 @pytest.mark.parametrize("name", ["binance_spot", "binance_usdm", "binance_coinm", "bybit_linear", "okx_swap"])
@@ -62,27 +61,36 @@ async def test_pain_08_with_back_fill_switched_off_every_gap_is_told_as_lost(run
     assert now.capture.backfill.counts["asked"] == 0 and now.ledger.counts["trades_lost"] == 2
 
 
+def unlike(now, row) -> str:
+    """What is wrong with the newest candles of a second that say they are whole; empty: nothing."""
+    one = now.simulator.instruments["binance_spot", row.venue_symbol]
+    newest = {}
+    for event in now.events["candles"]:
+        if event["symbol"] == row.symbol and event["channel"].endswith(":1s"):
+            newest[event["open_time"] // 10**9] = event
+    whole = {second: event for second, event in newest.items() if event["complete"]}
+    by_second: dict[int, list] = {}
+    for fill in one.tape:
+        by_second.setdefault(fill.at_ns // 10**9, []).append(fill)
+    if len(whole) < 2 or not any(event["revision"] for event in whole.values()):
+        return f"{row.symbol}: {len(whole)} whole candles of {len(newest)}, none of them amended"
+    for second, event in whole.items():
+        fills = by_second.get(second, [])
+        if event["trades"] != len(fills) or Decimal(event["volume"]) != one.qty.value(sum(fill.lots for fill in fills)):
+            return f"{row.symbol} {second}: {event['trades']} trades, {event['volume']}, the venue's {len(fills)}"
+    return ""
+
+
 async def test_candles_that_were_amended_equal_the_venues_own(run):
     now = await run("binance_spot")
     await asyncio.sleep(2.0)
     await now.lose(1.5)
     await now.settled(2)
     now.simulator.freeze()
-    last_s = time.time_ns() // 10**9
-    await until(lambda: time.time_ns() > (last_s + 2) * 10**9, 5)
-    now.hear()
-    for row in now.capture.instruments.values():
-        one = now.simulator.instruments["binance_spot", row.venue_symbol]
-        newest = {}
-        for event in now.events["candles"]:
-            if event["symbol"] == row.symbol and event["channel"].endswith(":1s"):
-                newest[event["open_time"] // 10**9] = event
-        whole = [second for second, event in newest.items() if event["complete"]]
-        by_second: dict[int, list] = {}
-        for fill in one.tape:
-            by_second.setdefault(fill.at_ns // 10**9, []).append(fill)
-        assert len(whole) >= 2 and any(newest[second]["revision"] for second in whole)
-        for second in whole:
-            fills = by_second.get(second, [])
-            assert newest[second]["trades"] == len(fills), (row.symbol, second)
-            assert Decimal(newest[second]["volume"]) == one.qty.value(sum(fill.lots for fill in fills))
+    wrong = ["not looked at"]
+    end_s = time.monotonic() + 20
+    while any(wrong) and time.monotonic() < end_s:  # what is late amends: in the end they are the same
+        await asyncio.sleep(0.5)
+        now.hear()
+        wrong = [unlike(now, row) for row in now.capture.instruments.values()]
+    assert not any(wrong), wrong
