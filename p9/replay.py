@@ -31,6 +31,8 @@ from p9.venues.recognition import Recognition
 SAMPLE = 2000  # lines that decide what a recording is of
 MAX_WAITING = 20_000  # events: then the bus is waited for
 REFERENCE_PATHS = ("exchangeInfo", "instruments-info", "public/instruments")
+# Answers that a run asked for its own sake: the stream tells the same, or it is about the clocks of that day.
+OTHER_PATHS = ("/time", "/aggTrades", "/historicalTrades", "/recent-trade", "/market/trades", "/history-trades", "/klines", "/kline", "/candles")
 
 log = logs.get("replay")
 
@@ -120,8 +122,10 @@ def _speed(text: str) -> float | None:
 
 
 def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
-    """The lines without recorded reference data, which is read on the way."""
+    """The lines without recorded reference data, which is read on the way, and without answers that no book needs."""
     for line in lines:
+        if line.rest and line.url and line.url.partition("?")[0].endswith(OTHER_PATHS):
+            continue
         if line.rest and line.url and any(part in line.url for part in REFERENCE_PATHS):
             name = recognition.market_of(line)
             if name is not None:

@@ -1,6 +1,7 @@
 """Clients that others wrote for the real venues, unchanged but for their base URLs, end with the simulator's own book, trades and candles."""
 
 import json
+import select
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.timeout(300)  # the first one may have to make their en
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "clients"
+PATIENCE_S = 75.0  # of a client that has not said a word; it gives itself 60 s
 CCXT = ("BTC/USDT", "ETH/USDT:USDT", "BTC/USD:BTC")
 
 
@@ -54,10 +56,16 @@ def converse(venues):
     """converse(script, *arguments) -> what the client has, with the simulator frozen and the client still subscribed."""
     clients = []
 
-    def run(script: str, *arguments: str) -> dict:
+    def start(script: str, *arguments: str) -> subprocess.Popen:
         command = [environment.python(), SCRIPTS / f"{script}.py", json.dumps(venues.endpoints), *arguments]
-        client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        clients.append(client)
+        clients.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return clients[-1]
+
+    def run(script: str, *arguments: str) -> dict:
+        client = start(script, *arguments)
+        if not select.select([client.stdout], [], [], PATIENCE_S)[0]:  # pybit waits for ever for a socket that it lost before it had subscribed
+            client.kill()
+            client = start(script, *arguments)
         assert client.stdout.readline(), client.stderr.read()
         venues.post("/oracle/freeze")
         client.stdin.write("frozen\n")
