@@ -63,7 +63,7 @@ async def test_pain_04_a_phantom_level_is_found_told_and_resynced(run):
     await audited(now, 0)
     now.hear()
     (told,) = now.events["audits"]
-    assert told["kind"] == "book" and "we have 77, the venue" in told["detail"]
+    assert told["kind"] == "book" and "levels differ" in told["detail"]
     assert "disagrees" in [gap.reason for gap in now.ledger.rows() if gap.kind == "book"]
 
 
