@@ -143,6 +143,7 @@ async def test_everything_at_once_for_a_while_and_then_peace():
     async with Rig(faults=spec, seed=5) as rig:
         await asyncio.sleep(6.0)
         rig.simulator.faults.set("")
+        await asyncio.sleep(4.0)  # a frame that was lost last is shown by the next one, also where the market is quiet
         await rig.until_synced(30.0)
         await rig.settle()
         told = rig.simulator.faults.report()["total"]
