@@ -6,9 +6,6 @@ import json
 import signal
 import sys
 
-from p9.simulate.faults import FaultSpecError
-from p9.simulate.server import Simulator
-
 
 def _whole(least: int, most: int):
     """argparse's own message says which option, and what was found."""
@@ -45,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> int:
     """Until SIGINT or SIGTERM; 0, or 2 for a fault spec that cannot be read or a port that is taken."""
+    # here and not above: every start reads this command's options, and only this command needs the venues
+    from p9.simulate.faults import FaultSpecError
+    from p9.simulate.server import Simulator
+
     try:
         simulator = Simulator(args.seed, args.port, args.instruments, args.faults, args.rate)
     except FaultSpecError as error:
