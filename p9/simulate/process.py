@@ -10,12 +10,13 @@ from typing import Any
 import aiohttp
 
 from p9 import loop
-from p9.simulate.server import Simulator
 
 START_TIMEOUT_S = 30.0
 
 
 async def _serve(pipe: Connection, settings: dict[str, Any]) -> None:
+    from p9.simulate.server import Simulator  # in the child alone: the appliance beside it needs no venues
+
     simulator = Simulator(**settings)
     await simulator.start()
     pipe.send({"url": simulator.url, "endpoints": simulator.endpoints})
