@@ -82,8 +82,8 @@ def test_a_venue_without_an_entry_keeps_its_own_depth():
 
 
 def test_the_shipped_file_is_the_defaults_and_names_every_key():
-    from p9.config_text import render
+    from p9.config.text import render
 
     shipped = (Path(__file__).parents[1] / "config.yaml").read_text()
-    assert shipped == render(), "run: python -m p9.config_text > config.yaml"
+    assert shipped == render(), "run: python -m p9.config.text > config.yaml"
     assert parse(shipped) == Config()

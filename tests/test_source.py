@@ -13,7 +13,7 @@ FILES = [
     if (ROOT / name).is_file()
 ] or [path for path in ROOT.rglob("*") if path.suffix in (".py", ".pyx", ".pxd")]
 CODE = [path for path in FILES if path.suffix in (".py", ".pyx", ".pxd")]
-VENUES_OWN = ("p9/venues/", "cext/venues/", "p9/simulate/", "p9/config.py")
+VENUES_OWN = ("p9/venues/", "cext/venues/", "p9/simulate/", "p9/config/")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
 
 

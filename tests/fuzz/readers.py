@@ -17,10 +17,10 @@ from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
-from p9 import config, config_text
+from p9 import config
 from p9.capture.recording import asked_symbol, read
 from p9.capture.replay import scales_of
-from p9.config import Config
+from p9.config import Config, text
 from p9.errors import P9Error, RestError
 from p9.instrument import Instrument
 from p9.market.instruments import Instruments, load
@@ -54,7 +54,7 @@ class Configurations(Target):
 
     def __init__(self, random: Random):
         super().__init__(random)
-        self.seeds = [*self.SEEDS, config_text.render().encode()]
+        self.seeds = [*self.SEEDS, text.render().encode()]
         self.mutate = Mutator(random, self.seeds)
 
     def make(self) -> bytes:

@@ -1,6 +1,6 @@
-"""The shipped config.yaml, written from the structs of config.py: every key with its comment, its bounds and its default.
+"""The shipped config.yaml, written from the structs of this package: every key with its comment, its bounds and its default.
 
-    python -m p9.config_text > config.yaml
+    python -m p9.config.text > config.yaml
 """
 
 import textwrap
@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from p9.config import Bytes, Config, Seconds, Section
+from p9.config.config import Config
+from p9.config.section import Bytes, Seconds, Section
 
 HEADER = """\
 # P9-MicroStream. Every key may be left out: what stands here is the default.

@@ -1,0 +1,39 @@
+"""The whole of config.yaml as one frozen struct."""
+
+from typing import Annotated
+
+from p9.config.appliance import Http, Log
+from p9.config.capture import Capture, Monitors
+from p9.config.delivery import Confirmer, Redis
+from p9.config.section import Section, text
+from p9.config.streams import Audits, BookTicker, Candles, Snapshots, Stream
+from p9.config.venues import Venues
+
+
+class Analytics(Section):
+    """What is published. Section names are those that users of the reference know."""
+
+    book_ticker_aggregator: BookTicker = BookTicker()
+    depth: Stream = Stream()
+    trades: Stream = Stream()
+    candles: Candles = Candles()
+    periodic_snapshots: Snapshots = Snapshots()
+    integrity: Stream = Stream()
+    gaps: Stream = Stream()
+    audits: Audits = Audits()
+    redis_publish_confirmer: Confirmer = Confirmer()
+
+
+class Config(Section):
+    """The whole file."""
+
+    data_dir: Annotated[
+        str, text("state, spool, snapshots and audit trail; empty: beside this file if that can be written, else the system's place")
+    ] = ""
+    redis: Redis = Redis()
+    http: Http = Http()
+    log: Log = Log()
+    venues: Venues = Venues()
+    capture: Capture = Capture()
+    monitors: Monitors = Monitors()
+    analytics: Analytics = Analytics()
