@@ -6,6 +6,8 @@ from cext.book cimport Book
 from cext.events cimport Batch, Event, Level
 from cext.held cimport Held
 from cext.outbox cimport Outbox
+from cext.prints cimport Print, Prints
+from cext.quantiles cimport Quantiles
 from cext.sequence cimport Sequence, SequenceRule
 from cext.stream cimport BookState, Reason, Stream
 from cext.symbols cimport Symbol
@@ -48,6 +50,7 @@ cdef struct InstrumentCounters:
     int64_t repeated_trades
     int64_t backfilled_trades
     int64_t trade_gaps
+    int64_t prints          # bursts of trades, where a stream hears of them
     int64_t rescales
 
 cdef class Instrument:
@@ -70,6 +73,8 @@ cdef class Instrument:
     cdef Held* shadowed             # an audit's: it keeps every depth frame; NULL: there is none
     cdef Touches touches
     cdef Tape tape
+    cdef Prints prints
+    cdef Quantiles print_sizes      # in quote coins, of PRINT_WINDOW_NS; no counts where no stream hears of prints
     cdef NewsList* news             # the pipeline's
     cdef Notices* notices           # the pipeline's
     cdef void* _streams[32]         # borrowed Streams; `_keep` owns them
@@ -79,6 +84,7 @@ cdef class Instrument:
     cdef void attach(self, Symbol* symbol, SequenceRule rule, Numbering numbering, Notices* notices, NewsList* news, Outbox out)
     cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil
+    cdef void _tell_print(self, const Print* print, ns_t now_ns) noexcept nogil
     cdef void interrupt(self, ns_t now_ns) noexcept nogil
     cdef bint close_hole(self, int64_t number, bint filled, ns_t now_ns) noexcept nogil
     cdef void _tell_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil

@@ -16,13 +16,15 @@ from cext.events cimport (
 )
 from cext.held cimport held_clear, held_free
 from cext.outbox cimport Outbox
+from cext.prints cimport Print, prints_add, prints_due, prints_init, prints_rescale
+from cext.quantiles cimport quantiles_add, quantiles_free, quantiles_init
 from cext.sequence cimport (
     LINK_PREV, VERDICT_APPLY, VERDICT_GAP, VERDICT_KEEPALIVE, VERDICT_REPLACE, VERDICT_STALE, VERDICT_TOO_OLD, VERDICT_UNSEEDED, SequenceRule,
     Verdict, sequence_check, sequence_reset,
 )
 from cext.stream cimport (
-    BOOK_BUFFERING, BOOK_INVALID, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_STATE, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM, REASON_CROSSED,
-    REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
+    BOOK_BUFFERING, BOOK_INVALID, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_PRINTS, HEARS_STATE, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM,
+    REASON_CROSSED, REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
 )
 from cext.symbols cimport Symbol
 from cext.tape cimport (
@@ -34,6 +36,7 @@ from cext.units cimport NO_ID, NO_TIME, ns_t
 
 cdef enum:
     LEFT_BEHIND_NS = 1_000_000_000
+    PRINT_WINDOW_S = 86_400     # of what is a large print
 
 
 cdef enum:
@@ -84,6 +87,7 @@ cdef class Instrument:
         touches_free(&self.touches)
         held_free(&self.held)
         tape_free(&self.tape)
+        quantiles_free(&self.print_sizes)
 
     cdef void attach(self, Symbol* symbol, SequenceRule rule, Numbering numbering, Notices* notices, NewsList* news, Outbox out):
         """Called once by the pipeline, before any event."""
@@ -100,8 +104,11 @@ cdef class Instrument:
         self._moved_recv = self.loading_recv = 0
         self._moved_event = NO_TIME
         self.book = Book(symbol.tick)
+        prints_init(&self.prints)
         for stream in self._keep:
             stream.attach(self.book, out, symbol)
+            if stream.hears & HEARS_PRINTS and self.print_sizes.counts == NULL and not quantiles_init(&self.print_sizes, PRINT_WINDOW_S * <ns_t>1_000_000_000):
+                raise MemoryError
 
     cdef void _tell_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
         cdef int32_t i
@@ -144,6 +151,7 @@ cdef class Instrument:
         cdef bint interrupted = self.tape.interrupted
         cdef Hole gap
         cdef TapeVerdict verdict
+        cdef Print print
         cdef int32_t i
         gap.number = 0
         gap.first_id = gap.last_id = NO_ID
@@ -166,8 +174,18 @@ cdef class Instrument:
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_TRADES:
                 (<Stream>self._streams[i]).on_trade(event, ts_recv)
+        if self.print_sizes.counts != NULL and prints_add(&self.prints, self.symbol, event, ts_recv, &print):
+            self._tell_print(&print, ts_recv)
         if verdict == TAPE_FILLED:
             self._tell_tape(NEWS_FILLED, &self.tape.filled, ts_recv)
+
+    cdef void _tell_print(self, const Print* print, ns_t now_ns) noexcept nogil:
+        cdef int32_t i
+        self.n.prints += 1
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_PRINTS:
+                (<Stream>self._streams[i]).on_print(print, &self.print_sizes, now_ns)
+        quantiles_add(&self.print_sizes, print.size, now_ns)
 
     cdef void interrupt(self, ns_t now_ns) noexcept nogil:
         """The socket of its trades is lost: whether any are missing, the next one tells."""
@@ -377,7 +395,10 @@ cdef class Instrument:
 
     cdef void on_timer(self, ns_t now_ns) noexcept nogil:
         """Every tick of the pipeline's timer."""
+        cdef Print print
         cdef int32_t i
+        if prints_due(&self.prints, self.symbol, now_ns, &print):
+            self._tell_print(&print, now_ns)
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_TIMER:
                 (<Stream>self._streams[i]).on_timer(now_ns)
@@ -389,6 +410,7 @@ cdef class Instrument:
         for i in range(self._n_streams):
             fits = (<Stream>self._streams[i]).on_rescale(px_factor, qty_factor) and fits
         touches_clear(&self.touches)
+        prints_rescale(&self.prints, self.symbol, px_factor, qty_factor)
         self.n.rescales += 1
         return fits
 
@@ -401,5 +423,5 @@ cdef class Instrument:
             "checksums_matched": self.n.checksums_matched, "touches": self.n.touches, "touches_compared": self.n.touches_compared,
             "touches_agreed": self.n.touches_agreed, "touches_crossed": self.n.touches_crossed, "trades": self.n.trades,
             "repeated_trades": self.n.repeated_trades, "backfilled_trades": self.n.backfilled_trades, "trade_gaps": self.n.trade_gaps,
-            "rescales": self.n.rescales,
+            "rescales": self.n.rescales, "prints": self.n.prints, "lost_prints": self.prints.n_lost,
         }

@@ -9,6 +9,8 @@ from libc.stdint cimport int32_t, int64_t, uint32_t
 from cext.book cimport Book
 from cext.events cimport Event, Level
 from cext.outbox cimport Outbox, Source
+from cext.prints cimport Print
+from cext.quantiles cimport Quantiles
 from cext.symbols cimport Symbol
 from cext.tape cimport Hole, TapeNews
 from cext.units cimport ns_t
@@ -20,6 +22,7 @@ cdef enum Hears:
     HEARS_STATE = 8
     HEARS_TIMER = 16
     HEARS_TAPE = 32
+    HEARS_PRINTS = 64
 
 cdef enum BookState:
     BOOK_INVALID = 0        # nothing derived may be published
@@ -52,6 +55,7 @@ cdef class Stream(Source):
     cdef void on_book(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
     cdef void on_bbo(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil
+    cdef void on_print(self, const Print* print, const Quantiles* sizes, ns_t now_ns) noexcept nogil
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil
     cdef void on_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil
     cdef void on_timer(self, ns_t now_ns) noexcept nogil

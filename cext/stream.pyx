@@ -5,6 +5,8 @@ from libc.stdint cimport int64_t
 from cext.book cimport Book
 from cext.events cimport Event, Level
 from cext.outbox cimport Outbox, Source
+from cext.prints cimport Print
+from cext.quantiles cimport Quantiles
 from cext.symbols cimport Symbol
 from cext.tape cimport Hole, TapeNews
 from cext.units cimport ns_t
@@ -34,6 +36,9 @@ cdef class Stream(Source):
 
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
         """One trade."""
+
+    cdef void on_print(self, const Print* print, const Quantiles* sizes, ns_t now_ns) noexcept nogil:
+        """One taker's burst, finished; `sizes`: those of this instrument's prints of the last day, this one not among them yet."""
 
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
         """The book's state changed; the ids are those that did not fit (NO_ID where there are none)."""

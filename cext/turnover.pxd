@@ -24,6 +24,8 @@ cdef bint turnover_add(Turnover* t, const Symbol* symbol, px_t px, qty_t qty) no
 cdef bint turnover_merge(Turnover* t, const Turnover* other) noexcept nogil
 cdef bint turnover_rescale(Turnover* t, const Symbol* symbol, int64_t px_factor, int64_t qty_factor) noexcept nogil
 
+cdef double turnover_quote(const Symbol* symbol, const Turnover* t) noexcept nogil  # quote coins, nearly: for scores, never for what is published
+
 cdef void put_base(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil
 cdef void put_quote(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil
 cdef void put_contracts(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil

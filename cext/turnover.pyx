@@ -6,7 +6,7 @@ from cext.decimal cimport MAX_BEFORE, MAX_SCALE, POW10
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
 from cext.units cimport px_t, qty_t
 from cext.wide cimport (
-    Wide, wide_add, wide_divide, wide_of, wide_product, wide_ratio, wide_scaled,
+    Wide, wide_add, wide_divide, wide_double, wide_of, wide_product, wide_ratio, wide_scaled,
 )
 from cext.writer cimport Writer, put_bytes, put_decimal, put_wide
 
@@ -109,6 +109,13 @@ cdef bint turnover_rescale(Turnover* t, const Symbol* symbol, int64_t px_factor,
             return False
     t[0] = grown
     return True
+
+
+cdef double turnover_quote(const Symbol* symbol, const Turnover* t) noexcept nogil:
+    cdef double value = <double>symbol.contract_value / <double>POW10[symbol.contract_value_scale]
+    if symbol.contract == CONTRACT_INVERSE:
+        return wide_double(t.native, symbol.qty_scale) * value
+    return wide_double(t.cross, symbol.px_scale + symbol.qty_scale) * (value if symbol.contract == CONTRACT_LINEAR else 1.0)
 
 
 cdef inline void _put_null(Writer* w) noexcept nogil:
