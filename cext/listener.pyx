@@ -15,14 +15,13 @@ cdef enum:
     MAX_FRAGMENTS = 16777216  # bytes of one frame that comes in pieces
 
 
-cdef class Listener(WSListener):
-    """One socket of one market.
+cdef class Door(WSListener):
+    """One socket. What is done with its frames, `_take` says.
 
-    Its `owner` (p9.capture.feed) hears: on_connected(transport), on_disconnected(transport), on_control(payload), on_refused(outcome, payload);
+    Its `owner` (p9.capture.connection) hears: on_connected(transport), on_disconnected(transport), on_control(payload), on_refused(outcome, payload);
     and frames, if owner.recorder is set, go to owner.recorder.frame(ts_recv_ns, payload).
     """
 
-    cdef readonly Pipeline pipeline
     cdef readonly int64_t frames
     cdef readonly int64_t bytes
     cdef readonly int64_t last_recv_ns
@@ -32,11 +31,10 @@ cdef class Listener(WSListener):
     cdef Clock _clock
     cdef bytearray _fragments
 
-    def __init__(self, Pipeline pipeline, owner):
-        self.pipeline = pipeline
+    def __init__(self, Clock clock, owner):
         self.owner = owner
         self.recorder = owner.recorder
-        self._clock = pipeline.clock
+        self._clock = clock
         self._fragments = bytearray()
 
     cpdef on_ws_connected(self, WSTransport transport):
@@ -78,16 +76,7 @@ cdef class Listener(WSListener):
         self._feed(payload, len(payload), self._clock.now_ns())
         self._told()
 
-    cdef _told(self):
-        """After the last frame of a read: what must be done about it, once."""
-        if self.pipeline.notices.n > 0 and self.pipeline.on_notices is not None:
-            self.pipeline.on_notices()
-        if self.pipeline.news.n > 0 and self.pipeline.on_news is not None:
-            self.pipeline.on_news()
-        self.pipeline.outbox.wake_up()
-
     cdef _feed(self, const char* frame, Py_ssize_t size, ns_t now_ns):
-        cdef Outcome outcome
         self.frames += 1
         self.bytes += size
         self.last_recv_ns = now_ns
@@ -96,6 +85,34 @@ cdef class Listener(WSListener):
             return
         if self.recorder is not None:
             self.recorder.frame(now_ns, frame[:size])
+        self._take(frame, size, now_ns)
+
+    cdef _take(self, const char* frame, Py_ssize_t size, ns_t now_ns):
+        """A frame that is ours to use."""
+
+    cdef _told(self):
+        """After the last frame of a read."""
+
+
+cdef class Listener(Door):
+    """The door to a pipeline."""
+
+    cdef readonly Pipeline pipeline
+
+    def __init__(self, Pipeline pipeline, owner):
+        Door.__init__(self, pipeline.clock, owner)
+        self.pipeline = pipeline
+
+    cdef _told(self):
+        """What must be done about what was read, once."""
+        if self.pipeline.notices.n > 0 and self.pipeline.on_notices is not None:
+            self.pipeline.on_notices()
+        if self.pipeline.news.n > 0 and self.pipeline.on_news is not None:
+            self.pipeline.on_news()
+        self.pipeline.outbox.wake_up()
+
+    cdef _take(self, const char* frame, Py_ssize_t size, ns_t now_ns):
+        cdef Outcome outcome
         with nogil:
             outcome = self.pipeline.feed(frame, size, now_ns)
         if outcome != OUTCOME_EVENTS and outcome != OUTCOME_IGNORED:
@@ -103,3 +120,10 @@ cdef class Listener(WSListener):
                 self.owner.on_control(frame[:size])
             else:
                 self.owner.on_refused(OUTCOME_NAMES[outcome], frame[:min(size, 300)])
+
+
+cdef class ColdListener(Door):
+    """The door to slow data: some hundreds of frames a second at most, each handed to owner.on_frame(payload, ts_recv_ns) as bytes."""
+
+    cdef _take(self, const char* frame, Py_ssize_t size, ns_t now_ns):
+        self.owner.on_frame(frame[:size], now_ns)

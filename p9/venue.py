@@ -81,10 +81,11 @@ class Control(msgspec.Struct, frozen=True):
     """A frame that is no data.
 
     ack: `topics` (empty: all of `request_id`) are subscribed, or were already · refused: `topics` are not, `request_id` or nothing says which
-    request it was · pong · closing: the venue will close this socket soon · notice: for the log · unknown: a shape never seen.
+    request it was · login: we may subscribe to what is private · pong · closing: the venue will close this socket soon · notice: for the log ·
+    unknown: a shape never seen.
     """
 
-    kind: Literal["ack", "refused", "pong", "closing", "notice", "unknown"]
+    kind: Literal["ack", "refused", "login", "pong", "closing", "notice", "unknown"]
     request_id: int | None = None
     topics: tuple[str, ...] = ()
     reason: str = ""
@@ -127,6 +128,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     subscribe: Callable[[Sequence[str], int], bytes]  # topic names, request id -> a frame of ours
     unsubscribe: Callable[[Sequence[str], int], bytes]
     read_control: Callable[[bytes], Control]
+    topic_of: Callable[[bytes], str | None]  # the topic's name, as we subscribe it, whose data a frame is; None: it is no data, but a control frame
     instruments_request: Callable[["Market"], Request]
     next_page: Callable[[Request, Any], Request | None]  # the question that follows this answer, if one does
     parse_instruments: Callable[["Market", Sequence[Any]], Parsed]  # all pages, as decoded JSON

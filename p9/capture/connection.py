@@ -1,6 +1,7 @@
 """One open socket of a market: what we say on it, at the venue's pace, and what it answers that is no data.
 
-Data never comes here: the Listener hands it to the pipeline. Here are subscriptions and their acknowledgements, refusals, heartbeats, notices.
+Data never comes here: the listener hands it to the pipeline (or, where it is decoded in Python, ColdConnection to its feed). Here are
+subscriptions and their acknowledgements, refusals, heartbeats, notices, and the login of a private socket.
 """
 
 import asyncio
@@ -9,13 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from cext.listener import Listener
-from cext.pipeline import Pipeline
+from cext.listener import Door
 from picows import WSError, WSMsgType, WSTransport, ws_connect
 
 from p9.budget import Window
 from p9.errors import SocketLost
-from p9.venue import Control, Market, Topic
+from p9.venue import Control, Market
 
 HELD_TOGETHER_S = 1.0  # after a refusal, the other topics of its request get this long to be acknowledged; then each is asked for alone
 
@@ -27,7 +27,14 @@ class FrameRecorder(Protocol):
 class Dial(Protocol):
     """How a socket is opened: picows.ws_connect, or what stands for a network in a simulation."""
 
-    async def __call__(self, listener_factory: Callable[[], Listener], url: str, **options: Any) -> Any: ...
+    async def __call__(self, listener_factory: Callable[[], Door], url: str, **options: Any) -> Any: ...
+
+
+class Named(Protocol):
+    """A topic."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class ConnectionSettings(msgspec.Struct, frozen=True):
@@ -49,11 +56,14 @@ class _Pending(msgspec.Struct):
 
 
 class Connection:
-    """`topics`: what it shall be subscribed to; `refused`: {topic name: the venue's reason}. `lost` is done, with the reason, when it is gone."""
+    """`topics`: what it shall be subscribed to; `refused`: {topic name: the venue's reason}. `lost` is done, with the reason, when it is gone.
+
+    `listener_of(self)` makes what hears its frames. `login`: the frame that opens a private socket; nothing is subscribed before it is answered.
+    """
 
     def __init__(
-        self, market: Market, pipeline: Pipeline, topics: Iterable[Topic], *, settings: ConnectionSettings, recorder: FrameRecorder | None = None,
-        dial: Dial = ws_connect, log: Callable[..., None] | None = None,
+        self, market: Market, listener_of: Callable[["Connection"], Door], topics: Iterable[Named], *, settings: ConnectionSettings,
+        recorder: FrameRecorder | None = None, login: bytes = b"", dial: Dial = ws_connect, log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.market, self.settings, self.recorder = market, settings, recorder
         self._dial = dial
@@ -64,7 +74,7 @@ class Connection:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.closing_soon = False  # the venue has announced that it will close this socket
         self.standby: list[tuple[int, bytes]] = []  # frames that wait for a hand-over (listener.standby)
-        self.listener = Listener(pipeline, self)
+        self.listener = listener_of(self)
         self.opened_s = self._loop_s()
         self._log = log or (lambda *_, **__: None)
         self._transport: WSTransport | None = None
@@ -76,6 +86,8 @@ class Connection:
         self._pinged_s = self._heard_s = self.opened_s
         self._awaits_pong = False
         self._n_frames = 0
+        self._login = login
+        self._logged_in_by_s = 0.0  # 0: nothing is awaited
 
     @staticmethod
     def _loop_s() -> float:
@@ -94,7 +106,10 @@ class Connection:
             raise SocketLost(f"no connection within {self.settings.connect_s:g} s", where=f"{self.market.name} {url}") from None
         except (OSError, WSError) as error:
             raise SocketLost(f"{type(error).__name__}: {error}", where=f"{self.market.name} {url}") from None
-        self.opened_s = self._pinged_s = self._heard_s = self._loop_s()
+        self.opened_s = self._pinged_s = self._heard_s = now_s = self._loop_s()
+        if self._login:
+            self._logged_in_by_s = now_s + self.settings.ack_s
+            self._write(self._login, now_s)
 
     # What the listener calls.
 
@@ -142,7 +157,7 @@ class Connection:
     @property
     def settled(self) -> bool:
         """Everything was said and answered."""
-        return not self._outgoing and not self._pending
+        return not self._outgoing and not self._pending and not self._logged_in_by_s
 
     @property
     def n_data(self) -> int:
@@ -152,9 +167,7 @@ class Connection:
     def retire(self, reason: str) -> None:
         """Take nothing more from this socket and close it."""
         self.listener.standby = True
-        self._lose(reason)
-        if self._transport is not None:
-            self._transport.disconnect(False)
+        self._drop(reason)
 
     def take_over(self) -> list[tuple[int, bytes]]:
         """End the standby: the frames held. From here on the listener feeds the pipeline itself."""
@@ -186,7 +199,7 @@ class Connection:
             self._send(self._loop_s())
 
     def _send(self, now_s: float) -> None:
-        if not self._outgoing or now_s < self._next_send_s or self._window.wait_s(1, now_s) > 0:
+        if not self._outgoing or self._logged_in_by_s or now_s < self._next_send_s or self._window.wait_s(1, now_s) > 0:
             return
         subscribes, names, tries = self._outgoing.popleft()
         venue = self.market.venue
@@ -209,6 +222,9 @@ class Connection:
         self._transport.send(WSMsgType.TEXT, text)
 
     def _overdue(self, now_s: float) -> None:
+        if self._logged_in_by_s and now_s >= self._logged_in_by_s:
+            self._drop(f"no answer to our login within {self.settings.ack_s:g} s")
+            return
         for request_id, request in list(self._pending.items()):
             if now_s < request.deadline_s:
                 continue
@@ -229,8 +245,7 @@ class Connection:
         if not ping.text:
             return
         if self._awaits_pong and now_s - self._pinged_s > ping.within_s:
-            self._lose(f"no answer to our ping within {ping.within_s:g} s")
-            self._transport.disconnect(False)
+            self._drop(f"no answer to our ping within {ping.within_s:g} s")
             return
         since_s = self._heard_s if ping.only_idle else self._pinged_s
         if now_s - since_s >= ping.every_s and not self._awaits_pong and now_s >= self._next_send_s:
@@ -243,6 +258,11 @@ class Connection:
         if control.kind == "closing":
             self.closing_soon = True
             self._log("the venue will close this socket", reason=control.reason)
+        elif control.kind == "login":
+            self._logged_in_by_s = 0.0
+            self._send(self._loop_s())
+        elif control.kind == "refused" and self._logged_in_by_s:
+            self._drop(f"login refused: {control.reason}")
         elif control.kind == "ack":
             self._acknowledge(control)
         elif control.kind == "refused":
@@ -301,6 +321,11 @@ class Connection:
     def _refuse(self, name: str, reason: str) -> None:
         self.refused[name] = reason
         self._log("topic refused", topic=name, reason=reason)
+
+    def _drop(self, reason: str) -> None:
+        self._lose(reason)
+        if self._transport is not None:
+            self._transport.disconnect(False)
 
     def _lose(self, reason: str) -> None:
         if not self.lost.done():

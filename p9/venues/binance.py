@@ -62,6 +62,26 @@ def read_control(payload: bytes) -> Control:
     return Control("unknown", request_id, reason=repr(payload[:200]))
 
 
+class _Combined(msgspec.Struct):
+    """What stands around data; the data are left as they are."""
+
+    stream: str = ""
+    e: str = ""  # user data come bare
+
+
+_combined = msgspec.json.Decoder(_Combined)
+
+
+def topic_of(payload: bytes) -> str | None:
+    """The stream's name; of bare frames (user data), the event's type."""
+    try:
+        frame = _combined.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    name = frame.stream or frame.e
+    return None if name in ("", "!serverShutdown", "serverShutdown") else name
+
+
 def instruments_request(market: Market) -> Request:
     return Request(f"{market.rest_path}/exchangeInfo", market.rest_budget, 20 if market.product == "spot" else 1)
 
@@ -217,7 +237,7 @@ def _normalizer(market: Market) -> Any:
 
 
 BINANCE = Venue(
-    exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
+    exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, topic_of=topic_of,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,

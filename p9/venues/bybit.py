@@ -49,6 +49,8 @@ def read_control(payload: bytes) -> Control:
     if text == "pong" or op in ("ping", "pong"):
         return Control("pong")
     request_id = whole(frame.get("req_id"))
+    if op == "auth" and frame.get("success") is True:
+        return Control("login")
     if frame.get("success") is False:
         named = re.search(r",\s*topic:(\S+)", text)
         topics = (named[1],) if named else ()
@@ -61,6 +63,22 @@ def read_control(payload: bytes) -> Control:
     if op in ("subscribe", "unsubscribe") or frame.get("type") == "COMMAND_RESP":
         return Control("ack", request_id)
     return Control("unknown", request_id, reason=repr(payload[:200]))
+
+
+class _Pushed(msgspec.Struct):
+    """What stands around data; the data are left as they are."""
+
+    topic: str | None = None
+
+
+_pushed = msgspec.json.Decoder(_Pushed)
+
+
+def topic_of(payload: bytes) -> str | None:
+    try:
+        return _pushed.decode(payload).topic
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def instruments_request(market: Market) -> Request:
@@ -216,7 +234,7 @@ def _normalizer(market: Market) -> Any:
 
 
 BYBIT = Venue(
-    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
+    exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, topic_of=topic_of,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,

@@ -33,9 +33,26 @@ def _budget(what: str, limit: int) -> Budget:
     return Budget(f"okx {what}", limit, PAUSE_S)
 
 
+_ARG_KEYS = ("instType", "instFamily", "instId", "ccy")  # in this order in our topic names
+
+
 def _args(topics: Sequence[str]) -> list[dict[str, str]]:
-    """Our topic names are channel:instId; neither half has a colon."""
-    return [{"channel": channel, "instId": inst_id} for channel, _, inst_id in (name.partition(":") for name in topics)]
+    """Our topic names are channel:instId, or channel:key=value,key=value, or the channel alone; no half has one of these signs."""
+    found = []
+    for channel, _, rest in (name.partition(":") for name in topics):
+        pairs = dict(pair.split("=", 1) for pair in rest.split(",")) if "=" in rest else {"instId": rest} if rest else {}
+        found.append({"channel": channel, **pairs})
+    return found
+
+
+def _topic(arg: Any) -> str | None:
+    """The name of a topic from the arg that the venue echoes; what it adds of itself (uid) is left out."""
+    if not isinstance(arg, dict) or not isinstance(arg.get("channel"), str):
+        return None
+    pairs = [(key, arg[key]) for key in _ARG_KEYS if arg.get(key)]
+    if not pairs:
+        return arg["channel"]
+    return f"{arg['channel']}:" + (str(pairs[0][1]) if pairs[0][0] == "instId" else ",".join(f"{key}={value}" for key, value in pairs))
 
 
 def subscribe(topics: Sequence[str], request_id: int) -> bytes:
@@ -54,16 +71,37 @@ def read_control(payload: bytes) -> Control:
         return Control("unknown", reason=repr(payload[:200]))
     event, arg = frame.get("event"), frame.get("arg")
     request_id = whole(frame.get("id"))
-    topics = (f"{arg['channel']}:{arg['instId']}",) if isinstance(arg, dict) and "channel" in arg and "instId" in arg else ()
+    name = _topic(arg)
+    topics = (name,) if name is not None else ()
     if event in ("subscribe", "unsubscribe"):
         return Control("ack", request_id, topics)
     code, text = str(frame.get("code", "")), str(frame.get("msg", ""))
+    if event == "login" and code == "0":
+        return Control("login")
     if event == "notice":
         return Control("closing" if code == CLOSING_SOON else "notice", request_id, reason=f"{code} {text}")
     if event == "error":
         named = re.search(r"channel:([\w-]+),\s*instId:([^\s,]+)", text)
         return Control("refused", request_id, topics or ((f"{named[1]}:{named[2]}",) if named else ()), f"{code} {text}")
     return Control("notice" if event else "unknown", request_id, reason=repr(payload[:200]))
+
+
+class _Pushed(msgspec.Struct):
+    """What stands around data; the data are left as they are."""
+
+    arg: dict[str, Any] | None = None
+    event: str | None = None
+
+
+_pushed = msgspec.json.Decoder(_Pushed)
+
+
+def topic_of(payload: bytes) -> str | None:
+    try:
+        frame = _pushed.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return _topic(frame.arg) if frame.event is None else None
 
 
 def instruments_request(market: Market) -> Request:
@@ -211,7 +249,7 @@ def _normalizer(market: Market) -> Any:
 
 
 OKX = Venue(
-    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control,
+    exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, topic_of=topic_of,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
     time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,

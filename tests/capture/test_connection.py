@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 import json
+from functools import partial
 
 import msgspec
 import pytest
+from cext.listener import Listener
 
 from p9.budget import Budget
 from p9.capture.connection import Connection, ConnectionSettings
@@ -36,7 +38,7 @@ async def tick(connection, condition, timeout_s=5.0):
 
 
 async def opened(row, rows, venue, **changes):
-    connection = Connection(row, make_pipeline(row), rows, settings=msgspec.structs.replace(QUICK, **changes))
+    connection = Connection(row, partial(Listener, make_pipeline(row)), rows, settings=msgspec.structs.replace(QUICK, **changes))
     await connection.open(row.socket_url("public"))
     connection.subscribe(connection.topics)
     return connection
@@ -212,7 +214,7 @@ async def test_a_stop_in_the_moment_of_the_connection_is_not_forgotten(linear):
         await made
 
     async def feed():
-        connection = Connection(linear, make_pipeline(linear), (), settings=QUICK, dial=dial)
+        connection = Connection(linear, partial(Listener, make_pipeline(linear)), (), settings=QUICK, dial=dial)
         await connection.open(linear.socket_url("public"))
         await asyncio.Event().wait()
 
@@ -229,6 +231,6 @@ async def test_a_connection_that_takes_too_long_is_lost(linear):
     async def dial(*_, **__):
         await asyncio.Event().wait()
 
-    connection = Connection(linear, make_pipeline(linear), (), settings=msgspec.structs.replace(QUICK, connect_s=0.05), dial=dial)
+    connection = Connection(linear, partial(Listener, make_pipeline(linear)), (), settings=msgspec.structs.replace(QUICK, connect_s=0.05), dial=dial)
     with pytest.raises(SocketLost, match=r"no connection within 0\.05 s"):
         await connection.open(linear.socket_url("public"))
