@@ -123,7 +123,7 @@ class Rig:
 
     # ---- waiting
 
-    async def until(self, condition, timeout_s: float = 20.0) -> float:
+    async def until(self, condition, timeout_s: float = 60.0) -> float:
         """Seconds until `condition()`."""
         first_s = time.monotonic()
         while not condition():
@@ -139,8 +139,18 @@ class Rig:
             if state != "synced"
         ] + [f"{name}: {capture.state} {capture.reason}" for name, capture in self.captures.items() if capture.state != "running"]
 
-    async def until_synced(self, timeout_s: float = 20.0) -> float:
+    async def until_synced(self, timeout_s: float = 60.0) -> float:
         return await self.until(lambda: all(capture.state == "running" and capture.synced for capture in self.captures.values()), timeout_s)
+
+    async def until_moving(self) -> None:
+        """Every book is synced and has taken a change since: an image is newer than the stream, and what the stream then says of its past, lost or
+        swapped, is stale and missed by nobody."""
+        await self.until_synced(60.0)
+        before = self._applied()
+        await self.until(lambda: all(n > m for n, m in zip(self._applied(), before, strict=True)), 60.0)
+
+    def _applied(self) -> list[int]:
+        return [capture.pipeline.instrument_counters(ix)["applied"] for capture in self.captures.values() for ix in capture.instruments]
 
     # ---- doing
 

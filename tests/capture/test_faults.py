@@ -28,7 +28,7 @@ def detected_ms(rig: Rig, *reasons: str) -> list[float]:
 @pytest.mark.parametrize("fault", ["drop", "reorder", "malformed"])
 async def test_a_frame_that_is_missing_is_noticed_by_the_next_one_and_repaired_by_one_image(fault):
     async with Rig() as rig:
-        await rig.until_synced()
+        await rig.until_moving()
         for name, symbol in rig.simulator.instruments:
             rig.inject(fault, name, symbol, "book")
         await rig.until(lambda: len(rig.losses()) >= BOOKS)
@@ -45,7 +45,7 @@ async def test_a_frame_that_is_missing_is_noticed_by_the_next_one_and_repaired_b
 
 async def test_a_repeated_frame_changes_nothing():
     async with Rig() as rig:
-        await rig.until_synced()
+        await rig.until_moving()
         for name, symbol in rig.simulator.instruments:
             rig.inject("duplicate", name, symbol, "book")
         await rig.until(lambda: rig.simulator.faults.report()["total"].get("duplicate") == BOOKS)
@@ -68,7 +68,7 @@ async def test_a_lost_socket_makes_its_books_invalid_at_once_and_comes_back(faul
 
 async def test_a_socket_that_was_mute_for_a_while_lost_its_frames():
     async with Rig() as rig:
-        await rig.until_synced()
+        await rig.until_moving()
         rig.inject("mute", for_s=0.8)
         await rig.until(lambda: len(rig.losses()) >= BOOKS)
         await rig.until_synced()
@@ -79,7 +79,7 @@ async def test_a_socket_that_was_mute_for_a_while_lost_its_frames():
 async def test_images_that_are_old_refused_or_no_images_are_asked_for_again():
     """One after the other for each book: a stale one, 500, 429 and a ban; their Retry-After is kept to."""
     async with Rig(markets=REST_SEEDED) as rig:
-        await rig.until_synced()
+        await rig.until_moving()
         before = rig.clients["binance"].books
         for name in REST_SEEDED:
             rig.inject("stale_snapshot", name, count=4)
@@ -90,7 +90,7 @@ async def test_images_that_are_old_refused_or_no_images_are_asked_for_again():
             if name in REST_SEEDED:
                 rig.inject("drop", name, symbol, "book")
         await rig.until(lambda: len(rig.losses()) == IMAGES)
-        await rig.until_synced(30.0)
+        await rig.until_synced()
         told = rig.simulator.faults.report()["total"]
         # 22 useless answers, and the six good ones; a few more where an image was old or a change came late
         await end(rig, before + 22 + 4 * IMAGES)
@@ -107,7 +107,7 @@ async def test_a_venue_that_is_shut_at_the_start_is_asked_until_it_opens():
         rig.inject(fault, kind="other", count=3, for_s=1.0)
     await rig.begin()
     try:
-        await rig.until_synced(30.0)
+        await rig.until_synced()
         assert sum(rig.simulator.faults.report()["total"].values()) == 6
         await end(rig, 12)
     finally:
@@ -117,7 +117,7 @@ async def test_a_venue_that_is_shut_at_the_start_is_asked_until_it_opens():
 async def test_pain_28_a_venue_that_counts_anew_is_followed():
     """u = 1, seqIds that fall: an image or a legal step, no loss."""
     async with Rig(markets=[name for name in MARKETS if name not in REST_SEEDED]) as rig:
-        await rig.until_synced()
+        await rig.until_moving()
         assert rig.inject("restart") == 18
         await asyncio.sleep(1.0)
         await end(rig, 0)
@@ -127,7 +127,7 @@ async def test_pain_28_a_venue_that_counts_anew_is_followed():
 async def test_pain_28_a_venue_that_counts_anew_while_nobody_hears_it():
     """The frame that says so is lost, and every later one has a smaller number than the book: it must not pass for a repeat for ever."""
     async with Rig(markets=[name for name in MARKETS if name not in REST_SEEDED]) as rig:
-        await rig.until_synced()
+        await rig.until_moving()
         rig.inject("mute", for_s=0.5)
         rig.inject("restart")
         took_s = await rig.until(lambda: len(rig.losses()) == 12, 6.0)
@@ -144,7 +144,7 @@ async def test_everything_at_once_for_a_while_and_then_peace():
         await asyncio.sleep(6.0)
         rig.simulator.faults.set("")
         await asyncio.sleep(4.0)  # a frame that was lost last is shown by the next one, also where the market is quiet
-        await rig.until_synced(30.0)
+        await rig.until_synced()
         await rig.settle()
         told = rig.simulator.faults.report()["total"]
         assert len(told) >= 8
