@@ -6,7 +6,7 @@ import pytest
 from .rig import QUICK, Rig
 
 PER_MARKET = {"binance_usdm": 100, "binance_coinm": 100, "bybit_linear": 60, "okx_swap": 40}
-WEIGHT, SPAN_S = 1_200, 2.0  # the venue's minute and its weights, shortened
+WEIGHT, SPAN_S = 2_400, 4.0  # the venue's minute and its weights, shortened; shorter, and a busy machine's pause would fill a window with two
 
 
 def shortened(row):
