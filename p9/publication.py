@@ -1,8 +1,13 @@
-"""Which streams an instrument has, as the configuration says."""
+"""Which streams an instrument has, as the configuration says: one row a stream.
 
-from collections.abc import Callable
+When the configuration changes, a stream whose section did not change is kept, with all that it remembers; one whose row has a `configure` takes new
+thresholds without losing anything; any other is made anew.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from cext.names import Names
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
@@ -16,34 +21,67 @@ from p9.config import Config
 from p9.instrument import Instrument
 
 
+class Row(msgspec.Struct, frozen=True):
+    """`section` of analytics says whether the stream is there; `make(names, its section, {type: stream} of the rows above)`."""
+
+    kind: type
+    section: str
+    make: Callable[[Names, Any, dict[type, Any]], Any]
+    uses: tuple[type, ...] = ()  # other streams that it holds on to
+    configure: Callable[[Any, Any], None] | None = None  # (stream, its new section): new thresholds, nothing forgotten
+
+
+# Gaps and Integrity come first: they say what the others then show.
+ROWS = (
+    Row(Gaps, "gaps", lambda names, wanted, made: Gaps(names, word=wanted.publish_channel)),
+    Row(Integrity, "integrity", lambda names, wanted, made: Integrity(names, word=wanted.publish_channel)),
+    Row(Depth, "depth", lambda names, wanted, made: Depth(names, word=wanted.publish_channel)),
+    Row(BookTicker, "book_ticker_aggregator", lambda names, wanted, made: BookTicker(names, imbalance=wanted.imbalance_tracking, word=wanted.publish_channel)),
+    Row(Trades, "trades", lambda names, wanted, made: Trades(names, word=wanted.publish_channel)),
+    Row(Candles, "candles", lambda names, wanted, made: Candles(names, close_delay_ns=_ns(wanted.close_delay), word=wanted.publish_channel)),
+    Row(
+        Snapshots, "periodic_snapshots",
+        lambda names, wanted, made: Snapshots(names, made.get(Depth), interval_ns=_ns(wanted.interval), word=wanted.publish_channel), uses=(Depth,),
+    ),
+)  # fmt: skip
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)
+
+
+class Publication:
+    """What one configuration publishes of an instrument."""
+
+    def __init__(self, config: Config):
+        self.wanted = config.analytics
+
+    def streams(self, instrument: Instrument, before: Sequence[Any] = (), was: "Publication | None" = None) -> list[Any]:
+        """The instrument's streams. `before`: those that it has now, made by `was`; what did not change is among the answer as it is."""
+        names = Names(exchange=instrument.exchange, symbol=instrument.symbol, market=instrument.market, venue_symbol=instrument.venue_symbol)
+        old = {type(stream): stream for stream in before}
+        made: dict[type, Any] = {}
+        for row in ROWS:
+            section = getattr(self.wanted, row.section)
+            if not section.enabled:
+                continue
+            stream = old.get(row.kind)
+            if stream is None or any(made.get(kind) is not old.get(kind) for kind in row.uses) or not _kept(row, stream, section, getattr(was.wanted, row.section)):
+                stream = row.make(names, section, made)
+            made[row.kind] = stream
+        return list(made.values())
+
+
+def _kept(row: Row, stream: Any, section: Any, was: Any) -> bool:
+    """Whether a stream goes on under its new section; where that needs nothing but new thresholds, it has them then."""
+    if section == was:
+        return True
+    if row.configure is None or not was.enabled or section.publish_channel != was.publish_channel:
+        return False
+    row.configure(stream, section)
+    return True
+
+
 def streams_of(config: Config) -> Callable[[Instrument], list[Any]]:
-    """A function that makes the streams of one instrument. Integrity comes first: it says what the others then show."""
-    wanted = config.analytics
-
-    def make(instrument: Instrument) -> list[Any]:
-        names = Names(
-            exchange=instrument.exchange, symbol=instrument.symbol, market=instrument.market, venue_symbol=instrument.venue_symbol
-        )
-        streams: list[Any] = []
-        if wanted.gaps.enabled:
-            streams.append(Gaps(names, word=wanted.gaps.publish_channel))
-        depth = None
-        if wanted.integrity.enabled:
-            streams.append(Integrity(names, word=wanted.integrity.publish_channel))
-        if wanted.depth.enabled:
-            depth = Depth(names, word=wanted.depth.publish_channel)
-            streams.append(depth)
-        if wanted.book_ticker_aggregator.enabled:
-            settings = wanted.book_ticker_aggregator
-            streams.append(BookTicker(names, imbalance=settings.imbalance_tracking, word=settings.publish_channel))
-        if wanted.trades.enabled:
-            streams.append(Trades(names, word=wanted.trades.publish_channel))
-        if wanted.candles.enabled:
-            delay_ns = round(wanted.candles.close_delay * 1e9)
-            streams.append(Candles(names, close_delay_ns=delay_ns, word=wanted.candles.publish_channel))
-        if wanted.periodic_snapshots.enabled:
-            interval_ns = round(wanted.periodic_snapshots.interval * 1e9)
-            streams.append(Snapshots(names, depth, interval_ns=interval_ns, word=wanted.periodic_snapshots.publish_channel))
-        return streams
-
-    return make
+    """A function that makes the streams of one instrument."""
+    return Publication(config).streams

@@ -4,7 +4,7 @@ import pytest
 
 from p9.config import parse
 from p9.instrument import Instrument
-from p9.publication import streams_of
+from p9.publication import Publication, streams_of
 
 INSTRUMENT = Instrument(
     exchange="bybit", market="bybit_linear", symbol="BTC-USDT-PERP", venue_symbol="BTCUSDT", base="BTC", quote="USDT", settle="USDT",
@@ -38,3 +38,19 @@ def test_every_instrument_has_streams_of_its_own():
     make = streams_of(parse(""))
     first, second = make(INSTRUMENT), make(INSTRUMENT)
     assert not {id(stream) for stream in first} & {id(stream) for stream in second}
+
+
+def test_a_changed_section_costs_its_own_stream_and_those_that_hold_on_to_it():
+    was, now = Publication(parse("")), Publication(parse("analytics: {depth: {publish_channel: levels}, candles: {close_delay: 1s}}"))
+    before = was.streams(INSTRUMENT)
+    after = now.streams(INSTRUMENT, before, was)
+    kept = {type(stream).__name__ for stream in after if any(stream is other for other in before)}
+    assert kept == set(SECTIONS.values()) - {"Depth", "Snapshots", "Candles"} and len(after) == len(before)
+
+
+def test_a_section_that_is_switched_off_and_on_again_has_a_new_stream():
+    was, off = Publication(parse("")), Publication(parse("analytics: {trades: {enabled: false}}"))
+    before = was.streams(INSTRUMENT)
+    less = off.streams(INSTRUMENT, before, was)
+    assert {type(stream).__name__ for stream in before} - {type(stream).__name__ for stream in less} == {"Trades"}
+    assert len(was.streams(INSTRUMENT, less, off)) == len(before)
