@@ -22,9 +22,12 @@ cdef struct Turnover:
 cdef void turnover_clear(Turnover* t) noexcept nogil
 cdef bint turnover_add(Turnover* t, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil
 cdef bint turnover_merge(Turnover* t, const Turnover* other) noexcept nogil
+cdef void turnover_negate(Turnover* t) noexcept nogil       # a turnover may also stand for a difference
 cdef bint turnover_rescale(Turnover* t, const Symbol* symbol, int64_t px_factor, int64_t qty_factor) noexcept nogil
 
-cdef double turnover_quote(const Symbol* symbol, const Turnover* t) noexcept nogil  # quote coins, nearly: for scores, never for what is published
+# Base and quote coins, nearly: for scores, never for what is published.
+cdef double turnover_base(const Symbol* symbol, const Turnover* t) noexcept nogil
+cdef double turnover_quote(const Symbol* symbol, const Turnover* t) noexcept nogil
 
 cdef void put_base(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil
 cdef void put_quote(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil

@@ -6,7 +6,7 @@ from cext.decimal cimport MAX_BEFORE, MAX_SCALE, POW10
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
 from cext.units cimport px_t, qty_t
 from cext.wide cimport (
-    Wide, wide_add, wide_divide, wide_double, wide_of, wide_product, wide_ratio, wide_scaled,
+    Wide, wide_add, wide_divide, wide_double, wide_negated, wide_of, wide_product, wide_ratio, wide_scaled,
 )
 from cext.writer cimport Writer, put_bytes, put_decimal, put_wide
 
@@ -99,6 +99,11 @@ cdef bint turnover_merge(Turnover* t, const Turnover* other) noexcept nogil:
     return True
 
 
+cdef void turnover_negate(Turnover* t) noexcept nogil:
+    t.native = wide_negated(t.native)
+    t.cross = wide_negated(t.cross)
+
+
 cdef bint turnover_rescale(Turnover* t, const Symbol* symbol, int64_t px_factor, int64_t qty_factor) noexcept nogil:
     """The instrument's scales grew by these powers of ten. False if a sum would not fit; then nothing was changed."""
     cdef Turnover grown = t[0]
@@ -111,11 +116,20 @@ cdef bint turnover_rescale(Turnover* t, const Symbol* symbol, int64_t px_factor,
     return True
 
 
-cdef double turnover_quote(const Symbol* symbol, const Turnover* t) noexcept nogil:
-    cdef double value = <double>symbol.contract_value / <double>POW10[symbol.contract_value_scale]
+cdef inline double _contract_value(const Symbol* symbol) noexcept nogil:
+    return <double>symbol.contract_value / <double>POW10[symbol.contract_value_scale]
+
+
+cdef double turnover_base(const Symbol* symbol, const Turnover* t) noexcept nogil:
     if symbol.contract == CONTRACT_INVERSE:
-        return wide_double(t.native, symbol.qty_scale) * value
-    return wide_double(t.cross, symbol.px_scale + symbol.qty_scale) * (value if symbol.contract == CONTRACT_LINEAR else 1.0)
+        return wide_double(t.cross, FINE_PLACES)
+    return wide_double(t.native, symbol.qty_scale) * (_contract_value(symbol) if symbol.contract == CONTRACT_LINEAR else 1.0)
+
+
+cdef double turnover_quote(const Symbol* symbol, const Turnover* t) noexcept nogil:
+    if symbol.contract == CONTRACT_INVERSE:
+        return wide_double(t.native, symbol.qty_scale) * _contract_value(symbol)
+    return wide_double(t.cross, symbol.px_scale + symbol.qty_scale) * (_contract_value(symbol) if symbol.contract == CONTRACT_LINEAR else 1.0)
 
 
 cdef inline void _put_null(Writer* w) noexcept nogil:

@@ -35,6 +35,12 @@ cdef inline void put_decimal(Writer* w, int64_t value, int32_t scale) noexcept n
         w.at[w.size] = c'"'
         w.size += 1
 
+cdef inline void put_bool(Writer* w, bint value) noexcept nogil:
+    if value:
+        put_bytes(w, b"true", 4)
+    else:
+        put_bytes(w, b"false", 5)
+
 cdef void put_int(Writer* w, int64_t value) noexcept nogil
 cdef void put_wide(Writer* w, Wide value, int32_t scale) noexcept nogil        # quoted decimal
 cdef void put_double(Writer* w, double value, int32_t digits) noexcept nogil   # JSON number with `digits` significant digits; null if not finite

@@ -11,6 +11,7 @@ import msgspec
 from cext.names import Names
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
+from cext.streams.cvd import Cvd
 from cext.streams.depth import Depth
 from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
@@ -39,6 +40,10 @@ ROWS = (
     Row(BookTicker, "book_ticker_aggregator", lambda names, wanted, made: BookTicker(names, imbalance=wanted.imbalance_tracking, word=wanted.publish_channel)),
     Row(Trades, "trades", lambda names, wanted, made: Trades(names, word=wanted.publish_channel)),
     Row(Candles, "candles", lambda names, wanted, made: Candles(names, close_delay_ns=_ns(wanted.close_delay), word=wanted.publish_channel)),
+    Row(
+        Cvd, "cvd", lambda names, wanted, made: Cvd(names, every_ns=_ns(wanted.interval), word=wanted.publish_channel),
+        configure=lambda stream, wanted: stream.configure(every_ns=_ns(wanted.interval)),
+    ),
     Row(
         Snapshots, "periodic_snapshots",
         lambda names, wanted, made: Snapshots(names, made.get(Depth), interval_ns=_ns(wanted.interval), word=wanted.publish_channel), uses=(Depth,),

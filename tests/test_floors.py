@@ -24,7 +24,7 @@ P9_FLOORS = [
 ]
 CEXT_FLOORS = [
     ["units", "word"],
-    ["clock", "cursor", "quantiles"],
+    ["clock", "cursor", "quantiles", "cadence"],
     ["decimal"],
     ["wide"],
     ["events", "symbols", "writer", "held", "crc32c"],
@@ -33,7 +33,7 @@ CEXT_FLOORS = [
     ["batch", "store"],
     ["intake"],
     ["sequence", "normalizer*", "book*", "outbox*", "touch", "tape", "delay", "turnover"],
-    ["checksum", "imbalance", "names", "levels", "bar", "doubts", "prints"],
+    ["checksum", "imbalance", "names", "levels", "bar", "doubts", "prints", "deltas"],
     ["stream"],
     ["grid"],
     ["venues*", "streams*"],

@@ -12,7 +12,7 @@ INSTRUMENT = Instrument(
 )  # fmt: skip
 SECTIONS = {
     "gaps": "Gaps", "integrity": "Integrity", "depth": "Depth", "book_ticker_aggregator": "BookTicker", "trades": "Trades", "candles": "Candles",
-    "periodic_snapshots": "Snapshots",
+    "cvd": "Cvd", "periodic_snapshots": "Snapshots",
 }
 
 

@@ -6,7 +6,7 @@ from p9.config.appliance import Http, Log
 from p9.config.capture import Capture, Monitors
 from p9.config.delivery import Confirmer, Redis
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BookTicker, Candles, Snapshots, Stream
+from p9.config.streams import Audits, BookTicker, Candles, Cvd, Snapshots, Stream
 from p9.config.venues import Venues
 
 
@@ -17,6 +17,7 @@ class Analytics(Section):
     depth: Stream = Stream()
     trades: Stream = Stream()
     candles: Candles = Candles()
+    cvd: Cvd = Cvd()
     periodic_snapshots: Snapshots = Snapshots()
     integrity: Stream = Stream()
     gaps: Stream = Stream()

@@ -37,3 +37,15 @@ class Candles(Stream):
     close_delay: Annotated[Seconds, text("wait after a candle's end for trades that are on their way")] = Seconds("250ms")
 
     _bounds = {"close_delay": (Seconds("0ms"), Seconds("10s"))}
+
+
+class Derived(Stream):
+    """A stream of scores: its newest value, as often as that, and only when it changed."""
+
+    interval: Annotated[Seconds, text("between two events at least")] = Seconds("250ms")
+
+    _bounds = {"interval": (Seconds("50ms"), Seconds("1m"))}
+
+
+class Cvd(Derived):
+    """Cumulative volume delta: bought less sold, by timeframe."""
