@@ -1,0 +1,1 @@
+"""What works on polled or derived data, off the hot path."""
