@@ -99,9 +99,10 @@ cpdef double implied_vol(double premium, double forward, double strike, double y
     if not usable(forward, strike, years) or not years > 0 or not discount > 0 or not isfinite(premium):
         return NAN
     x = -fabs(log(forward / strike))
-    target = (premium / discount - intrinsic(forward, strike, call)) / root
-    if not 0 < target < exp(0.5 * x):
+    target = premium / discount - intrinsic(forward, strike, call)
+    if not 0 < target < (forward if forward < strike else strike):
         return NAN
+    target /= root
     s = target / DENSITY                        # b <= s * density: never above the root
     if x < 0 and target < 0.5:
         step = -x / sqrt(-2 * log(target))      # from b ~ exp(-x*x/(2*s*s)): far better in the wings

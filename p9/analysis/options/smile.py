@@ -7,6 +7,7 @@ Delta is the call's, of the forward: N(d1); it falls from 1 at the lowest strike
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from cext.black76 import delta, price, vega
@@ -44,7 +45,7 @@ class Smile:
     def vol_at_delta(self, call_delta: float) -> float | None:
         """By monotone interpolation of the volatility in delta; None too where the deltas do not fall from strike to strike."""
         deltas = self.deltas[::-1]
-        if any(a >= b for a, b in zip(deltas, deltas[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(deltas)):
             return None
         return monotone(deltas, self.vols[::-1], call_delta)
 

@@ -1,0 +1,180 @@
+"""Bybit V5: options, settled in USDT or in USDC (https://bybit-exchange.github.io/docs/v5/websocket/public/ticker).
+
+One topic a contract, at most ten frames a second; an answer of REST holds the tickers of a coin. `underlyingPrice` is the forward of the expiry, premiums are not
+discounted, theta is for one day and vega for one point of volatility (checked against live frames). "0" stands for no quote, and a volatility of "5" for
+one that could not be told. The names of the stream and of REST differ.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from p9.errors import RestError
+from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds
+from p9.option import OptionMarket, OptionPoll, OptionTopic, Rows, Told
+from p9.venue import Market, Request
+from p9.venues.bybit import MARKETS
+
+T = TypeVar("T")
+
+CAP = "5"  # of a volatility: on an empty book it stands for nothing
+
+
+def instrument_requests(market: Market, coin: str) -> list[Request]:
+    """Without a coin only those of bitcoin are told; pages are followed as elsewhere (next_page)."""
+    return [Request(f"{market.rest_path}/instruments-info", market.rest_budget, 1, (("category", market.product), ("baseCoin", coin), ("limit", "1000")))]
+
+
+def parse(market: Market, answers: Sequence[Any]) -> Parsed:
+    """instruments-info (https://bybit-exchange.github.io/docs/v5/market/instrument). No field holds the strike: it is read off the symbol."""
+    parsed = Parsed([], [])
+    for answer in answers:
+        result = answer.get("result") if isinstance(answer, dict) else None
+        rows = result.get("list") if isinstance(result, dict) else None
+        if not isinstance(rows, list):
+            raise RestError("instruments-info has no list", where=market.name)
+        for row in rows:
+            try:
+                parsed.instruments.append(_instrument(market, row))
+            except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+                name = row.get("symbol") if isinstance(row, dict) else None
+                reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+                parsed.refused.append(Refused(market.name, str(name), reason))
+    return parsed
+
+
+def _instrument(market: Market, row: dict) -> Instrument:
+    base, quote, expires_ns, name = row["baseCoin"], row["settleCoin"], milliseconds(row["deliveryTime"]), row["symbol"]
+    if expires_ns is None:
+        raise ValueError("an option without a deliveryTime")
+    strike, option_type = decimal(name.split("-")[2]), {"Call": "C", "Put": "P"}[row["optionsType"]]
+    return Instrument(
+        exchange=market.exchange, market=market.name, venue_symbol=name, base=base, quote=quote, settle=quote,
+        symbol=canonical(base, quote, expires_ns=expires_ns, strike=strike, option_type=option_type), kind="option",
+        tick=decimal(row["priceFilter"]["tickSize"]), step=decimal(row["lotSizeFilter"]["qtyStep"]), status=row.get("status", ""),
+        trading=row.get("status") == "Trading", expires_ns=expires_ns, listed_ns=milliseconds(row.get("launchTime")), strike=strike,
+        option_type=option_type, family=base,
+    )  # fmt: skip
+
+
+def topics(options: Sequence[Instrument]) -> list[OptionTopic]:
+    return [OptionTopic(f"tickers.{row.venue_symbol}") for row in options]  # a quiet one is what the poll is for
+
+
+class _Ticker(msgspec.Struct):
+    """A ticker of the stream."""
+
+    symbol: str
+    underlyingPrice: str | None = None
+    indexPrice: str | None = None
+    markPrice: str | None = None
+    bidPrice: str | None = None
+    bidSize: str | None = None
+    askPrice: str | None = None
+    askSize: str | None = None
+    markPriceIv: str | None = None
+    bidIv: str | None = None
+    askIv: str | None = None
+    openInterest: str | None = None
+    delta: str | None = None
+    gamma: str | None = None
+    vega: str | None = None
+    theta: str | None = None
+
+
+class _RestTicker(msgspec.Struct):
+    symbol: str
+    underlyingPrice: str | None = None
+    indexPrice: str | None = None
+    markPrice: str | None = None
+    bid1Price: str | None = None
+    bid1Size: str | None = None
+    ask1Price: str | None = None
+    ask1Size: str | None = None
+    markIv: str | None = None
+    bid1Iv: str | None = None
+    ask1Iv: str | None = None
+    openInterest: str | None = None
+    delta: str | None = None
+    gamma: str | None = None
+    vega: str | None = None
+    theta: str | None = None
+
+
+class _Frame(msgspec.Struct):
+    ts: int
+    data: _Ticker
+    type: str = "snapshot"
+
+
+class _Result(msgspec.Struct, Generic[T]):
+    list: list[T]
+
+
+class _Answer(msgspec.Struct, Generic[T]):
+    result: _Result[T]
+    time: int = 0
+
+
+_frame, _answer = msgspec.json.Decoder(_Frame), Rows(_Answer, _RestTicker)
+_FIELDS = (
+    "forward", "index_price", "mark_price", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "mark_iv", "bid_iv", "ask_iv", "open_interest",
+    "delta", "gamma", "vega", "theta",
+)  # fmt: skip
+
+
+def whole(frame: bytes) -> bool:
+    """Tickers of options are snapshots; should one come that is none, those before it count."""
+    return b'"type":"delta"' not in frame
+
+
+def _uncapped(vol: str | None) -> str | None:
+    return None if vol == CAP else vol
+
+
+def read(frame: bytes) -> Told:
+    one = _frame.decode(frame)
+    row = one.data
+    values = (
+        row.underlyingPrice, row.indexPrice, row.markPrice, row.bidPrice, row.bidSize, row.askPrice, row.askSize, row.markPriceIv,
+        _uncapped(row.bidIv), _uncapped(row.askIv), row.openInterest, row.delta, row.gamma, row.vega, row.theta,
+    )  # fmt: skip
+    if one.type == "snapshot":
+        return Told("tickers", _FIELDS, [(row.symbol, one.ts, values)])
+    told = [(name, value) for name, value in zip(_FIELDS, values, strict=True) if value is not None]
+    return Told("tickers", tuple(name for name, _ in told), [(row.symbol, one.ts, tuple(value for _, value in told))])
+
+
+def _tickers(market: Market, options: Sequence[Instrument]) -> list[Request]:
+    return [
+        Request(f"{market.rest_path}/tickers", market.rest_budget, 1, (("category", market.product), ("baseCoin", coin)))
+        for coin in dict.fromkeys(row.family for row in options)
+    ]
+
+
+def read_tickers(answer: bytes) -> Told:
+    whole, found, refused = _answer.read(answer, lambda one: one.result.list)
+    rows = [
+        (
+            row.symbol, whole.time,
+            (
+                row.underlyingPrice, row.indexPrice, row.markPrice, row.bid1Price, row.bid1Size, row.ask1Price, row.ask1Size, row.markIv,
+                _uncapped(row.bid1Iv), _uncapped(row.ask1Iv), row.openInterest, row.delta, row.gamma, row.vega, row.theta,
+            ),
+        )
+        for row in found
+    ]  # fmt: skip
+    return Told("tickers", _FIELDS, rows, refused)
+
+
+_LINEAR = MARKETS["bybit_linear"]
+
+OPTIONS = OptionMarket(
+    market=msgspec.structs.replace(
+        _LINEAR, name="bybit_option", product="option", routes={"public": "/v5/public/option"}, topics=(), image_depths=((25, 1),), default_symbols=(),
+        limits=msgspec.structs.replace(_LINEAR.limits, instruments_per_socket=500),
+    ),
+    route="public", instrument_requests=instrument_requests, parse=parse, topics=topics, whole=whole, read=read,
+    polls=(OptionPoll("tickers", 30.0, _tickers, read_tickers),),
+)  # fmt: skip
