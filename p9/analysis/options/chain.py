@@ -247,7 +247,8 @@ class Chain:
                     "theta": theta(expiry.forward, quote.strike, quote.mark, years, quote.call),
                 }  # fmt: skip
         row += _rounded(quote.own), greeks.get("delta")
-        return row + [quote.texts.get(field) or greeks.get(field) for field in quoted]
+        texts = quote.fresh(now_ns - round(self.settings.stale_s * 1e9))
+        return row + [texts.get(field) or greeks.get(field) for field in quoted]
 
     def _maturities(self, some: list[Expiry], now_ns: int) -> dict[int, Figures]:
         drawn = [one for one in some if one.smile is not None]

@@ -12,13 +12,15 @@ from p9.option import FIELDS, Told
 
 IN_CONTRACTS = frozenset(("bid_quantity", "ask_quantity", "open_interest"))
 GREEKS = tuple(field for field in FIELDS if field.partition("_")[0] in ("delta", "gamma", "vega", "theta"))
-BLUR = 0.02  # of a volatility: where the rounding of the mark alone explains more than that, the mark implies none
 
 
 class Quote:
-    """`texts` by field of p9.option.FIELDS, sizes in coins. `mark` is the venue's volatility as a number, `own` what its mark price implies."""
+    """`texts` by field of p9.option.FIELDS, sizes in coins. `mark` is the venue's volatility as a number, `own` what its mark price implies.
 
-    __slots__ = ("agrees", "call", "discount", "forward", "in_coin", "instrument", "mark", "own", "recv_ns", "strike", "texts", "times_ms")
+    `recv_ns` is the newest row's that tells a volatility: what else is told cannot keep it fresh.
+    """
+
+    __slots__ = ("agrees", "call", "discount", "forward", "heard", "in_coin", "instrument", "mark", "own", "recv_ns", "strike", "texts", "times_ms")
 
     def __init__(self, instrument: Instrument):
         self.instrument = instrument
@@ -27,6 +29,7 @@ class Quote:
         self.in_coin = instrument.settle == instrument.base  # the premium is
         self.texts: dict[str, str | None] = {}
         self.times_ms: dict[str, int] = {}  # of the newest row, by source
+        self.heard: dict[str, tuple[int, tuple[str, ...]]] = {}  # when that was received, and what it tells
         self.recv_ns = 0
         self.forward: float | None = None
         self.discount = 1.0
@@ -40,7 +43,9 @@ class Quote:
             counts["older"] += 1
             return
         self.times_ms[told.source] = at_ms
-        self.recv_ns = max(self.recv_ns, recv_ns)
+        self.heard[told.source] = (recv_ns, told.fields)
+        if "mark_iv" in told.fields:
+            self.recv_ns = recv_ns
         contract = self.instrument.contract_value
         texts = self.texts
         for field, text in zip(told.fields, row, strict=True):
@@ -53,6 +58,14 @@ class Quote:
                 text = None
             texts[field] = text
         self._model(at_ms)
+
+    def fresh(self, since_ns: int) -> dict[str, str | None]:
+        """The texts that were received since then."""
+        old = [fields for recv_ns, fields in self.heard.values() if recv_ns < since_ns]
+        if not old:
+            return self.texts
+        dropped = {field for fields in old for field in fields}
+        return {field: text for field, text in self.texts.items() if field not in dropped}
 
     def years(self, at_ms: float) -> float:
         return (self.instrument.expires_ns / 1e6 - at_ms) / (1e3 * YEAR_S)
@@ -88,7 +101,7 @@ class Quote:
         if math.isnan(expected) or math.isnan(worth):
             return
         self.agrees = abs(expected - premium) <= unit / 2 + worth * tolerance
-        if unit / 2 <= worth * BLUR:
+        if unit / 2 <= worth * tolerance:  # else its last digit alone moves the volatility by more
             own = implied_vol(premium, self.forward, self.strike, years, self.call, self.discount)
             self.own = None if math.isnan(own) else own
 
