@@ -13,6 +13,7 @@ P9_FLOORS = [
     ["errors", "loop", "budget", "executable", "breaker", "client*"],
     ["config*", "instrument", "ops.logs"],
     ["venue"],
+    ["option"],
     ["venues*"],
     ["market*", "delivery*", "analysis*", "capture.recording", "capture.recorder"],
     ["capture*"],
@@ -23,7 +24,7 @@ P9_FLOORS = [
     ["__main__"],
 ]
 CEXT_FLOORS = [
-    ["units", "word"],
+    ["units", "word", "black76", "amount"],
     ["clock", "cursor", "quantiles", "cadence"],
     ["decimal"],
     ["wide"],
