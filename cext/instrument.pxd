@@ -82,6 +82,7 @@ cdef class Instrument:
     cdef tuple _keep
 
     cdef void attach(self, Symbol* symbol, SequenceRule rule, Numbering numbering, Notices* notices, NewsList* news, Outbox out)
+    cdef int _attach(self, Stream stream, Outbox out) except -1
     cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void _tell_print(self, const Print* print, ns_t now_ns) noexcept nogil

@@ -23,8 +23,8 @@ from cext.sequence cimport (
     Verdict, sequence_check, sequence_reset,
 )
 from cext.stream cimport (
-    BOOK_BUFFERING, BOOK_INVALID, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_PRINTS, HEARS_STATE, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM,
-    REASON_CROSSED, REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
+    BOOK_BUFFERING, BOOK_INVALID, BOOK_RETIRED, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_PRINTS, HEARS_STATE, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM,
+    REASON_CROSSED, REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_REMOVED, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
 )
 from cext.symbols cimport Symbol
 from cext.tape cimport (
@@ -106,9 +106,46 @@ cdef class Instrument:
         self.book = Book(symbol.tick)
         prints_init(&self.prints)
         for stream in self._keep:
-            stream.attach(self.book, out, symbol)
-            if stream.hears & HEARS_PRINTS and self.print_sizes.counts == NULL and not quantiles_init(&self.print_sizes, PRINT_WINDOW_S * <ns_t>1_000_000_000):
-                raise MemoryError
+            self._attach(stream, out)
+
+    def replace(self, tuple streams, Outbox out not None, ns_t now_ns):
+        """Other streams from now on; those that are among the old ones go on as they are."""
+        cdef Stream stream
+        cdef int32_t i
+        if len(streams) > 32:
+            raise ValueError(f"{self.name}: more than 32 streams")
+        new = [stream for stream in streams if stream not in self._keep]
+        for stream in self._keep:
+            if stream not in streams:
+                out.leave_all(stream)
+        self._n_streams = 0
+        for stream in new:
+            self._attach(stream, out)
+        self._keep = streams
+        for i in range(len(streams)):
+            self._streams[i] = <void*>streams[i]
+        self._n_streams = <int32_t>len(streams)
+        if self.state == BOOK_SYNCED:
+            for stream in new:
+                if stream.hears & HEARS_STATE:
+                    stream.on_state(BOOK_SYNCED, self.reason, NO_ID, self.sequence.id, now_ns)
+
+    def retire(self, Outbox out not None, ns_t now_ns):
+        """The instrument is gone: its streams hear that last, then it has none, and no memory but its counters."""
+        if self.state == BOOK_RETIRED:
+            return
+        self.invalidate(REASON_REMOVED, self.sequence.id, NO_ID, now_ns)
+        self.state = BOOK_RETIRED
+        self.replace((), out, now_ns)
+        held_free(&self.held)
+        quantiles_free(&self.print_sizes)
+        self.book = Book(self.symbol.tick)
+
+    cdef int _attach(self, Stream stream, Outbox out) except -1:
+        stream.attach(self.book, out, self.symbol)
+        if stream.hears & HEARS_PRINTS and self.print_sizes.counts == NULL and not quantiles_init(&self.print_sizes, PRINT_WINDOW_S * <ns_t>1_000_000_000):
+            raise MemoryError
+        return 0
 
     cdef void _tell_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
         cdef int32_t i

@@ -26,6 +26,7 @@ cdef class Intake(Store):
 
     cpdef Channel channel(self, str type, str exchange, str symbol, str market, str venue_symbol, DeliveryClass cls,
                           Source source=*, str timeframe=*, str word=*, bint queued=*, bint keeps_last=*)
+    cpdef leave(self, Channel channel)
     cdef Writer* open(self, Channel channel, ns_t ts_event, ns_t ts_recv, uint32_t flags) noexcept nogil
     cdef void amends(self, int64_t epoch, int64_t seq) noexcept nogil  # right after open: this event corrects that one
     cdef int64_t close(self, Channel channel) noexcept nogil            # the event's seq; -1 if it was dropped (counted)

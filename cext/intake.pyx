@@ -58,6 +58,20 @@ cdef class Intake(Store):
         self._by_name[name] = channel
         return channel
 
+    cpdef leave(self, Channel channel):
+        """Nobody writes to `channel` any more: what waits in its slot is withdrawn. Its name may be taken again, and goes on with its `seq`."""
+        if self._by_name.pop(channel.name, None) is None:
+            return
+        channel.source = None
+        channel.has_source = False
+        channel.orphan = True
+        self._orphans[(channel.name, channel.cls)] = channel
+
+    def leave_all(self, Source source not None):
+        """Leave every channel that `source` writes to."""
+        for channel in [channel for channel in self._by_name.values() if (<Channel>channel).source is source]:
+            self.leave(channel)
+
     def _class_of(self, type, cls):
         wanted = self._classes.get(type, cls)
         if (wanted <= HIGH) != (cls <= HIGH):

@@ -115,6 +115,8 @@ cdef class Outbox(Intake):
         channel_begin(channel, w, channel.n_pending, channel.ts_event, channel.ts_recv, now_ns, channel.flags)
         empty = w.size
         channel.n_pending = 0
+        if channel.orphan:
+            return False
         if channel.has_source:
             channel.source.render(channel, w)
             if w.size == empty:

@@ -29,7 +29,7 @@ from cext.instrument cimport Instrument, Notice
 from cext.normalizer cimport Normalizer
 from cext.outbox cimport Outbox
 from cext.sequence cimport LINK_NEXT, LINK_NONE, LINK_PREV, LINK_STEP
-from cext.stream cimport BOOK_SYNCED, REASON_DISCONNECT, REASON_MALFORMED, REASON_OVERFLOW, REASON_SNAPSHOT
+from cext.stream cimport BOOK_RETIRED, BOOK_SYNCED, REASON_DISCONNECT, REASON_MALFORMED, REASON_OVERFLOW, REASON_SNAPSHOT
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
 from cext.tape cimport NAMED, NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, NUMBERED, News
 from cext.units cimport NO_ID, ns_t
@@ -210,6 +210,7 @@ cdef class Pipeline:
 
         "events": the book is synced. "awaits": loaded, and nothing held tells whether the stream began before it: the next change will.
         "crossed": its best bid is not below its best ask, and no auction explains it: not loaded; fetch another.
+        "retired": the instrument is gone.
         "too_old": older than the changes held; fetch another. "gap": the held changes have a hole; what follows it is still held, fetch another.
         Any other name is the outcome of a body that could not be read.
         """
@@ -220,6 +221,8 @@ cdef class Pipeline:
         cdef int32_t i, j
         cdef int64_t stale = instrument.n.stale
         cdef int64_t too_old = instrument.n.too_old
+        if instrument.state == BOOK_RETIRED:
+            return "retired"
         if outcome == OUTCOME_FINER:
             outcome = self._decode_finer(ix, body, len(body))
         if outcome != OUTCOME_EVENTS:
@@ -267,7 +270,17 @@ cdef class Pipeline:
 
     def invalidate(self, int32_t ix, str reason, ns_t now_ns):
         """An audit or a person found book `ix` wrong. `reason`: one of stream.REASON_NAMES."""
-        (<Instrument>self._keep[ix]).invalidate(REASONS[reason], -1, -1, now_ns)
+        if (<Instrument>self._keep[ix]).state != BOOK_RETIRED:
+            (<Instrument>self._keep[ix]).invalidate(REASONS[reason], -1, -1, now_ns)
+
+    def replace_streams(self, int32_t ix, streams, ns_t now_ns):
+        """Other streams for instrument `ix`; those that it has already go on as they are."""
+        (<Instrument>self._keep[ix]).replace(tuple(streams), self.outbox, now_ns)
+
+    def retire(self, int32_t ix, ns_t now_ns):
+        """Instrument `ix` is gone. Its venue's name may be added again and gets another index; its frames are an unknown symbol's from now on."""
+        self.normalizer.symbols.forget(ix)
+        (<Instrument>self._keep[ix]).retire(self.outbox, now_ns)
 
     def interrupted(self, indices, ns_t now_ns):
         """The socket of these instruments' trades is gone: some may be missing from now on."""

@@ -28,6 +28,7 @@ cdef enum BookState:
     BOOK_INVALID = 0        # nothing derived may be published
     BOOK_BUFFERING          # waiting for an image, changes are held
     BOOK_SYNCED
+    BOOK_RETIRED            # its instrument is gone, and will not come back under this index
 
 cdef enum Reason:  # Why a book changed its state.
     REASON_START = 0

@@ -11,7 +11,7 @@ from cext.symbols cimport Symbol
 from cext.tape cimport Hole, TapeNews
 from cext.units cimport ns_t
 
-STATE_NAMES = {BOOK_INVALID: "invalid", BOOK_BUFFERING: "buffering", BOOK_SYNCED: "synced"}
+STATE_NAMES = {BOOK_INVALID: "invalid", BOOK_BUFFERING: "buffering", BOOK_SYNCED: "synced", BOOK_RETIRED: "retired"}
 REASON_NAMES = {
     REASON_START: "start", REASON_SNAPSHOT: "snapshot", REASON_GAP: "gap", REASON_CROSSED: "crossed", REASON_MALFORMED: "malformed",
     REASON_DISCONNECT: "disconnect", REASON_RESTART: "restart", REASON_OVERFLOW: "overflow", REASON_CHECKSUM: "checksum",

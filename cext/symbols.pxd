@@ -36,9 +36,11 @@ cdef class Symbols:
 
     cdef void _blank(self, _Name* names, int32_t n) noexcept nogil
     cdef void _place(self, _Name* names, int32_t n, _Name entry) noexcept nogil
+    cdef int _rebuild(self, int32_t n, int32_t without) except -1
 
     cdef int32_t find(self, const char* name, Py_ssize_t size) noexcept nogil
     cdef Symbol* row(self, int32_t ix) noexcept nogil
     cpdef int32_t add(self, bytes venue_symbol, int32_t px_scale, int32_t qty_scale, int64_t tick=*, Contract contract=*,
                       int64_t contract_value=*, int32_t contract_value_scale=*) except -1
     cpdef alias(self, bytes name, int32_t ix)
+    cpdef forget(self, int32_t ix)

@@ -104,9 +104,8 @@ cdef class Symbols:
 
     cpdef alias(self, bytes name, int32_t ix):
         """One more name for instrument `ix`. Raises ValueError if it belongs to another one."""
-        cdef _Name* grown
         cdef char* text
-        cdef int32_t i, known = self.find(name, len(name))
+        cdef int32_t known = self.find(name, len(name))
         if known >= 0:
             if known != ix:
                 raise ValueError(f"{name!r} already names another instrument")
@@ -114,16 +113,7 @@ cdef class Symbols:
         if not name or not 0 <= ix < self.n:
             raise ValueError(f"{name!r}: no such instrument {ix}")
         if 2 * (self._n_names + 1) > self._max_names:
-            grown = <_Name*>calloc(2 * self._max_names, sizeof(_Name))
-            if grown == NULL:
-                raise MemoryError
-            self._blank(grown, 2 * self._max_names)
-            for i in range(self._max_names):
-                if self._names[i].ix >= 0:
-                    self._place(grown, 2 * self._max_names, self._names[i])
-            free(self._names)
-            self._names = grown
-            self._max_names *= 2
+            self._rebuild(2 * self._max_names, -1)
         text = <char*>realloc(self._text, self._n_text + len(name))
         if text == NULL:
             raise MemoryError
@@ -135,6 +125,27 @@ cdef class Symbols:
         self._n_text += <int32_t>len(name)
         self._n_names += 1
         self._place(self._names, self._max_names, entry)
+
+    cpdef forget(self, int32_t ix):
+        """Instrument `ix` has no name any more: another one may take it. Its row stays."""
+        self._rebuild(self._max_names, ix)
+
+    cdef int _rebuild(self, int32_t n, int32_t without) except -1:
+        """The table anew, with `n` places and no name of `without`."""
+        cdef _Name* names = <_Name*>calloc(n, sizeof(_Name))
+        cdef int32_t i
+        if names == NULL:
+            raise MemoryError
+        self._blank(names, n)
+        self._n_names = 0
+        for i in range(self._max_names):
+            if self._names[i].ix >= 0 and self._names[i].ix != without:
+                self._place(names, n, self._names[i])
+                self._n_names += 1
+        free(self._names)
+        self._names = names
+        self._max_names = n
+        return 0
 
     cdef void _place(self, _Name* names, int32_t n, _Name entry) noexcept nogil:
         cdef int32_t at = _home(&entry, n)

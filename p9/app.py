@@ -210,8 +210,7 @@ class Appliance:
             if capture.state == "refused":
                 missing.append(f"{name}: {capture.reason}")
             elif not capture.synced:
-                states = capture.pipeline.states()
-                missing.append(f"{name}: {states.count('synced')} of {len(states)} books are synced {capture.reason}".rstrip())
+                missing.append(f"{name}: {capture.books().get('synced', 0)} of {len(capture.instruments)} books are synced {capture.reason}".rstrip())
             missing += [f"{name}: {topic} is stale, its data come too late" for topic in capture.delay.stale()]
         stats = self.publisher.stats() if self.publisher is not None else {"lanes": {}}
         missing += [f"bus: connection {lane} is down" for lane, state in stats["lanes"].items() if not state["connected"]]

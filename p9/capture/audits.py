@@ -53,28 +53,45 @@ class Audits:
         self.levels = 0  # compared
         self.candles = 0
         self._instruments, self._feed_of = instruments, feed_of
-        self._candles_of = {ix: next((stream for stream in pipeline.streams(ix) if isinstance(stream, Candles)), None) for ix in instruments}
-        out = pipeline.outbox
-        self._channels = {
-            ix: out.channel("audits", row.exchange, row.symbol, row.market, row.venue_symbol, HIGH, None, "", word) for ix, row in instruments.items()
-        }
-        self._told: dict[int, dict[int, str]] = {ix: {} for ix in instruments}  # {ix: {minute: what was said of it}}
+        self._word = word
+        self._channels: dict[int, Any] = {}
+        self._told: dict[int, dict[int, str]] = {}  # {ix: {minute: what was said of it}}
         self._log = log or (lambda *_, **__: None)
+        for ix in instruments:
+            self.add(ix)
+
+    def add(self, ix: int) -> None:
+        """One more instrument."""
+        row = self._instruments[ix]
+        self._channels[ix] = self.pipeline.outbox.channel(
+            "audits", row.exchange, row.symbol, row.market, row.venue_symbol, HIGH, None, "", self._word
+        )
+        self._told[ix] = {}
+
+    def remove(self, ix: int) -> None:
+        self.pipeline.outbox.leave(self._channels.pop(ix))
+        del self._told[ix]
 
     async def run(self) -> None:
         """For ever, until cancelled: one question at a time, the instruments spread over the interval."""
         loop = asyncio.get_running_loop()
         due: dict[tuple[str, int], float] = {}
-        for name, every_s in (("book", self.settings.books_s), ("candles", self.settings.candles_s)):
-            if every_s > 0 and not (name == "candles" and self.folds):
-                due |= {(name, ix): loop.time() + every_s * random.uniform(0.2, 1.2) for ix in self._instruments}
         while True:
-            await asyncio.sleep(TICK_S)
-            for (name, ix), at_s in due.items():
-                if loop.time() >= at_s:
-                    every_s = self.settings.books_s if name == "book" else self.settings.candles_s
+            for name, ix in [(name, ix) for ix in self._channels for name in ("book", "candles")]:
+                every_s = self._every_s(name)
+                at_s = due.setdefault((name, ix), loop.time() + every_s * random.uniform(0.2, 1.2))
+                if not every_s or at_s > loop.time() + 1.2 * every_s:  # the interval was changed
+                    del due[name, ix]
+                elif loop.time() >= at_s and ix in self._channels:
                     done = await (self.book(ix) if name == "book" else self.minutes(ix))
                     due[name, ix] = loop.time() + (every_s * random.uniform(0.9, 1.1) if done else min(every_s, self.settings.again_s))
+            await asyncio.sleep(TICK_S)
+
+    def _every_s(self, name: str) -> float:
+        """The interval of one kind of audit; 0: there is none."""
+        if name == "book":
+            return self.settings.books_s
+        return 0.0 if self.folds else self.settings.candles_s
 
     # ---- books
 
@@ -98,7 +115,7 @@ class Audits:
         finally:
             audit.close()
         self.counts[f"book_{compared.verdict}"] += 1
-        if compared.verdict == "different":
+        if compared.verdict == "different" and ix in self._channels:
             self.pipeline.invalidate(ix, "disagrees", self.pipeline.clock.now())
             self._tell(ix, "book", compared.detail, update_id=compared.id, levels=compared.levels)
             if self.pipeline.on_notices is not None:
@@ -111,7 +128,7 @@ class Audits:
 
     async def minutes(self, ix: int) -> bool:
         """Hold the closed minutes that late trades may still amend against the venue's; False if it could not be told."""
-        stream = self._candles_of[ix]
+        stream = next((stream for stream in self.pipeline.streams(ix) if isinstance(stream, Candles)), None)
         if stream is None or "1m" not in stream.timeframes:
             return True
         before_ns = self.pipeline.clock.now() - MINUTE_NS - round(self.settings.settle_s * 1e9)
@@ -130,7 +147,7 @@ class Audits:
             return False
         for kline in theirs:
             row = ours.get(kline.open_time_ns)
-            if row is not None:
+            if row is not None and ix in self._channels:
                 self._hold(ix, row, kline)
         return True
 

@@ -71,7 +71,6 @@ class Backfill:
         self.counts: Counter[str] = Counter()
         self._instruments, self._feed_of = instruments, feed_of
         self._quiet: set[int] = set()  # interrupted, and no trade since
-        self._streams = {ix: next((stream for stream in pipeline.streams(ix) if isinstance(stream, Gaps)), None) for ix in instruments}
         self._log = log or (lambda *_, **__: None)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -142,7 +141,7 @@ class Backfill:
         self._publish(hole, "open", self.pipeline.clock.now())
 
     def _publish(self, hole: _Hole, state: str, now_ns: int) -> None:
-        stream = self._streams[hole.ix]
+        stream = next((stream for stream in self.pipeline.streams(hole.ix) if isinstance(stream, Gaps)), None)
         if stream is None:
             return
         left = self._pieces(hole) if state == "open" else hole.gap.left

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,13 +18,14 @@ from p9.capture.ledger import Ledger
 from p9.capture.liveness import Liveness, LivenessSettings
 from p9.capture.recorder import Recorder
 from p9.capture.resync import Resync, ResyncSettings
+from p9.capture.sockets import Sockets
 from p9.capture.venue_delay import VenueDelay, VenueDelaySettings
 from p9.errors import MarketRefused, RestError
 from p9.instrument import Instrument, Refused
 from p9.market.instruments import Instruments, load
 from p9.market.rest import RestClient
 from p9.market.venue_clock import VenueClock
-from p9.venue import Market, Topic, TopicForm, topic
+from p9.venue import Market, Topic
 
 FAULT_PAUSE_S = 2.0
 _SUMMED = (
@@ -70,8 +71,8 @@ class Capture:
         self.forms = market.choose(depth=self.settings.depth, speed=self.settings.speed, trades=self.settings.trades)
         self.depth = self.forms[0].levels or market.image_levels(self.settings.depth)
         self.instruments: dict[int, Instrument] = {}
+        self.sockets = Sockets(market, self.forms, self._make_feed)
         self.refused: list[Refused] = []
-        self.feeds: list[Feed] = []
         self.resync: Resync | None = None
         self.liveness: Liveness | None = None
         self.backfill: Backfill | None = None
@@ -85,7 +86,10 @@ class Capture:
         self._recorder, self._dial = recorder, dial
         self._on_notice, self._on_refused = on_notice, on_refused or (lambda refused: None)
         self._log_to = log or (lambda *_, **__: None)
+        self._rows: dict[int, Instrument] = {}  # those that were removed too: what is under way still asks for their names
         self._task: asyncio.Task[None] | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._feeds_run: dict[str, asyncio.Task[None]] = {}
 
     def _log(self, event: str, **more: Any) -> None:
         self._log_to(event, market=self.market.name, **more)
@@ -111,14 +115,16 @@ class Capture:
             self._log("market refused", reason=self.reason)
             return
         self._add_instruments()
-        self._make_feeds()
+        self._make_parts()
         self.state = "running" if self.instruments else "refused"
         self._log("capturing", instruments=len(self.instruments), sockets=len(self.feeds), refused=len(self.refused))
         while True:
             try:
-                async with asyncio.TaskGroup() as group:
-                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, self.audits.run, *(feed.run for feed in self.feeds)):
-                        group.create_task(job())
+                async with asyncio.TaskGroup() as self._group:
+                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, self.audits.run):
+                        self._group.create_task(job())
+                    for feed in self.feeds:
+                        self._run_feed(feed)
             except* Exception as errors:  # a fault of ours: say it, show no book that nobody tends, and begin again
                 self.reason = "; ".join(f"{type(error).__name__}: {error}" for error in errors.exceptions)
                 self.faults += 1
@@ -147,7 +153,8 @@ class Capture:
         chosen, refused = self.known.select(self.market.name, self.settings.symbols or self.market.default_symbols)
         for row in chosen:
             try:
-                self.instruments[self._add(row)] = row
+                ix = self._add(row)
+                self.instruments[ix] = self._rows[ix] = row
             except ValueError as error:
                 refused.append(Refused(self.market.name, row.venue_symbol, str(error)))
         for row in refused:
@@ -165,43 +172,85 @@ class Capture:
             contract=row.contract, contract_value=row.contract_value, depth=self.depth, aliases=aliases, streams=list(self._streams_of(row)),
         )  # fmt: skip
 
-    def _make_feeds(self) -> None:
-        """Spread the instruments over sockets, route by route: a lost socket costs few books, and no socket carries more than it may."""
-        recorder = self._recorder.of(self.market.name) if self._recorder is not None else None
-        feed_of: dict[int, Feed] = {}
-        trades_of: dict[int, Feed] = {}
-        topic_of: dict[int, Topic] = {}
-        watched: list[tuple[int, Topic, Feed]] = []
-        for route in dict.fromkeys(form.route for form in self.forms):
-            forms = [form for form in self.forms if form.route == route]
-            for n, share in enumerate(spread(self.market, forms, self.instruments)):
-                topics = {ix: [topic(form, self.instruments[ix].venue_symbol) for form in forms] for ix in share}
-                feed = Feed(
-                    f"{self.market.name} {route} {n}", self.market, self.pipeline, route, topics, self._connects,
-                    settings=self.settings.feed, recorder=recorder, dial=self._dial, log=self._log,
-                )  # fmt: skip
-                self.feeds.append(feed)
-                for ix, rows in topics.items():
-                    for row in rows:
-                        watched.append((ix, row, feed))
-                        if row.kind == "depth":
-                            feed_of[ix], topic_of[ix] = feed, row
-                        elif row.kind == "trades":
-                            trades_of[ix] = feed
+    def _make_parts(self) -> None:
+        """The sockets, and who looks after what comes through them."""
+        self.sockets.spread(self.instruments)
+        feed_of = self.sockets.feed_of
         self.resync = Resync(
-            self.market, self.pipeline, self._client, self.ledger, instruments=self.instruments, feed_of=feed_of, topic_of=topic_of, depth=self.depth,
-            settings=self.settings.resync, on_notice=self._on_notice, log=self._log,
+            self.market, self.pipeline, self._client, self.ledger, instruments=self._rows, feed_of=feed_of, topic_of=self.sockets.topic_of,
+            depth=self.depth, settings=self.settings.resync, on_notice=self._on_notice, log=self._log,
         )  # fmt: skip
         prints = next(form for form in self.forms if form.kind == "trades")
         self.audits = Audits(
-            self.market, self.pipeline, self._client, instruments=self.instruments, feed_of=feed_of, depth=self.depth, folds=prints.folds_ms > 0,
+            self.market, self.pipeline, self._client, instruments=self._rows, feed_of=feed_of, depth=self.depth, folds=prints.folds_ms > 0,
             settings=self.settings.audits, word=self.settings.audits_word, log=self._log,
         )  # fmt: skip
         self.backfill = Backfill(
             self.market, prints, self.pipeline, self._client, self.ledger,
-            instruments=self.instruments, feed_of=trades_of, settings=self.settings.backfill, log=self._log,
+            instruments=self._rows, feed_of=self.sockets.trades_of, settings=self.settings.backfill, log=self._log,
         )  # fmt: skip
+        watched = [(ix, topic, feed) for ix in self.instruments for topic, feed in self.sockets.topics(ix)]
         self.liveness = Liveness(self.pipeline, watched, settings=self.settings.liveness, log=self._log)
+
+    def _make_feed(self, name: str, route: str, topics: Mapping[int, Sequence[Topic]]) -> Feed:
+        return Feed(
+            name, self.market, self.pipeline, route, topics, self._connects, settings=self.settings.feed,
+            recorder=self._recorder.of(self.market.name) if self._recorder is not None else None, dial=self._dial, log=self._log,
+        )  # fmt: skip
+
+    # ---- while it runs
+
+    def choose(self, symbols: Sequence[str]) -> None:
+        """Capture these instruments (patterns and names as in the settings; none: the row's own): what is new is added, what is left out removed.
+        Nothing else is touched."""
+        self.settings = msgspec.structs.replace(self.settings, symbols=tuple(symbols))
+        chosen, self.refused = self.known.select(self.market.name, self.settings.symbols or self.market.default_symbols)
+        wanted = {row.venue_symbol for row in chosen}
+        for ix in [ix for ix, row in self.instruments.items() if row.venue_symbol not in wanted]:
+            self.remove(ix)
+        here = {row.venue_symbol for row in self.instruments.values()}
+        for row in chosen:
+            if row.venue_symbol not in here:
+                self.add(row)
+        for row in self.refused:
+            self._log("instrument refused", symbol=row.venue_symbol, reason=row.reason)
+            self._on_refused(row)
+
+    def add(self, row: Instrument) -> bool:
+        """One more instrument, on a socket that has room. False: it was refused, as `refused` says."""
+        try:
+            ix = self._add(row)
+        except ValueError as error:
+            self.refused.append(Refused(self.market.name, row.venue_symbol, str(error)))
+            return False
+        self.instruments[ix] = self._rows[ix] = row
+        for feed in self.sockets.add(ix, row):
+            self._run_feed(feed)
+        self.resync.add(ix)
+        self.audits.add(ix)
+        for topic, feed in self.sockets.topics(ix):
+            self.liveness.add(ix, topic, feed)
+        self._log("instrument added", symbol=row.symbol)
+        return True
+
+    def remove(self, ix: int) -> None:
+        """One instrument less: it is unsubscribed, and its channels fall silent."""
+        row = self.instruments.pop(ix)
+        self.liveness.remove(ix)
+        self.audits.remove(ix)
+        for feed in self.sockets.remove(ix):
+            self._feeds_run.pop(feed.name).cancel()
+        self.pipeline.retire(ix, self.pipeline.clock.now())
+        self._log("instrument removed", symbol=row.symbol)
+
+    def republish(self, streams_of: Callable[..., Sequence[Any]]) -> None:
+        """Other streams from now on: `streams_of(instrument, its streams now)`; `streams_of(instrument)` for those that come later."""
+        self._streams_of = streams_of
+        for ix, row in self.instruments.items():
+            self.pipeline.replace_streams(ix, streams_of(row, self.pipeline.streams(ix)), self.pipeline.clock.now())
+
+    def _run_feed(self, feed: Feed) -> None:
+        self._feeds_run[feed.name] = self._group.create_task(feed.run())
 
     async def _tick(self) -> None:
         """What is published by the clock. Late ticks are not made up for."""
@@ -216,7 +265,16 @@ class Capture:
     @property
     def synced(self) -> bool:
         """Every book is."""
-        return bool(self.instruments) and all(state == "synced" for state in self.pipeline.states())
+        return bool(self.instruments) and self.books() == {"synced": len(self.instruments)}
+
+    @property
+    def feeds(self) -> list[Feed]:
+        return self.sockets.feeds
+
+    def books(self) -> dict[str, int]:
+        """How many books are in which state."""
+        states = self.pipeline.states()
+        return dict(Counter(states[ix] for ix in self.instruments))
 
     def status(self) -> dict[str, Any]:
         """The whole state as plain data, for /status and the metrics."""
@@ -231,7 +289,7 @@ class Capture:
             "exchange": self.market.exchange, "state": self.state, "reason": self.reason, "faults": self.faults, "instruments": len(self.instruments),
             "refused": [{"symbol": row.venue_symbol, "reason": row.reason} for row in self.refused],
             "frames": {"received": received, "bytes": n_bytes, "unknown_enums": unknown_enums, "outcomes": frames},
-            "books": dict(Counter(self.pipeline.states())),
+            "books": self.books(),
             "sockets": dict(Counter(feed.state for feed in self.feeds)),
             "counters": {name: counters[name] for name in _SUMMED},
             "feeds": [feed.status() for feed in self.feeds],
@@ -241,14 +299,3 @@ class Capture:
             "audits": self.audits.status() if self.audits is not None else {},
             "backfill": self.backfill.status() if self.backfill is not None else {},
         }  # fmt: skip
-
-
-def spread(market: Market, forms: Iterable[TopicForm], indices: dict[int, Instrument]) -> list[list[int]]:
-    """Indices by socket: as few sockets as the limits allow, evenly filled, neighbours apart (the busy ones stand first in most lists)."""
-    forms = list(forms)
-    if not indices:
-        return []
-    longest = max(sum(len(topic(form, row.venue_symbol).name) for form in forms) for row in indices.values())
-    most = max(1, min(market.limits.instruments_per_socket, market.limits.socket_chars // longest))
-    n_sockets = -(-len(indices) // most)
-    return [list(indices)[n::n_sockets] for n in range(n_sockets)]

@@ -149,6 +149,17 @@ class Connection:
         self._say(False, names, 0)
         self._say(True, names, 0)
 
+    def align(self, topics: Iterable[Named]) -> None:
+        """Be subscribed to `topics` and nothing else; what is on both sides is not touched."""
+        wanted = {topic.name: topic for topic in topics}
+        extra, missing = self.topics.keys() - wanted, [name for name in wanted if name not in self.topics]
+        self.topics = wanted
+        self.acknowledged -= extra
+        for name in extra:
+            self.refused.pop(name, None)
+        self._say(False, sorted(extra), 0)
+        self._say(True, missing, 0)
+
     def messages_wait_s(self) -> float:
         """How long until the venue lets us say anything more on this socket."""
         now_s = self._loop_s()

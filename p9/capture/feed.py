@@ -26,10 +26,38 @@ class Feed(Line):
         log: Callable[..., None] | None = None,
     ):  # fmt: skip
         super().__init__(name, market, market.socket_url(route), connects, settings=settings, log=log)
-        self.pipeline, self.route, self.topics, self.recorder = pipeline, route, topics, recorder
-        self.books = tuple(ix for ix, rows in topics.items() if any(topic.kind == "depth" for topic in rows))
-        self.tapes = tuple(ix for ix, rows in topics.items() if any(topic.kind == "trades" for topic in rows))
+        self.pipeline, self.route, self.topics, self.recorder = pipeline, route, dict(topics), recorder
         self._dial = dial
+
+    @property
+    def books(self) -> tuple[int, ...]:
+        """The instruments whose books this socket carries."""
+        return self._with("depth")
+
+    @property
+    def tapes(self) -> tuple[int, ...]:
+        """And those whose trades it carries."""
+        return self._with("trades")
+
+    def _with(self, kind: str) -> tuple[int, ...]:
+        return tuple(ix for ix, rows in self.topics.items() if any(topic.kind == kind for topic in rows))
+
+    def add(self, ix: int, topics: Sequence[Topic]) -> None:
+        """One more instrument on this socket; the others notice nothing of it."""
+        self.topics[ix] = topics
+        self._align()
+
+    def remove(self, ix: int) -> None:
+        del self.topics[ix]
+        self._align()
+
+    def _align(self) -> None:
+        if self.up:
+            self.connection.align(topic for rows in self.topics.values() for topic in rows)
+
+    def _adopt(self, connection: Connection) -> None:
+        super()._adopt(connection)
+        self._align()  # to what changed while it was on its way
 
     def _make_connection(self) -> Connection:
         return Connection(

@@ -57,8 +57,18 @@ class Liveness:
         self.settings = settings or LivenessSettings()
         self.counts: Counter[str] = Counter()
         self._pipeline = pipeline
-        self._pulses = {(ix, topic.kind): _Pulse(ix, topic, feed) for ix, topic, feed in topics}
+        self._pulses: dict[tuple[int, str], _Pulse] = {}
         self._log = log or (lambda *_, **__: None)
+        for ix, topic, feed in topics:
+            self.add(ix, topic, feed)
+
+    def add(self, ix: int, topic: Topic, feed: Feed) -> None:
+        """One more topic."""
+        self._pulses[ix, topic.kind] = _Pulse(ix, topic, feed)
+
+    def remove(self, ix: int) -> None:
+        for key in [key for key in self._pulses if key[0] == ix]:
+            del self._pulses[key]
 
     async def run(self) -> None:
         """For ever, until cancelled."""

@@ -89,7 +89,7 @@ class Resync:
         self._loop = asyncio.get_running_loop()
         now_ns = self.pipeline.clock.now()
         for ix, state in enumerate(self.pipeline.states()):
-            if state != "synced" and ix not in self.broken:
+            if state not in ("synced", "retired") and ix not in self.broken:
                 self.broken[ix] = Repair(ix, "start", now_ns, self._loop.time())
         try:
             while True:
@@ -104,9 +104,16 @@ class Resync:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def add(self, ix: int) -> None:
+        """One more book, which never had an image."""
+        self.broken[ix] = Repair(ix, "start", self.pipeline.clock.now(), asyncio.get_running_loop().time())
+        self._wake.set()
+
     def _hear(self) -> None:
         for notice in self.pipeline.take_notices():
-            if notice.state == "synced":
+            if notice.reason == "removed":
+                self.broken.pop(notice.ix, None)
+            elif notice.state == "synced":
                 repair = self.broken.pop(notice.ix, None)
                 self._held_before[notice.ix] = self._counters(notice.ix)["unseeded"]
                 if repair is not None:

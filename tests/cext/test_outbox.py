@@ -476,3 +476,23 @@ def test_whatever_happens_every_event_has_one_end_and_each_channel_its_order(ope
         heard = list(dict.fromkeys(json.loads(payload)["seq"] for name, payload in redis.published if name == channel.name))
         assert heard == list(range(1, channel.seq + 1))
     assert set(outbox.stats()["classes"]) == set(CLASS_NAMES)
+
+
+def test_a_channel_that_was_left_says_nothing_more_and_goes_on_where_it_stopped_when_it_is_taken_again():
+    outbox = outbox_at()
+    kept, slot = channel_of(outbox), channel_of(outbox, "snapshots", MEDIUM)
+    assert outbox.emit(kept, b'{"n":1}') == 1
+    outbox.emit(slot, b'{"n":1}')
+    outbox.leave(slot)
+    outbox.leave(slot)
+    outbox.leave(kept)
+    redis = ModelRedis()
+    for lane in (0, 1):
+        while (data := outbox.take(lane)) is not None:
+            assert outbox.replies(lane, redis.answer(data)) == BATCH_CONFIRMED
+    assert [name for name, _ in redis.published] == [kept.name], "what waited in the slot was withdrawn"
+    assert channel_of(outbox) is kept and channel_of(outbox, "snapshots", MEDIUM) is slot
+    assert outbox.emit(kept, b'{"n":2}') == 2
+    outbox.emit(slot, b'{"n":2}')
+    assert outbox.replies(1, redis.answer(outbox.take(1))) == BATCH_CONFIRMED
+    assert json.loads(redis.values[slot.key])["seq"] == 1

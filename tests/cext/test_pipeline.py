@@ -4,8 +4,11 @@ import json
 
 import pytest
 from cext.clock import Clock
+from cext.names import Names
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
+from cext.streams.depth import Depth
+from cext.streams.trades import Trades
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -458,3 +461,37 @@ def test_pain_03_any_interleaving_of_changes_and_images_ends_in_the_true_book_or
     book = pipeline.book(0)
     if book["state"] == "synced":
         assert dict((int(px), int(qty)) for px, qty in book["bids"]) == truth[book["id"]]
+
+
+def test_an_instrument_that_is_gone_hears_nothing_more_and_its_name_is_free():
+    pipeline = synced()
+    pipeline.retire(0, NOW_NS)
+    pipeline.retire(0, NOW_NS)
+    assert states(pipeline) == [("buffering", "removed")] and pipeline.states() == ["retired"]
+    assert pipeline.feed_bytes(spot(1000, 1000), NOW_NS) == "unknown_symbol"
+    assert pipeline.image(0, image(5), NOW_NS) == "retired"
+    pipeline.invalidate(0, "stale", NOW_NS)
+    pipeline.disconnected(None, NOW_NS)
+    pipeline.interrupted([0], NOW_NS)
+    pipeline.on_timer(NOW_NS)
+    assert pipeline.states() == ["retired"] and not states(pipeline)
+    assert add(pipeline, "BTCUSDT") == 1
+    assert pipeline.feed_bytes(spot(11, 11), NOW_NS) == "events"
+    assert pipeline.image(1, image(10), NOW_NS) == "events" and pipeline.states() == ["retired", "synced"]
+
+
+def test_other_streams_begin_with_the_book_as_it_is_and_those_that_stay_go_on():
+    names = Names(exchange="binance", symbol="BTC-USDT", market="binance_spot", venue_symbol="BTCUSDT")
+    pipeline = pipeline_for("binance_spot", symbols=())
+    kept, old = Trades(names), Depth(names)
+    ix = add(pipeline, "BTCUSDT", streams=[kept, old])
+    assert pipeline.feed_bytes(spot(11, 11, [["99", "2"]]), NOW_NS) == "events"
+    assert pipeline.image(ix, image(10), NOW_NS) == "events"
+    seq = old.channel.seq
+    new = Depth(names)
+    pipeline.replace_streams(ix, [new, kept], NOW_NS)
+    assert pipeline.streams(ix) == (new, kept) and kept.channel is not None
+    assert pipeline.feed_bytes(spot(12, 12, [["98", "2"]]), NOW_NS) == "events"
+    assert new.channel is old.channel and new.channel.seq > seq
+    with pytest.raises(ValueError, match="more than 32"):
+        pipeline.replace_streams(ix, [Trades(names) for _ in range(33)], NOW_NS)

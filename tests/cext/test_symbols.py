@@ -55,3 +55,20 @@ def test_a_name_means_one_instrument():
 def test_a_scale_out_of_range_is_refused(scales):
     with pytest.raises(ValueError, match="outside"):
         Symbols().add(b"BTCUSDT", *scales)
+
+
+def test_a_forgotten_name_can_be_taken_again_and_the_others_are_found_as_before():
+    symbols = Symbols()
+    for n in range(100):
+        symbols.add(b"S%d" % n, 2, 5)
+        symbols.alias(b"s%d" % n, n)
+    for n in range(0, 100, 3):
+        symbols.forget(n)
+    for n in range(100):
+        for name in (b"S%d" % n, b"s%d" % n):
+            if n % 3:
+                assert symbols.index(name) == n
+            else:
+                with pytest.raises(KeyError):
+                    symbols.index(name)
+    assert symbols.add(b"S0", 2, 5) == 100 == symbols.index(b"S0")
