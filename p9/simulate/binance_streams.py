@@ -3,7 +3,8 @@
 from collections import deque
 from typing import NamedTuple
 
-from p9.simulate.candles import DAY_MS, MINUTE_MS, Period
+from p9.simulate.bar import DAY_MS, Period
+from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
 from p9.simulate.instrument import Instrument, next_funding_ms
 from p9.simulate.market import Fill, Turn
@@ -173,6 +174,11 @@ class Aggregate(NamedTuple):
     buyer_is_maker: bool
 
 
+def aggregate_id(one: Instrument, order: int) -> int:
+    """Of an order before the start: each is one aggregate."""
+    return order + one.past.id_offset // 2
+
+
 class Aggregates:
     """The aggregate tape of one instrument: runs of fills of one price and taker side; on spot of one taker order,
     on futures of one 100 ms window. It runs always, so that ids do not depend on who listens."""
@@ -183,7 +189,7 @@ class Aggregates:
         self.instrument = instrument
         self.tape: deque[Aggregate] = deque(maxlen=20_000)
         self.streams: list[AggTrade] = []
-        self._next_id = instrument.model.first_trade_id // 2
+        self._next_id = aggregate_id(instrument, instrument.past.end)
         self._open: list[Fill] = []
 
     def on_turns(self, turns: list[Turn]) -> None:
@@ -258,7 +264,7 @@ class Kline(Stream):
         open_ms = self._period.opens(now_ms)
         candles = self.instrument.candles
         if self._open_ms is not None and open_ms != self._open_ms:
-            for bar in candles.between(self._period, self._open_ms, open_ms - 1, history=False):
+            for bar in candles.between(self._period, self._open_ms, open_ms - 1):
                 self._send(bar, now_ms, True)
             self._count = -1
         self._open_ms = open_ms

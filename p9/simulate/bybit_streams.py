@@ -294,7 +294,7 @@ class Kline(Topic):
         candles, open_ms = self.instrument.candles, self._period.opens(now_ms)
         bars = []
         if self._open_ms is not None and open_ms != self._open_ms:
-            bars = [(bar, True) for bar in candles.between(self._period, self._open_ms, open_ms - 1, history=False)]
+            bars = [(bar, True) for bar in candles.between(self._period, self._open_ms, open_ms - 1)]
             self._count = -1
         self._open_ms = open_ms
         bar = candles.current(self._period, now_ms)

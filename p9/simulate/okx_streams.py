@@ -1,7 +1,8 @@
 """The third venue's channels: each turns an instrument's changes into the data of its pushes."""
 
+from p9.simulate.bar import DAY_MS, Period
 from p9.simulate.binance_streams import PERIODS as _NAMED
-from p9.simulate.candles import DAY_MS, MINUTE_MS, Period
+from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
 from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
 from p9.simulate.market import Fill, Turn
@@ -311,7 +312,7 @@ class Candle(Channel):
     def flush(self, now_ms: int) -> None:
         one, open_ms = self.instrument, self._period.opens(now_ms)
         if self._open_ms is not None and open_ms != self._open_ms:
-            for bar in one.candles.between(self._period, self._open_ms, open_ms - 1, history=False):
+            for bar in one.candles.between(self._period, self._open_ms, open_ms - 1):
                 self.publish(f'"data":[{candle_row(one, self._period, bar, now_ms)}]}}')
             self._count = -1
         self._open_ms = open_ms

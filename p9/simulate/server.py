@@ -240,7 +240,7 @@ class Simulator:
         start_ms = int(max(_number(request, "start", one.candles.start_ms), one.candles.start_ms - period.ms))
         end_ms = int(min(_number(request, "end", now_ms), now_ms))
         rows = []
-        for bar in one.candles.between(period, start_ms, end_ms, history=False):
+        for bar in one.candles.between(period, start_ms, end_ms):
             rows.append(
                 {
                     "open_ms": bar.open_ms,
