@@ -128,6 +128,12 @@ class RestClient:
             "counts": dict(self.counts),
         }  # fmt: skip
 
+    def tune(self, settings: RestSettings) -> None:
+        """Another share of the venue's limits from now on."""
+        self.settings = settings
+        for pool in self._pools.values():
+            pool.window.limit = max(1.0, pool.limit * settings.share)
+
     async def get(self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None) -> bytes:
         """The answer's body, asked again with jittered back-off where that may help; limits are waited for, and do not count as attempts.
 

@@ -39,6 +39,22 @@ class Status(Collector):
         yield from self._delivery(status["delivery"])
         yield from self._gaps(status["gaps"])
         yield from self._times(status)
+        yield from self._configuration(status["reload"])
+
+    def _configuration(self, reload: dict[str, Any] | None) -> Iterator[Metric]:
+        """As Prometheus tells of its own. Without a file there is nothing to tell."""
+        if reload is None:
+            return
+        successful = GaugeMetricFamily("p9_config_last_reload_successful", "1: what the file says is in force; 0: the last good one is")
+        successful.add_metric([], int(reload["successful"]))
+        applied = GaugeMetricFamily("p9_config_last_reload_success_timestamp_seconds", "When what is in force was read")
+        applied.add_metric([], reload["applied_s"])
+        waiting = GaugeMetricFamily("p9_config_changes_awaiting_restart", "Changed keys that a restart would bring into force")
+        waiting.add_metric([], len(reload["needs_restart"]))
+        reloads = CounterMetricFamily("p9_config_reloads", "Times that the file was read anew", labels=["result"])
+        reloads.add_metric(["applied"], reload["reloads"])
+        reloads.add_metric(["refused"], reload["refusals"])
+        yield from (successful, applied, waiting, reloads)
 
     def _markets(self, markets: dict[str, Any]) -> Iterator[Metric]:
         frames = CounterMetricFamily("p9_frames", "WebSocket frames received, by what became of them", labels=["market", "outcome"])
