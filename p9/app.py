@@ -231,6 +231,7 @@ class Appliance:
                 "local": self.local_clock.status() if self.local_clock is not None else {},
             },
             "lateness": self.lateness.status() if self.lateness is not None else {},
+            "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
             "audit_trail": self.audit_trail.status() if self.audit_trail is not None else {},
             "reload": self.reload.status() if self.reload is not None else None,

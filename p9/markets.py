@@ -9,6 +9,7 @@ from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
+from p9.boards import Boards
 from p9.capture.audits import AuditSettings
 from p9.capture.backfill import BackfillSettings
 from p9.capture.capture import Capture, CaptureSettings
@@ -39,6 +40,7 @@ class Markets:
     ):  # fmt: skip
         self.config, self.outbox, self.clock = config, outbox, clock
         self.publication = Publication(config)
+        self.boards = Boards(config, outbox, clock, recorder=recorder, log=_said("boards"))
         self.captures: dict[str, Capture] = {}
         self.clients: dict[str, RestClient] = {}
         self.venue_clocks: dict[str, VenueClock] = {}
@@ -48,10 +50,12 @@ class Markets:
         self._connects: dict[str, Connects] = {}
 
     async def start(self) -> None:
+        self.boards.start()
         for name in self.config.venues.markets():
             await self.open(name)
 
     async def stop(self) -> None:
+        await self.boards.close()
         await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
         await asyncio.gather(*(client.stop() for client in self.clients.values()))
 
@@ -71,10 +75,12 @@ class Markets:
             clock=self.venue_clocks[exchange], tell=self._tell, on_notice=lambda notice: self._on_notice(name, notice), log=_said("capture"),
         )  # fmt: skip
         await self.captures[name].start()
+        self.boards.open(self.captures[name], self.clients[exchange], self._connects[exchange])
 
     async def close(self, name: str) -> None:
         """End the capture of one market: its channels fall silent and can be taken again."""
         capture = self.captures.pop(name)
+        await self.boards.shut(name)
         await capture.stop()
         capture.retire()
 
@@ -151,6 +157,11 @@ class Markets:
         was, self.publication, self.config = self.publication, Publication(config), config
         for capture in self.captures.values():
             capture.republish(lambda row, before=(): self.publication.streams(row, before, was if before else None))
+
+    async def rebase(self, config: Config) -> None:
+        """Other polls, or the same with other intervals and thresholds."""
+        self.config = config
+        await self.boards.reconfigure(config)
 
     def tune(self, config: Config) -> None:
         """Other thresholds and intervals of what looks after books and clocks."""

@@ -115,6 +115,11 @@ async def _streams(appliance: Any, config: Config, found: Sequence[Change]) -> l
     return []
 
 
+async def _facts(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
+    await appliance.markets.rebase(config)
+    return []
+
+
 async def _thresholds(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
     appliance.markets.tune(config)
     appliance.lateness.tune(lateness_of(config))
@@ -129,6 +134,7 @@ RULES = (
     Rule(tuple(f"redis.{key}" for key in _SERVER), _redis),
     Rule(("venues.",), _markets),
     Rule(tuple(f"analytics.{row.section}." for row in ROWS), _streams),
+    Rule(("boards.", "analytics.funding.", "analytics.mark_price.", "analytics.open_interest."), _facts),
     Rule(("monitors.", "capture.timer", "capture.backfill", "capture.rest_share", "analytics.audits.books", "analytics.audits.candles"), _thresholds),
     Rule(
         tuple(

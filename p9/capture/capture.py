@@ -72,6 +72,7 @@ class Capture:
         self.depth = self.forms[0].levels or market.image_levels(self.settings.depth)
         self.instruments: dict[int, Instrument] = {}
         self.sockets = Sockets(market, self.forms, self._make_feed)
+        self.listed = asyncio.Event()  # `instruments` are those that are captured
         self.refused: list[Refused] = []
         self.resync: Resync | None = None
         self.liveness: Liveness | None = None
@@ -116,6 +117,7 @@ class Capture:
             return
         self._add_instruments()
         self._make_parts()
+        self.listed.set()
         self.state = "running" if self.instruments else "refused"
         self._log("capturing", instruments=len(self.instruments), sockets=len(self.feeds), refused=len(self.refused))
         while True:

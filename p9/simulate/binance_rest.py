@@ -12,7 +12,8 @@ from p9.simulate.binance import BinanceMarket
 from p9.simulate.binance_history import BinanceHistory
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.catalogue import PERPETUAL_MS
-from p9.simulate.instrument import Instrument, next_funding_ms
+from p9.simulate.figures import funding
+from p9.simulate.instrument import Instrument
 from p9.simulate.rest import Refusal, dumps, json_response
 from p9.simulate.scale import plain
 
@@ -320,9 +321,9 @@ class BinanceRest:
                 "markPrice": f"{mark:.8f}",
                 "indexPrice": f"{index:.8f}",
                 "estimatedSettlePrice": f"{(mark + index) / 2:.8f}",
-                "lastFundingRate": "" if dated else plain(one.funding_rate, 8),
+                "lastFundingRate": "" if dated else plain(funding(one, now_ms).rate, 8),
                 "interestRate": "" if dated else "0.00010000",
-                "nextFundingTime": 0 if dated else next_funding_ms(now_ms),
+                "nextFundingTime": 0 if dated else funding(one, now_ms).next_ms,
                 "time": now_ms,
             }
             rows.append(dumps(row))

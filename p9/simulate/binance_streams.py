@@ -6,7 +6,8 @@ from typing import NamedTuple
 from p9.simulate.bar import DAY_MS, Period
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
-from p9.simulate.instrument import Instrument, next_funding_ms
+from p9.simulate.figures import funding
+from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
 from p9.simulate.window import Changes
@@ -302,8 +303,8 @@ class Kline(Stream):
 def mark_text(one: Instrument, now_ms: int) -> str:
     mark, index = one.mark_price(now_ms * 1_000_000), one.index_price(now_ms * 1_000_000)
     dated = one.listing.expiry_ms is not None
-    rate = "" if dated else plain(one.funding_rate, 8)
-    next_ms = 0 if dated else next_funding_ms(now_ms)
+    forecast = funding(one, now_ms)
+    rate, next_ms = ("", 0) if dated else (plain(forecast.rate, 8), forecast.next_ms)
     prices = f'"p":"{mark:.8f}","ap":"{mark:.8f}","P":"{(mark + index) / 2:.8f}","i":"{index:.8f}"'
     head = f'{{"e":"markPriceUpdate","E":{now_ms},"s":"{one.symbol}"'
     return f'{head},{prices},"r":"{rate}","T":{next_ms}{suffix(one)}'

@@ -206,14 +206,15 @@ class OkxRest:
     def _ticker(self, query) -> list[str]:
         return [streams.ticker_row(self.one(query), int(time.time() * 1000))]
 
+    def _indices(self) -> dict[str, Instrument]:
+        """{name of an index: an instrument that follows it}: those of contracts, and those of spot pairs."""
+        return {one.listing.pair or one.symbol: one for one in self.venue.instruments.values()}
+
     def _index_tickers(self, query) -> list[str]:
         now_ms, rows = int(time.time() * 1000), []
-        for one in self.venue.by_type["SPOT"].values():
-            if (
-                query.get("instId", one.symbol) == one.symbol
-                and query.get("quoteCcy", one.listing.quote) == one.listing.quote
-            ):
-                rows.append(streams.index_row(one, one.symbol, now_ms))
+        for name, one in self._indices().items():
+            if query.get("instId", name) == name and query.get("quoteCcy", name.rpartition("-")[2]) == name.rpartition("-")[2]:
+                rows.append(streams.index_row(one, name, now_ms))
         if not rows:
             raise CodeError("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
         return rows
