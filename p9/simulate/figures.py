@@ -4,7 +4,8 @@ import zlib
 from decimal import Decimal
 from typing import NamedTuple
 
-from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument
+from p9.simulate.history import settled_rate
+from p9.simulate.instrument import Instrument
 from p9.simulate.scale import plain
 
 MINUTE_MS = 60_000
@@ -25,17 +26,12 @@ def pays_funding(one: Instrument) -> bool:
 
 def funding(one: Instrument, now_ms: int) -> Funding:
     """The forecast: what will be settled, and a deviation that changes each minute and dies away until then."""
-    interval_ms = EIGHT_HOURS_MS
+    interval_ms = one.funding_interval_ms
     next_ms = now_ms // interval_ms * interval_ms + interval_ms
     minute = now_ms // MINUTE_MS
     left = Decimal(next_ms // MINUTE_MS - minute) / (interval_ms // MINUTE_MS)
     wobble = Decimal(zlib.crc32(f"{one.market} {one.symbol} {minute}".encode()) % 4001 - 2000).scaleb(-8)
-    return Funding((settled(one, next_ms) + wobble * left).quantize(Decimal(1).scaleb(-RATE_PLACES)), next_ms, interval_ms)
-
-
-def settled(one: Instrument, at_ms: int) -> Decimal:
-    """The rate that is settled at this time."""
-    return one.funding_rate + Decimal(at_ms // EIGHT_HOURS_MS % 7).scaleb(-6)
+    return Funding((settled_rate(one, next_ms) + wobble * left).quantize(Decimal(1).scaleb(-RATE_PLACES)), next_ms, interval_ms)
 
 
 def truth(one: Instrument, at_ms: int) -> dict:

@@ -4,7 +4,8 @@ from p9.simulate.bar import DAY_MS, Period
 from p9.simulate.binance_streams import PERIODS as _NAMED
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
-from p9.simulate.figures import funding, settled
+from p9.simulate.figures import funding
+from p9.simulate.history import settled_rate
 from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
@@ -246,7 +247,7 @@ def index_row(one: Instrument, name: str, now_ms: int) -> str:
 def funding_row(one: Instrument, now_ms: int) -> str:
     forecast = funding(one, now_ms)
     next_ms, rate = forecast.next_ms, f"{forecast.rate:.16f}"
-    last = f"{settled(one, next_ms - forecast.interval_ms):.16f}"
+    last = f"{settled_rate(one, next_ms - forecast.interval_ms):.16f}"
     return (
         f'{{"formulaType":"withRate","fundingRate":"{rate}","fundingTime":"{next_ms}","impactValue":"10000.0000000000000000",'
         f'"instId":"{one.symbol}","instType":"SWAP","interestRate":"0.0001000000000000","maxFundingRate":"0.015",'
