@@ -166,3 +166,33 @@ async def test_live_topics_are_spread_over_sockets_within_the_limits(name):
     assert len(topics) == len(set(topics)) == (450 if name == "binance_usdm" else 900)
     assert max(len(feed.topics) for feed in live.feeds) <= 200
     assert all(sum(map(len, feed.topics)) <= row.limits.socket_chars for feed in live.feeds)
+
+
+async def test_instruments_that_come_and_go_are_followed_and_the_others_notice_nothing():
+    async with Rig(markets=("okx_swap",), seed=9, instruments=2, settings=msgspec.structs.replace(QUICK, symbols=("BTC-USDT-PERP",))) as rig, Desk(rig) as desk:
+        capture = rig.captures["okx_swap"]
+        await desk.until(lambda: capture.listed.is_set() and desk.complete())
+        live = desk.boards.markets["okx_swap"].live
+        losses = live.feeds[0].losses
+        capture.choose(["*-PERP"])
+        await desk.until(lambda: len(desk.instruments()) == 2 and desk.complete())
+        assert len(live.feeds) == 1 and live.feeds[0].losses == losses and len(live.feeds[0].topics) == 8
+        capture.choose(["ETH-USDT-PERP"])
+        await desk.until(lambda: len(live.feeds[0].topics) == 4)
+        await desk.until(lambda: live.feeds[0].connection.settled)
+        seen = len(desk.seen)
+        await desk.until(lambda: len(desk.seen) > seen + 20)
+        assert {event["symbol"] for event in desk.seen[seen:]} == {"ETH-USDT-PERP"}
+        capture.choose(["*-PERP"])
+        await desk.until(lambda: desk.boards.board.fields("funding", next(row for row in desk.instruments() if row.base == "BTC")) is not None if len(desk.instruments()) == 2 else False)
+
+
+async def test_other_intervals_and_names_take_effect_while_it_runs():
+    async with Rig(markets=("bybit_linear",), seed=10, instruments=1) as rig, Desk(rig) as desk:
+        await desk.until(lambda: rig.captures["bybit_linear"].listed.is_set() and desk.complete())
+        await desk.boards.reconfigure(parse("analytics: {funding: {enabled: false}, mark_price: {publish_channel: marks, live: false}, open_interest: {poll_interval: 1s}}"))
+        await desk.until(lambda: "marks:bybit:BTC-USDT-PERP" in desk.events)
+        seen = len(desk.seen)
+        await desk.until(lambda: len(desk.seen) > seen + 5)
+        assert {event["channel"].partition(":")[0] for event in desk.seen[seen:]} <= {"marks", "open_interest"}
+        assert desk.events["marks:bybit:BTC-USDT-PERP"]["type"] == "mark_price"
