@@ -6,11 +6,13 @@ from cext.outbox cimport Channel, DeliveryClass, Outbox, Source
 cdef class Names:
     """`Names(exchange=..., symbol="BTC-USDT-PERP", market=..., venue_symbol="BTCUSDT")`: the words of channels and envelopes."""
 
-    def __init__(self, *, str exchange not None, str symbol not None, str market not None, str venue_symbol not None):
+    def __init__(self, *, str exchange not None, str symbol not None, str market not None, str venue_symbol not None, str base="", str quote=""):
         self.exchange = exchange
         self.symbol = symbol
         self.market = market
         self.venue_symbol = venue_symbol
+        self.base = base
+        self.quote = quote
 
     cdef Channel channel(self, Outbox out, str type, str word, DeliveryClass cls, Source source, bint keeps_last=False, bint queued=False,
                          str timeframe=""):

@@ -13,6 +13,7 @@ from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
 from cext.streams.cvd import Cvd
 from cext.streams.depth import Depth
+from cext.streams.flow import Flow
 from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
 from cext.streams.snapshots import Snapshots
@@ -45,6 +46,10 @@ ROWS = (
         configure=lambda stream, wanted: stream.configure(every_ns=_ns(wanted.interval)),
     ),
     Row(
+        Flow, "flow", lambda names, wanted, made: Flow(names, word=wanted.publish_channel, **_flow(names, wanted)),
+        configure=lambda stream, wanted: stream.configure(**_flow(stream.names, wanted)),
+    ),
+    Row(
         Snapshots, "periodic_snapshots",
         lambda names, wanted, made: Snapshots(names, made.get(Depth), interval_ns=_ns(wanted.interval), word=wanted.publish_channel), uses=(Depth,),
     ),
@@ -55,6 +60,18 @@ def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
+def _flow(names: Names, wanted: Any) -> dict[str, Any]:
+    """Settings of `cext.streams.flow` for one instrument."""
+    floors = (0.0, 0.0, 0.0) if names.quote not in wanted.floor_quotes else wanted.major_floors if names.base in wanted.majors else wanted.other_floors
+    return {
+        "every_ns": _ns(wanted.interval), "ofi_levels_n": wanted.ofi_levels, "vpin_buckets_n": wanted.vpin_buckets,
+        "vpin_buckets_a_day": wanted.vpin_buckets_a_day, "vpin_warm_ns": _ns(wanted.vpin_warm_up), "vpin_bulk": wanted.vpin_bulk,
+        "impact_minutes": wanted.impact_minutes, "floors": floors,
+        "shares": (wanted.mid_quantile, wanted.large_quantile, wanted.whale_quantile, wanted.mega_quantile), "cluster_prints": wanted.cluster_prints,
+        "cluster_gap_ns": _ns(wanted.cluster_gap),
+    }  # fmt: skip
+
+
 class Publication:
     """What one configuration publishes of an instrument."""
 
@@ -63,7 +80,8 @@ class Publication:
 
     def streams(self, instrument: Instrument, before: Sequence[Any] = (), was: "Publication | None" = None) -> list[Any]:
         """The instrument's streams. `before`: those that it has now, made by `was`; what did not change is among the answer as it is."""
-        names = Names(exchange=instrument.exchange, symbol=instrument.symbol, market=instrument.market, venue_symbol=instrument.venue_symbol)
+        names = Names(exchange=instrument.exchange, symbol=instrument.symbol, market=instrument.market, venue_symbol=instrument.venue_symbol,
+                      base=instrument.base, quote=instrument.quote)  # fmt: skip
         old = {type(stream): stream for stream in before}
         made: dict[type, Any] = {}
         for row in ROWS:

@@ -357,7 +357,7 @@ class QuickTest:
         confirmed = sum(row["confirmed"] for row in classes.values())
         self._note("nothing shed", lost == 0, f"{confirmed:,} confirmed, errors {stats['errors'] or 'none'}")
         await asyncio.sleep(0.3)
-        wanted = {"book_ticker", "depth", "trades", "candles", "candles_open", "cvd", "snapshots", "integrity"}
+        wanted = {"book_ticker", "depth", "trades", "candles", "candles_open", "cvd", "flow", "snapshots", "integrity"}
         silent = sorted(wanted - set(watcher.events))
         self._note("every channel is alive", not silent, f"silent: {silent}" if silent else ", ".join(f"{k} {v:,}" for k, v in sorted(watcher.events.items())))
         # while the connections were cut a subscriber may miss PUBLISHes of LOW and MEDIUM: they are confirmed on the next connection, not repeated

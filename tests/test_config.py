@@ -35,6 +35,8 @@ def test_nothing_configured_is_the_defaults():
         ("redis: {classes: {trades: URGENT}}", "redis.classes", "URGENT"),
         ("analytics: {redis_publish_confirmer: {priority_queues: [LOW]}}", "redis_publish_confirmer", "in this order"),
         ("analytics: {redis_publish_confirmer: {spool: {max_bytes: 1kB}}}", "redis_publish_confirmer.spool", "1MB"),
+        ("analytics: {flow: {whale_quantile: 0.5}}", "analytics.flow", "above the one before"),
+        ("analytics: {flow: {other_floors: [3, 2, 1]}}", "analytics.flow", "none below"),
         ("[1]", "config.yaml", "mapping"),
         ("a: [", "line 1, column 5", "not YAML"),
         ("redis: {}\nredis: {}", "config.yaml", "stands twice"),

@@ -1,5 +1,6 @@
 """Which streams an instrument has: the configuration decides, one row at a time."""
 
+import msgspec
 import pytest
 
 from p9.config import parse
@@ -12,7 +13,7 @@ INSTRUMENT = Instrument(
 )  # fmt: skip
 SECTIONS = {
     "gaps": "Gaps", "integrity": "Integrity", "depth": "Depth", "book_ticker_aggregator": "BookTicker", "trades": "Trades", "candles": "Candles",
-    "cvd": "Cvd", "periodic_snapshots": "Snapshots",
+    "cvd": "Cvd", "flow": "Flow", "periodic_snapshots": "Snapshots",
 }
 
 
@@ -54,3 +55,23 @@ def test_a_section_that_is_switched_off_and_on_again_has_a_new_stream():
     less = off.streams(INSTRUMENT, before, was)
     assert {type(stream).__name__ for stream in before} - {type(stream).__name__ for stream in less} == {"Trades"}
     assert len(was.streams(INSTRUMENT, less, off)) == len(before)
+
+
+def thresholds(base: str, quote: str, text: str = "") -> tuple[float, ...]:
+    (stream,) = [stream for stream in streams_of(parse(text))(msgspec.structs.replace(INSTRUMENT, base=base, quote=quote)) if type(stream).__name__ == "Flow"]
+    return stream.floors()
+
+
+def test_analytics_4_7_floors_of_majors_and_of_others_and_none_where_they_would_mean_another_coin():
+    assert thresholds("BTC", "USDT") == thresholds("ETH", "USD") == (50_000, 250_000, 1_000_000)
+    assert thresholds("DOGE", "USDT") == (10_000, 50_000, 250_000)
+    assert thresholds("ETH", "BTC") == (0, 0, 0)
+    assert thresholds("DOGE", "USDT", "analytics: {flow: {majors: [DOGE], major_floors: [1, 2, 3]}}") == (1, 2, 3)
+
+
+def test_new_thresholds_of_a_derived_stream_cost_nothing_that_it_remembers():
+    was, now = Publication(parse("")), Publication(parse("analytics: {flow: {other_floors: [1, 2, 3], majors: []}, cvd: {interval: 1s}}"))
+    before = was.streams(INSTRUMENT)
+    after = now.streams(INSTRUMENT, before, was)
+    assert all(any(stream is other for other in before) for stream in after)
+    assert next(stream for stream in after if type(stream).__name__ == "Flow").floors() == (1, 2, 3)

@@ -5,9 +5,8 @@ from typing import Annotated
 from p9.config.appliance import Http, Log
 from p9.config.capture import Capture, Monitors
 from p9.config.delivery import Confirmer, Redis
-from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BookTicker, Candles, Cvd, Snapshots, Stream
+from p9.config.streams import Audits, BookTicker, Candles, Cvd, Flow, Snapshots, Stream
 from p9.config.venues import Venues
 
 
@@ -19,10 +18,8 @@ class Analytics(Section):
     trades: Stream = Stream()
     candles: Candles = Candles()
     cvd: Cvd = Cvd()
+    flow: Flow = Flow()
     periodic_snapshots: Snapshots = Snapshots()
-    funding: Funding = Funding()
-    mark_price: MarkPrice = MarkPrice()
-    open_interest: OpenInterest = OpenInterest()
     integrity: Stream = Stream()
     gaps: Stream = Stream()
     audits: Audits = Audits()
@@ -41,5 +38,4 @@ class Config(Section):
     venues: Venues = Venues()
     capture: Capture = Capture()
     monitors: Monitors = Monitors()
-    boards: Boards = Boards()
     analytics: Analytics = Analytics()

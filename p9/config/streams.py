@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from p9.config.section import Seconds, Section, text
+from p9.config.section import Seconds, Section, between, text
 
 
 class Audits(Section):
@@ -49,3 +49,37 @@ class Derived(Stream):
 
 class Cvd(Derived):
     """Cumulative volume delta: bought less sold, by timeframe."""
+
+
+class Flow(Derived):
+    """Order flow: its imbalance, VPIN, price impact, flow by size of print, large prints. Floors and quantiles of sizes are a convention."""
+
+    ofi_levels: Annotated[int, between(1, 10, "levels a side whose order-flow imbalance is measured")] = 10
+    vpin_buckets: Annotated[int, between(1, 250, "buckets in one VPIN")] = 50
+    vpin_buckets_a_day: Annotated[int, between(1, 10_000, "a bucket is a day's volume divided by this")] = 50
+    vpin_warm_up: Annotated[Seconds, text("trading that must be seen before a day's volume is known from it")] = Seconds("1h")
+    vpin_bulk: Annotated[bool, text("guess who was the aggressor by the price, as in the paper; false: the venue tells")] = False
+    impact_minutes: Annotated[int, between(10, 240, "minutes in Kyle's lambda and Amihud's illiquidity")] = 60
+    mid_quantile: Annotated[float, between(0.01, 0.999999, "of a day's prints: below it a print is retail")] = 0.5
+    large_quantile: Annotated[float, between(0.01, 0.999999, "a print beyond it, and beyond the floor, is large")] = 0.99
+    whale_quantile: Annotated[float, between(0.01, 0.999999, "a whale")] = 0.999
+    mega_quantile: Annotated[float, between(0.01, 0.999999, "a mega print")] = 0.9999
+    majors: Annotated[tuple[str, ...], text("base coins with the floors of majors")] = ("BTC", "ETH")
+    major_floors: Annotated[tuple[float, float, float], text("quote coins, of a large print, a whale and a mega print of a major")] = (50_000, 250_000, 1_000_000)
+    other_floors: Annotated[tuple[float, float, float], text("the same of all others")] = (10_000, 50_000, 250_000)
+    floor_quotes: Annotated[tuple[str, ...], text("quote coins that floors are counted in; with another there are none")] = (
+        "USD", "USDT", "USDC", "FDUSD", "TUSD", "DAI", "USDE", "USD1", "USD_UM",
+    )  # fmt: skip
+    cluster_prints: Annotated[int, between(2, 1000, "large prints of one side in a row that are a cluster")] = 3
+    cluster_gap: Annotated[Seconds, text("between two of them at most")] = Seconds("5s")
+
+    _bounds = {**Derived._bounds, "vpin_warm_up": (Seconds("1m"), Seconds("24h")), "cluster_gap": (Seconds("1ms"), Seconds("10m"))}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.mid_quantile < self.large_quantile < self.whale_quantile < self.mega_quantile:
+            raise ValueError("mid_quantile, large_quantile, whale_quantile and mega_quantile: each must be above the one before it")
+        for name in ("major_floors", "other_floors"):
+            floors = getattr(self, name)
+            if floors[0] < 0 or list(floors) != sorted(floors):
+                raise ValueError(f"{name}: found {list(floors)}, allowed are three amounts, none below the one before it")

@@ -26,7 +26,7 @@ def _value(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {each}" for key, each in value.items()) + "}"
     if isinstance(value, tuple):
-        return "[" + ", ".join(value) + "]"
+        return "[" + ", ".join(map(str, value)) + "]"
     if isinstance(value, str):
         return f'"{value}"' if not value or any(sign in value for sign in ":#{}[]") else value
     return repr(value)
