@@ -104,6 +104,13 @@ def _on_stop(stop: asyncio.Event) -> None:
             signal.signal(number, lambda *_: running.call_soon_threadsafe(hear))
 
 
+def _on_hangup(appliance: Any) -> None:
+    """SIGHUP asks for the configuration file to be read now; without one it does nothing (and never ends us)."""
+    number = getattr(signal, "SIGHUP", None)
+    if number is not None:
+        asyncio.get_running_loop().add_signal_handler(number, lambda: appliance.reload.wake() if appliance.reload is not None else None)
+
+
 @contextlib.asynccontextmanager
 async def _venues(options: argparse.Namespace) -> Any:
     """The simulated venues, or None for the live ones."""
@@ -139,6 +146,7 @@ async def _run(options: argparse.Namespace, config: Config, path: Path | None) -
             )  # fmt: skip
             try:
                 await appliance.start()
+                _on_hangup(appliance)
                 if appliance.pages is not None:
                     print(f"{NAME} {__version__}: pages at {appliance.pages.url}  (Ctrl-C stops)", flush=True)
                 if simulator is not None:

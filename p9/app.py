@@ -12,31 +12,27 @@ from typing import Any
 
 from cext.clock import Clock
 from cext.outbox import Outbox
-from cext.pipeline import Pipeline
 
 from p9 import __version__, data_dir
-from p9.capture.audits import AuditSettings
-from p9.capture.backfill import BackfillSettings
-from p9.capture.capture import Capture, CaptureSettings
-from p9.capture.feed import Connects
+from p9.capture.capture import Capture
 from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
-from p9.capture.venue_delay import VenueDelaySettings
 from p9.config import Config
 from p9.confirmation import delivery_of, redis_of
 from p9.delivery import embedded
 from p9.delivery.publisher import Left, Publisher
-from p9.market.instruments import Instruments
-from p9.market.rest import RestClient, RestSettings
-from p9.market.venue_clock import VenueClock, VenueClockSettings
+from p9.hot_reload import HotReload
+from p9.market.venue_clock import VenueClock
+from p9.markets import Markets
 from p9.ops import logs
-from p9.ops.lateness import Lateness, LatenessSettings
+from p9.ops.audit_trail import AuditTrail
+from p9.ops.lateness import Lateness
 from p9.ops.local_clock import LocalClock
 from p9.ops.pages import Pages
-from p9.publication import streams_of
-from p9.venue import Market, market
+from p9.reconfiguration import lateness_of, reconfigure
 
 LEDGER = "gaps.jsonl"
+AUDIT_TRAIL = "audit.jsonl"
 
 log = logs.get("app")
 
@@ -51,21 +47,22 @@ class Appliance:
         self.config = config
         self.clock = Clock()
         self.endpoints = endpoints
-        self.captures: dict[str, Capture] = {}
-        self.pipelines: dict[str, Pipeline] = {}
+        self.folder: Path | None = None  # of our state; known from the start on
+        self.markets: Markets | None = None
         self.redis: embedded.RedisServer | None = None
         self.outbox: Outbox | None = None
         self.publisher: Publisher | None = None
         self.pages: Pages | None = None
+        self._http: Any = None  # what they were opened with
         self.ready_s: float | None = None
         self._config_path = config_path
         self._record_to = record_to
         self._symbols = symbols or {}
-        self._clients: dict[str, RestClient] = {}
         self._recorder: Recorder | None = None
         self._started_s = time.monotonic()
         self.ledger: Ledger | None = None
-        self.venue_clocks: dict[str, VenueClock] = {}
+        self.audit_trail: AuditTrail | None = None
+        self.reload: HotReload | None = None
         self.local_clock: LocalClock | None = None
         self.lateness: Lateness | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,7 +70,7 @@ class Appliance:
     async def start(self) -> None:
         """Raises P9Error with remedy STOP where the appliance cannot run."""
         config = self.config
-        folder = data_dir.resolve(config.data_dir, self._config_path)
+        folder = self.folder = data_dir.resolve(config.data_dir, self._config_path)
         self.redis = await redis_of(config, folder, simulated=self.endpoints is not None)
         log.info("redis chosen", **self.redis.status())
         bus = self.redis.bus()
@@ -81,24 +78,67 @@ class Appliance:
         self.outbox = self.publisher.outbox
         self.ledger = Ledger(folder / LEDGER, epoch=self.outbox.epoch, log=_said("ledger"))
         self._begin("gap ledger", self.ledger.run())
-        wanted = config.monitors
+        self.audit_trail = AuditTrail(folder / AUDIT_TRAIL, run_id=self.outbox.epoch, now_ns=self.clock.now, log=_said("audit trail"))
+        self._begin("audit trail", self.audit_trail.run())
+        self.audit_trail.note("start", version=__version__, config=str(self._config_path or "defaults"), redis=self.redis.status())
         self.local_clock = LocalClock(self.clock.now, self._tell)
         self._begin("local clock", self.local_clock.run())
-        self.lateness = Lateness(
-            self.outbox, tell=self._tell,
-            settings=LatenessSettings(low_s=float(wanted.late_shed_low), medium_s=float(wanted.late_shed_medium), calm_s=float(wanted.calm)),
-        )  # fmt: skip
+        self.lateness = Lateness(self.outbox, tell=self._tell, settings=lateness_of(config))
         self._begin("lateness", self.lateness.run())
         await self.publisher.start()
         if self._record_to is not None:
             self._recorder = Recorder(self._record_to)
             log.info("recording", folder=str(self._record_to))
-        await self._start_captures()
-        if config.http.enabled:
-            self.pages = Pages(host=config.http.host, port=config.http.port, status=self.status, ready=self.not_ready, book=self.book, gaps=self.ledger.rows)
-            await self.pages.start()
-            log.info("pages", url=self.pages.url)
+        self.markets = Markets(
+            config, self.outbox, self.clock, endpoints=self.endpoints, symbols=self._symbols, recorder=self._recorder, ledger=self.ledger,
+            tell=self._tell, on_notice=self._on_book, begin=self._begin,
+        )  # fmt: skip
+        await self.markets.start()
+        await self.open_pages(config)
+        if self._config_path is not None:
+            self.reload = HotReload(self._config_path, config, self.reconfigure, self._note_reload)
+            self._begin("hot reload", self.reload.run())
         self._begin("readiness", self._watch_readiness())
+
+    async def open_pages(self, config: Config) -> None:
+        """Serve the pages as `config` says; the old ones go on where the new cannot be. Raises ConfigError."""
+        pages = None
+        if self.pages is not None and config.http == self._http:
+            return
+        if config.http.enabled:
+            pages = Pages(host=config.http.host, port=config.http.port, status=self.status, ready=self.not_ready, book=self.book, gaps=self.ledger.rows)
+            await pages.start()
+            log.info("pages", url=pages.url)
+        old, self.pages, self._http = self.pages, pages, config.http
+        if old is not None:
+            await old.stop()
+
+    @property
+    def captures(self) -> dict[str, Capture]:
+        return self.markets.captures if self.markets is not None else {}
+
+    @property
+    def venue_clocks(self) -> dict[str, VenueClock]:
+        return self.markets.venue_clocks if self.markets is not None else {}
+
+    async def reconfigure(self, config: Config) -> list[str]:
+        """Carry on under another configuration; what of it needs a restart. Raises ConfigError where something cannot be had."""
+        applied, restart = await reconfigure(self, self.config, config)
+        self.config = config
+        self._note_reload("configuration applied", applied=[str(change) for change in applied], needs_restart=[str(change) for change in restart])
+        return [str(change) for change in restart]
+
+    def _note_reload(self, event: str, **more: Any) -> None:
+        refused = "reason" in more
+        (log.error if refused else log.info)(event, **more)
+        self.audit_trail.note(event, **more)
+        if refused:
+            self.publisher.tell("configuration", f"{event}: {more['reason']}; the last good one stays in force", state="refused")
+
+    def _on_book(self, market_name: str, notice: Any) -> None:
+        """A book was lost, or is back."""
+        row = self.captures[market_name].symbol_of(notice.ix) if market_name in self.captures else "-"
+        self.audit_trail.note("book", market=market_name, symbol=row, state=notice.state, reason=notice.reason)
 
     def _begin(self, name: str, job: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(job, name=name))
@@ -106,65 +146,8 @@ class Appliance:
     def _tell(self, kind: str, detail: str, **more: Any) -> None:
         """A finding that is no single book's: into the log, and to consumers."""
         log.warning(kind, detail=detail, **more)
-        assert self.publisher is not None
+        self.audit_trail.note(kind, detail=detail, **more)
         self.publisher.tell(kind, detail, **more)
-
-    def _row(self, name: str) -> Market:
-        section = self.config.venues.markets()[name]
-        row = market(name).at(section.rest_url, section.ws_url)
-        if self.endpoints is not None:
-            row = row.at(self.endpoints[name]["rest"], self.endpoints[name]["ws"])
-        return row
-
-    async def _start_captures(self) -> None:
-        known: dict[str, Instruments] = {}
-        connects: dict[str, Connects] = {}
-        make_streams = streams_of(self.config)
-        settings, monitors, audits = self.config.capture, self.config.monitors, self.config.analytics.audits
-        for name, section in self.config.venues.markets().items():
-            row = self._row(name)
-            exchange = row.exchange
-            if exchange not in self._clients:
-                self._clients[exchange] = RestClient(
-                    exchange, settings=RestSettings(share=settings.rest_share), now_ns=self.clock.now, recorder=self._recorder
-                )
-                await self._clients[exchange].start()
-                self.venue_clocks[exchange] = self._venue_clock(row)
-                known[exchange] = Instruments(exchange)
-                connects[exchange] = Connects(row.limits.connects)
-            rule = row.sequence
-            pipeline = Pipeline(
-                market=name, exchange=exchange, normalizer=row.venue.normalizer(row), outbox=self.outbox, clock=self.clock, link=rule.link,
-                rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id,
-                trades_numbered=row.trades_numbered, max_held_bytes=int(settings.max_held_bytes), max_held_frames=settings.max_held_frames,
-            )  # fmt: skip
-            self.pipelines[name] = pipeline
-            self.captures[name] = Capture(
-                row, pipeline, client=self._clients[exchange], known=known[exchange], connects=connects[exchange], streams_of=make_streams,
-                settings=CaptureSettings(
-                    symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
-                    timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill),
-                    audits=AuditSettings(books_s=float(audits.books), candles_s=float(audits.candles)), audits_word=audits.publish_channel,
-                    delay=VenueDelaySettings(
-                        degraded_s=float(monitors.venue_delay_degraded), stale_s=float(monitors.venue_delay_stale), calm_s=float(monitors.calm)
-                    ),
-                ),
-                recorder=self._recorder, ledger=self.ledger, clock=self.venue_clocks[exchange], tell=self._tell, log=_said("capture"),
-            )  # fmt: skip
-            await self.captures[name].start()
-
-    def _venue_clock(self, row: Market) -> VenueClock:
-        wanted = self.config.monitors
-        clock = VenueClock(
-            row, self._clients[row.exchange], now_ns=self.clock.now, tell=self._tell, log=_said("clock"),
-            on_suspect=lambda suspect: self.outbox.suspect(row.exchange, suspect),
-            settings=VenueClockSettings(
-                every_s=float(wanted.clock_interval), suspect_s=float(wanted.clock_suspect), suspended_s=float(wanted.clock_suspended),
-                calm_s=float(wanted.calm),
-            ),
-        )  # fmt: skip
-        self._begin(f"clock of {row.exchange}", clock.run())
-        return clock
 
     async def _watch_readiness(self) -> None:
         """Say it when every book is synced for the first time, and each time that changes."""
@@ -186,8 +169,8 @@ class Appliance:
             task.cancel()
         if self.pages is not None:
             await self.pages.stop()
-        await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
-        await asyncio.gather(*(client.stop() for client in self._clients.values()))
+        if self.markets is not None:
+            await self.markets.stop()
         left = Left()
         if self.publisher is not None:
             await self.publisher.drain(float(self.config.analytics.redis_publish_confirmer.drain_timeout))
@@ -196,6 +179,9 @@ class Appliance:
             await self.publisher.bus.client.aclose()
         if self.ledger is not None:
             await self.ledger.flush()
+        if self.audit_trail is not None:
+            self.audit_trail.note("stop", spooled=left.spooled, unsent=left.unsent, lost=left.lost)
+            await self.audit_trail.flush()
         if self._recorder is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
         if self.redis is not None:
@@ -245,7 +231,10 @@ class Appliance:
                 "local": self.local_clock.status() if self.local_clock is not None else {},
             },
             "lateness": self.lateness.status() if self.lateness is not None else {},
+            "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
+            "audit_trail": self.audit_trail.status() if self.audit_trail is not None else {},
+            "reload": self.reload.status() if self.reload is not None else None,
             "recorder": self._recorder.status() if self._recorder is not None else None,
         }
 

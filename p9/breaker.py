@@ -18,6 +18,11 @@ class Breaker:
         self._over = 0
         self._calm_since_s: float | None = None
 
+    def tune(self, limits: Sequence[float], calm_s: float) -> None:
+        """Other limits for the same levels."""
+        self.levels = tuple((name, limit) for (name, _), limit in zip(self.levels, limits, strict=True))
+        self.calm_s = calm_s
+
     @property
     def state(self) -> str:
         return self.levels[self.height - 1][0] if self.height else "normal"

@@ -76,10 +76,15 @@ async def delivery_of(config: Config, clock: Clock, bus: Bus, folder: Path, *, s
     except ValueError as error:
         raise ConfigError(str(error), where="redis.classes") from None
     findings = Findings(outbox, config.analytics.integrity.publish_channel)
-    settings = Confirmer(
+    if spool is not None:
+        spool.tell = findings.tell
+    return Publisher(outbox, bus, confirmer_of(config), spool=spool, tell=findings.tell)
+
+
+def confirmer_of(config: Config) -> Confirmer:
+    """How hard delivery tries."""
+    wanted = config.analytics.redis_publish_confirmer
+    return Confirmer(
         enabled=wanted.enabled, max_retries=wanted.max_retries, retry_delay_s=float(wanted.retry_delay),
         confirm_timeout_s=float(wanted.confirm_timeout), replay_tail=wanted.tail > 0,
     )  # fmt: skip
-    if spool is not None:
-        spool.tell = findings.tell
-    return Publisher(outbox, bus, settings, spool=spool, tell=findings.tell)

@@ -11,6 +11,7 @@ import msgspec
 
 from p9.budget import Budget
 from p9.errors import ConfigError, RestError
+from p9.fact import Reading, Roster
 from p9.instrument import Parsed
 
 TopicKind = Literal["depth", "best", "trades"]
@@ -75,6 +76,30 @@ class Request(msgspec.Struct, frozen=True):
     budget: Budget
     weight: int = 1
     params: tuple[tuple[str, str], ...] = ()
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """A REST question on a timer. `kind` is the section of the configuration that says how often.
+
+    `requests(market, roster)`: as few as the venue's batch endpoints allow; their pages are followed. `read(reading, answer)`: one page into facts
+    (its JSON numbers with a point are text). `every`: asked each so many intervals. `of_exchange`: one answer serves all markets of the exchange.
+    """
+
+    kind: str
+    requests: Callable[["Market", Roster], Sequence[Request]]
+    read: Callable[["Market", Reading, Any], None]
+    every: int = 1
+    of_exchange: bool = False
+
+
+class Live(msgspec.Struct, frozen=True):
+    """Topics that say as it happens what polls ask for. `read(market, reading, frame)`: one frame into facts, as Poll.read."""
+
+    kinds: tuple[str, ...]
+    topics: Callable[["Market", Roster], Sequence[str]]
+    read: Callable[["Market", Reading, Any], None]
+    route: str = "public"
+    silent_s: float = 0.0  # a topic that says nothing for so long is subscribed anew; 0: it may be silent for ever
 
 
 class Control(msgspec.Struct, frozen=True):
@@ -161,6 +186,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     image_depths: tuple[tuple[int, int], ...]
     trades_numbered: bool  # ids of trades have no holes: one that is skipped is missing (cext/tape.pxd)
     default_symbols: tuple[str, ...]  # patterns of our symbols
+    polls: tuple[Poll, ...] = ()
+    live: tuple[Live, ...] = ()
 
     @property
     def exchange(self) -> str:

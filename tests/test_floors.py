@@ -10,15 +10,17 @@ ROOT = Path(__file__).parents[1]
 
 # Lowest first. A module may import what stands on a lower floor, or on its own floor where that is marked `*` (and never in a circle).
 P9_FLOORS = [
-    ["errors", "loop", "budget", "executable", "breaker", "client*"],
+    ["errors", "loop", "budget", "executable", "breaker", "number", "client*"],
     ["config*", "instrument", "ops.logs"],
+    ["fact"],
     ["venue"],
     ["option"],
     ["venues*"],
     ["market*", "delivery*", "analysis*", "capture.recording", "capture.recorder"],
     ["capture*"],
     ["ops*"],
-    ["simulate*", "packaging*", "publication", "confirmation", "data_dir", "instance"],
+    ["simulate*", "packaging*", "publication", "boards", "confirmation", "data_dir", "instance", "hot_reload"],
+    ["markets", "reconfiguration"],
     ["app", "replay"],
     ["quicktest*"],
     ["__main__"],

@@ -175,6 +175,13 @@ class Audits:
 
     # ----
 
+    def tell(self, venue_symbol: str, kind: str, detail: str, **more: Any) -> None:
+        """What was found elsewhere of one instrument."""
+        ix = next((ix for ix, row in self._instruments.items() if row.venue_symbol == venue_symbol), None)
+        if ix is not None:
+            self.counts[f"{kind}_different"] += 1
+            self._tell(ix, kind, detail, **more)
+
     def _tell(self, ix: int, kind: str, detail: str, **more: Any) -> None:
         now_ns = self.pipeline.clock.now()
         self._log("audit", symbol=self._instruments[ix].symbol, kind=kind, detail=detail)

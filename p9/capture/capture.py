@@ -72,6 +72,7 @@ class Capture:
         self.depth = self.forms[0].levels or market.image_levels(self.settings.depth)
         self.instruments: dict[int, Instrument] = {}
         self.sockets = Sockets(market, self.forms, self._make_feed)
+        self.listed = asyncio.Event()  # `instruments` are those that are captured
         self.refused: list[Refused] = []
         self.resync: Resync | None = None
         self.liveness: Liveness | None = None
@@ -116,6 +117,7 @@ class Capture:
             return
         self._add_instruments()
         self._make_parts()
+        self.listed.set()
         self.state = "running" if self.instruments else "refused"
         self._log("capturing", instruments=len(self.instruments), sockets=len(self.feeds), refused=len(self.refused))
         while True:
@@ -239,7 +241,7 @@ class Capture:
         self.liveness.remove(ix)
         self.audits.remove(ix)
         for feed in self.sockets.remove(ix):
-            self._feeds_run.pop(feed.name).cancel()
+            self._feeds_run.pop(feed.name).cancel()  # (of a capture that was stopped it is over already)
         self.pipeline.retire(ix, self.pipeline.clock.now())
         self._log("instrument removed", symbol=row.symbol)
 
@@ -248,6 +250,20 @@ class Capture:
         self._streams_of = streams_of
         for ix, row in self.instruments.items():
             self.pipeline.replace_streams(ix, streams_of(row, self.pipeline.streams(ix)), self.pipeline.clock.now())
+
+    def retire(self) -> None:
+        """Every instrument is gone: their channels fall silent and can be taken again. After `stop`."""
+        for ix in list(self.instruments):
+            self.remove(ix)
+
+    def tune(self, settings: CaptureSettings) -> None:
+        """Other thresholds and intervals. What is subscribed stays as it is: `choose`, or another Capture, changes that."""
+        here = self.settings
+        self.settings = msgspec.structs.replace(settings, symbols=here.symbols, depth=here.depth, speed=here.speed, trades=here.trades)
+        self.delay.tune(settings.delay)
+        if self.resync is not None:
+            self.resync.settings, self.liveness.settings, self.backfill.settings = settings.resync, settings.liveness, settings.backfill
+            self.audits.settings = settings.audits
 
     def _run_feed(self, feed: Feed) -> None:
         self._feeds_run[feed.name] = self._group.create_task(feed.run())
@@ -270,6 +286,10 @@ class Capture:
     @property
     def feeds(self) -> list[Feed]:
         return self.sockets.feeds
+
+    def symbol_of(self, ix: int) -> str:
+        """Also of an instrument that was removed."""
+        return self._rows[ix].symbol
 
     def books(self) -> dict[str, int]:
         """How many books are in which state."""

@@ -25,6 +25,7 @@ from p9.errors import P9Error, SocketLost
 from p9.venue import Market
 
 RECYCLE_AFTER = 3  # new subscriptions of a silent topic that brought nothing
+MOST_PATIENCE_S = 3600.0
 NEVER_S = 1e9
 
 
@@ -66,12 +67,28 @@ class ColdFeed(Line):
     ):  # fmt: skip
         super().__init__(name, market, market.socket_url(route), connects, settings=settings, log=log)
         self.route, self.topics, self.recorder = route, {topic.name: topic for topic in topics}, recorder
-        if not any(topic.silent_s for topic in self.topics.values()):  # nothing here must ever speak
-            self.settings = msgspec.structs.replace(self.settings, silent_s=NEVER_S)
+        self._silent_s = self.settings.silent_s
+        self._patient()
         self.counts: Counter[str] = Counter()
         self._clock, self._on_frame, self._login, self._make_address, self._dial = clock, on_frame, login, address, dial
         self._heard_of_loss = on_lost or (lambda: None)
         self._asked: dict[str, tuple[int, float]] = {}  # silent topics: how often they were subscribed anew, and when last
+
+    def change(self, topics: Iterable[ColdTopic]) -> None:
+        """Carry these topics from now on; those that stay notice nothing of it."""
+        self.topics = {topic.name: topic for topic in topics}
+        self._patient()
+        if self.up:
+            self.connection.align(self.topics.values())
+
+    def _patient(self) -> None:
+        """Where nothing must ever speak, silence is no sign."""
+        must_speak = any(topic.silent_s for topic in self.topics.values())
+        self.settings = msgspec.structs.replace(self.settings, silent_s=self._silent_s if must_speak else NEVER_S)
+
+    def _adopt(self, connection: Connection) -> None:
+        super()._adopt(connection)
+        connection.align(self.topics.values())  # to what changed while it was on its way
 
     async def _address(self) -> str:
         if self._make_address is None:
@@ -105,25 +122,29 @@ class ColdFeed(Line):
             self.connection.on_frame(payload, recv_ns)
 
     def _on_lost(self) -> None:
-        self._asked.clear()
         self._heard_of_loss()
 
     def _look(self, connection: Connection, now_s: float) -> None:
-        for name in connection.acknowledged:
-            silent_s = self.topics[name].silent_s
-            asked, asked_s = self._asked.get(name, (0, self.connected_s))
-            heard_s = connection.heard_s.get(name, 0.0)
-            if not silent_s or now_s - max(heard_s, asked_s, self.connected_s) < silent_s:
-                if asked and heard_s > asked_s:
-                    del self._asked[name]
+        """Each topic has its patience, doubled by each subscription that brought nothing; the socket is doubted once."""
+        for name in connection.acknowledged & self.topics.keys():
+            patience_s = self.topics[name].silent_s
+            if not patience_s:
                 continue
-            self.counts["silent"] += 1
-            self._log("topic silent", topic=name, feed=self.name, silent_s=round(now_s - max(heard_s, self.connected_s), 1), asked=asked)
-            if asked >= RECYCLE_AFTER:
-                self.recycle(f"{name} stays silent")
-                return
+            asked, asked_s = self._asked.get(name, (0, 0.0))
+            heard_s = connection.heard_s.get(name, 0.0)
+            if asked and heard_s > asked_s:
+                del self._asked[name]
+                asked = 0
+            since_s = max(heard_s, asked_s, self.connected_s)
+            if now_s - since_s < min(patience_s * 2**asked, max(patience_s, MOST_PATIENCE_S)):
+                continue
             self._asked[name] = (asked + 1, now_s)
-            connection.renew([name])
+            self.counts["silent"] += 1
+            self._log("topic silent", topic=name, feed=self.name, silent_s=round(now_s - since_s, 1), asked=asked)
+            if asked == RECYCLE_AFTER:
+                self.recycle(f"{name} stays silent")
+            else:
+                connection.renew([name])
             return  # `acknowledged` changed; the next one at the next tick
 
     def status(self) -> dict[str, Any]:

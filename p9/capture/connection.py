@@ -157,8 +157,15 @@ class Connection:
         self.acknowledged -= extra
         for name in extra:
             self.refused.pop(name, None)
-        self._say(False, sorted(extra), 0)
+        self._say(False, sorted(extra - self._unsay(extra)), 0)
         self._say(True, missing, 0)
+
+    def _unsay(self, names: set[str]) -> set[str]:
+        """Take back those subscriptions of `names` that wait to be said; which ones."""
+        waiting = {name for subscribes, pack, _ in self._outgoing if subscribes for name in pack} & names
+        packs = ((subscribes, tuple(name for name in pack if not (subscribes and name in waiting)), tries) for subscribes, pack, tries in self._outgoing)
+        self._outgoing = deque(pack for pack in packs if pack[1])
+        return waiting
 
     def messages_wait_s(self) -> float:
         """How long until the venue lets us say anything more on this socket."""

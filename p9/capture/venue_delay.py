@@ -57,6 +57,12 @@ class VenueDelay:
         self._log = log or (lambda *_, **__: None)
         self._n_ticks = 0
 
+    def tune(self, settings: VenueDelaySettings) -> None:
+        """Other limits from now on."""
+        self.settings = settings
+        for topic in self._topics.values():
+            topic.breaker.tune((settings.degraded_s, settings.stale_s), settings.calm_s)
+
     async def run(self) -> None:
         """For ever, until cancelled."""
         loop = asyncio.get_running_loop()

@@ -132,6 +132,39 @@ class OpenCandle(Candle, kw_only=True):
     streamed = False
 
 
+class MarkPrice(Event, kw_only=True):
+    streamed = False
+    mark: Decimal | None
+    index: Decimal | None
+    basis_bps: float | None
+
+
+class Funding(Event, kw_only=True):
+    """`rate` settles at `next_time`, if nothing changes until then."""
+
+    streamed = False
+    rate: Decimal | None
+    predicted_rate: Decimal | None
+    last_rate: Decimal | None
+    interval_seconds: int | None
+    next_time: int | None
+    annualised: Decimal | None
+    cap: Decimal | None
+    floor: Decimal | None
+
+
+class OpenInterest(Event, kw_only=True):
+    """Each contract counted once. `change` is of `contracts`, since `change_since`."""
+
+    streamed = False
+    contracts: Decimal | None
+    base: Decimal | None
+    quote: Decimal | None
+    sides: str
+    change: Decimal | None
+    change_since: int | None
+
+
 class Integrity(Event, kw_only=True):
     """What became of a book (`kind` is `book_state`), what delivery says of itself, and other findings (`detail`)."""
 
@@ -177,13 +210,14 @@ class Gap(Event, kw_only=True):
 
 
 class Audit(Event, kw_only=True):
-    """A book or a candle differs from what the venue made apart from its streams."""
+    """A book, a candle or a figure differs from what the venue made apart from its streams."""
 
     streamed = True
     kind: str
     update_id: int | None = None
     levels: int | None = None
     open_time: int | None = None
+    field: str | None = None
     detail: str
 
 
@@ -195,7 +229,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "gaps": Gap, "audits": Audit, "integrity": Integrity,
+    "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from p9.config.appliance import Http, Log
 from p9.config.capture import Capture, Monitors
 from p9.config.delivery import Confirmer, Redis
+from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
 from p9.config.section import Section, text
 from p9.config.streams import Audits, BookTicker, Candles, Cvd, Flow, Snapshots, Stream
 from p9.config.venues import Venues
@@ -20,6 +21,9 @@ class Analytics(Section):
     cvd: Cvd = Cvd()
     flow: Flow = Flow()
     periodic_snapshots: Snapshots = Snapshots()
+    funding: Funding = Funding()
+    mark_price: MarkPrice = MarkPrice()
+    open_interest: OpenInterest = OpenInterest()
     integrity: Stream = Stream()
     gaps: Stream = Stream()
     audits: Audits = Audits()
@@ -38,4 +42,5 @@ class Config(Section):
     venues: Venues = Venues()
     capture: Capture = Capture()
     monitors: Monitors = Monitors()
+    boards: Boards = Boards()
     analytics: Analytics = Analytics()

@@ -50,6 +50,22 @@ async def _in_redis(client: Redis, at_least: int) -> int:
                 continue
 
 
+async def hold(client: Redis, epoch: int) -> bool:
+    """Claim another bus for a writer that has its epoch already. False: that bus has seen a greater one."""
+    while True:
+        async with client.pipeline(transaction=True) as pipe:
+            try:
+                await pipe.watch(KEY)
+                if int(await pipe.get(KEY) or 0) > epoch:
+                    return False
+                pipe.multi()
+                pipe.set(KEY, epoch)
+                await pipe.execute()
+                return True
+            except WatchError:
+                continue
+
+
 async def next_epoch(now_ms: int, path: Path, client: Redis | None = None) -> int:
     """The epoch of this start. A bus that is away leaves the file, and the clock, to decide; a disk that refuses leaves the bus."""
     epoch = max(now_ms, _in_file(path) + 1)

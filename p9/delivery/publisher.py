@@ -127,6 +127,20 @@ class Publisher:
             task.cancel()
         await asyncio.gather(*self._settling, return_exceptions=True)
 
+    def tune(self, settings: Confirmer) -> None:
+        """Other patience from now on."""
+        self.settings = settings
+        for lane in self.lanes:
+            lane.circuit.max_failures = settings.max_retries if settings.enabled else 1 << 62
+
+    async def move(self, bus: Bus) -> None:
+        """Publish to another server from now on. What is not confirmed goes there, and the kept tail too, as to a server that forgot it."""
+        old, self.bus = self.bus, bus
+        for lane in self.lanes:
+            lane.bus = bus
+            lane.abort()
+        await old.close()
+
     def stats(self) -> dict[str, Any]:
         """The outbox's counters, and each lane's state."""
         lanes = {lane.name: {"connected": lane.ready, "connects": lane.n_connects, "circuit": lane.circuit.stats()} for lane in self.lanes}

@@ -1,6 +1,6 @@
 """Asking a venue by REST, within its limits and ours.
 
-One client a venue. A question waits until its budget has room: first recovery, then audits, then back-fill; each class may fill only its
+One client a venue. A question waits until its budget has room: first recovery, then audits, then polls, then back-fill; each class may fill only its
 share of our ceiling, so that there is always room for a book that broke. An answer is raw bytes (order books are decoded in the hot path)
 or a typed error; the venue's own count of what this address used corrects ours.
 """
@@ -28,11 +28,12 @@ class Priority(IntEnum):
 
     RECOVERY = 0
     AUDIT = 1
-    BACKFILL = 2
+    POLL = 2
+    BACKFILL = 3
 
 
 FULL = 0.9  # of a venue's limit, ours and others' use together: beyond it nobody asks
-SHARES = {Priority.RECOVERY: 1.0, Priority.AUDIT: 0.7, Priority.BACKFILL: 0.5}  # of our ceiling
+SHARES = {Priority.RECOVERY: 1.0, Priority.AUDIT: 0.7, Priority.POLL: 0.6, Priority.BACKFILL: 0.5}  # of our ceiling
 
 
 class RestSettings(msgspec.Struct, frozen=True):
@@ -127,6 +128,12 @@ class RestClient:
             },
             "counts": dict(self.counts),
         }  # fmt: skip
+
+    def tune(self, settings: RestSettings) -> None:
+        """Another share of the venue's limits from now on."""
+        self.settings = settings
+        for pool in self._pools.values():
+            pool.window.limit = max(1.0, pool.limit * settings.share)
 
     async def get(self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None) -> bytes:
         """The answer's body, asked again with jittered back-off where that may help; limits are waited for, and do not count as attempts.

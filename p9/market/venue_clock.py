@@ -48,6 +48,11 @@ class VenueClock:
         self._on_suspect = on_suspect or (lambda suspect: None)
         self._log = log or (lambda *_, **__: None)
 
+    def tune(self, settings: VenueClockSettings) -> None:
+        """Other limits and another interval from now on."""
+        self.settings = settings
+        self._breaker.tune((settings.suspect_s, settings.suspended_s), settings.calm_s)
+
     @property
     def state(self) -> str:
         """normal, suspect, suspended"""

@@ -38,6 +38,10 @@ class Lateness:
             (("sheds_low", settings.low_s), ("sheds_medium", settings.medium_s)), calm_s=settings.calm_s, over_times=settings.over_times
         )
 
+    def tune(self, settings: LatenessSettings) -> None:
+        """Other limits from now on."""
+        self.breaker.tune((settings.low_s, settings.medium_s), settings.calm_s)
+
     async def run(self) -> None:
         """For ever, until cancelled."""
         loop = asyncio.get_running_loop()

@@ -39,6 +39,23 @@ class Status(Collector):
         yield from self._delivery(status["delivery"])
         yield from self._gaps(status["gaps"])
         yield from self._times(status)
+        yield from self._configuration(status["reload"])
+        yield from self._boards(status["boards"])
+
+    def _configuration(self, reload: dict[str, Any] | None) -> Iterator[Metric]:
+        """As Prometheus tells of its own. Without a file there is nothing to tell."""
+        if reload is None:
+            return
+        successful = GaugeMetricFamily("p9_config_last_reload_successful", "1: what the file says is in force; 0: the last good one is")
+        successful.add_metric([], int(reload["successful"]))
+        applied = GaugeMetricFamily("p9_config_last_reload_success_timestamp_seconds", "When what is in force was read")
+        applied.add_metric([], reload["applied_s"])
+        waiting = GaugeMetricFamily("p9_config_changes_awaiting_restart", "Changed keys that a restart would bring into force")
+        waiting.add_metric([], len(reload["needs_restart"]))
+        reloads = CounterMetricFamily("p9_config_reloads", "Times that the file was read anew", labels=["result"])
+        reloads.add_metric(["applied"], reload["reloads"])
+        reloads.add_metric(["refused"], reload["refusals"])
+        yield from (successful, applied, waiting, reloads)
 
     def _markets(self, markets: dict[str, Any]) -> Iterator[Metric]:
         frames = CounterMetricFamily("p9_frames", "WebSocket frames received, by what became of them", labels=["market", "outcome"])
@@ -79,6 +96,34 @@ class Status(Collector):
         late = GaugeMetricFamily("p9_loop_late_seconds", "How late the loop's last turn was")
         late.add_metric([], status["lateness"].get("late_ms", 0.0) / 1e3)
         yield from (delay, usual, state, skew, steps, late)
+
+    def _boards(self, boards: dict[str, Any]) -> Iterator[Metric]:
+        polls = CounterMetricFamily("p9_polls", "Questions on a timer, by what became of them", labels=["market", "kind", "outcome"])
+        refused = CounterMetricFamily("p9_values_refused", "Polled or streamed values that could not be used", labels=["market", "kind", "reason"])
+        age = GaugeMetricFamily("p9_poll_age_seconds", "Since the last good answer", labels=["market", "kind"])
+        facts = CounterMetricFamily("p9_facts", "Funding, prices, open interest: what was said, and what was published of it", labels=["kind", "what"])
+        compared = CounterMetricFamily("p9_facts_compared", "Polled figures held against the stream's", labels=["kind", "outcome"])
+        for market, part in boards.get("markets", {}).items():
+            for kind, counts in part["polls"]["counts"].items():
+                for outcome, n in counts.items():
+                    polls.add_metric([market, kind, outcome], n)
+            for kind, counts in part["polls"]["bad"].items():
+                for reason, n in counts.items():
+                    refused.add_metric([market, kind, reason], n)
+            for reason, n in part["live"].get("bad", {}).items():
+                refused.add_metric([market, "live", reason], n)
+            ages: dict[str, float] = {}
+            for row in part["polls"]["rows"]:
+                if row["age_s"] is not None:
+                    ages[row["kind"]] = min(row["age_s"], ages.get(row["kind"], row["age_s"]))
+            for kind, age_s in ages.items():
+                age.add_metric([market, kind], age_s)
+        for kind, state in boards.get("board", {}).items():
+            for what, n in state["counts"].items():
+                facts.add_metric([kind, what], n)
+            for outcome in ("agreed", "differed"):
+                compared.add_metric([kind, outcome], state[outcome])
+        yield from (polls, refused, age, facts, compared)
 
     def _gaps(self, gaps: dict[str, Any]) -> Iterator[Metric]:
         missing = GaugeMetricFamily("p9_open_gaps", "Gaps that are not settled")

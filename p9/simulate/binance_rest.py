@@ -7,10 +7,13 @@ from decimal import Decimal
 from aiohttp import web
 
 from p9.simulate import binance_streams as streams
+from p9.simulate.bar import Period
 from p9.simulate.binance import BinanceMarket
+from p9.simulate.binance_history import BinanceHistory
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.catalogue import PERPETUAL_MS
-from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
+from p9.simulate.figures import funding
+from p9.simulate.instrument import Instrument
 from p9.simulate.rest import Refusal, dumps, json_response
 from p9.simulate.scale import plain
 
@@ -74,7 +77,6 @@ class BinanceRest:
             "/depth": self._depth,
             "/trades": self._trades,
             "/historicalTrades": self._historical_trades,
-            "/aggTrades": self._agg_trades,
             "/klines": self._klines,
             "/ticker/24hr": self._day,
             "/ticker/bookTicker": self._book_ticker,
@@ -83,21 +85,21 @@ class BinanceRest:
         if self.futures:
             self._routes |= {
                 "/premiumIndex": self._premium_index,
-                "/fundingRate": self._funding_rate,
                 "/fundingInfo": self._funding_info,
                 "/openInterest": self._open_interest,
-                "/markPriceKlines": self._mark_klines,
             }
         if self.futures and not self.inverse:
             self._routes |= {"/insuranceBalance": self._insurance, "/symbolAdlRisk": self._adl_risk}
         else:
             self._routes |= {"/uiKlines": self._klines} if not self.futures else {}
+        self._history = BinanceHistory(self, error)
+        self._routes |= self._history.routes
 
     async def answer(self, path: str, query) -> web.Response:
         """`path` is the venue's whole path. Never raises."""
         try:
-            if path == "/futures/data/openInterestHist" and self.futures:
-                return json_response(self._open_interest_history(query), self.weights.header())
+            if path in self._history.data_routes:
+                return json_response(self._history.data_routes[path](query), self.weights.header())
             route = self._routes.get(path.removeprefix(self.prefix)) if path.startswith(self.prefix + "/") else None
             if route is None:
                 raise Refusal(404, "<html><body><h2>404 Not found</h2></body></html>", content_type="text/html")
@@ -128,7 +130,7 @@ class BinanceRest:
 
     # ------------------------------------------------------------------ parameters
 
-    def _one(self, query) -> Instrument:
+    def one(self, query) -> Instrument:
         symbol = query.get("symbol")
         if not symbol:
             raise error(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
@@ -137,7 +139,7 @@ class BinanceRest:
             raise error(-1121, "Invalid symbol.")
         return one
 
-    def _number(self, query, name: str, default: int | None = None) -> int | None:
+    def number(self, query, name: str, default: int | None = None) -> int | None:
         text = query.get(name)
         if text is None or text == "":
             return default
@@ -152,7 +154,7 @@ class BinanceRest:
         """The one asked for, those in `symbols`, or all."""
         if "symbol" in query:
             self.weights.spend(single_weight)
-            return [self._one(query)]
+            return [self.one(query)]
         self.weights.spend(all_weight)
         return list(self.market.instruments.values())
 
@@ -171,8 +173,8 @@ class BinanceRest:
         return f'{{"serverTime":{int(time.time() * 1000)}}}'
 
     def _depth(self, query, stale: bool = False) -> str:
-        one = self._one(query)
-        limit = self._number(query, "limit", 500 if self.futures else 100)
+        one = self.one(query)
+        limit = self.number(query, "limit", 500 if self.futures else 100)
         if self.futures:
             if limit not in FUTURES_DEPTHS:
                 raise error(-4021, f"{limit} is not valid depth limit")
@@ -203,69 +205,54 @@ class BinanceRest:
         return "[" + ",".join(rows) + "]"
 
     def _trades(self, query) -> str:
-        one = self._one(query)
+        one = self.one(query)
         self.weights.spend(5 if self.futures else 25)
-        return self._trade_rows(one, one.newest_fills(min(1000, self._number(query, "limit", 500))))
+        return self._trade_rows(one, one.newest_fills(min(1000, self.number(query, "limit", 500))))
 
     def _historical_trades(self, query) -> str:
-        one = self._one(query)
+        one = self.one(query)
         self.weights.spend(200 if self.futures else 25)
-        limit = min(500 if self.futures else 1000, self._number(query, "limit", 100 if self.futures else 500))
-        first = self._number(query, "fromId")
+        limit = min(500 if self.futures else 1000, self.number(query, "limit", 100 if self.futures else 500))
+        first = self.number(query, "fromId")
         fills = one.newest_fills(limit) if first is None else one.fills_from(first, limit)
         return self._trade_rows(one, fills)
 
-    def _agg_trades(self, query) -> str:
-        one = self._one(query)
-        self.weights.spend(20 if self.futures else 4)
-        limit = min(1000, self._number(query, "limit", 500))
-        first, start, end = (self._number(query, name) for name in ("fromId", "startTime", "endTime"))
-        tape = list(self.market.aggregates[one.symbol].tape)
-        if first is not None:
-            if start is not None or end is not None:
-                raise error(-1128, "Combination of optional parameters invalid.")
-            tape = [made for made in tape if made.id >= first][:limit]
-        elif start is not None or end is not None:
-            since, until = (start or 0) * 1_000_000, (end if end is not None else 1 << 50) * 1_000_000
-            tape = [made for made in tape if since <= made.at_ns < until + 1_000_000]
-            tape = tape[:limit] if start is not None else tape[-limit:]
-        else:
-            tape = tape[-limit:]
-        return "[" + ",".join(streams.aggregate_text(one, made) for made in tape) + "]"
-
     def _klines(self, query) -> str:
-        one = self._one(query)
-        return self._kline_rows(query, one, one.candles, lambda bar: streams.kline_volumes(one, bar))
-
-    def _mark_klines(self, query) -> str:
-        one = self._one(query)
-        return self._kline_rows(query, one, one.candles, lambda bar: ("0", "0", "0", "0"))
-
-    def _kline_rows(self, query, one: Instrument, candles, volumes) -> str:
-        period = streams.PERIODS.get(query.get("interval", ""))
-        if period is None or (self.futures and period.ms < MINUTE_MS):
-            raise error(-1120, "Invalid interval.")
-        most = 1500 if self.futures else 1000
-        limit = min(most, self._number(query, "limit", 500))
-        if self.futures:
-            self.weights.spend(1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10)
-        else:
-            self.weights.spend(2)
-        start, end = self._number(query, "startTime"), self._number(query, "endTime")
-        now_ms = int(time.time() * 1000)
-        until = min(now_ms, end if end is not None else now_ms)
-        # `startTime` means bars that open at or after it.
-        since = period.closes(period.opens(start - 1)) if start is not None else until - (limit + 1) * period.ms
-        bars = candles.between(period, since, until)
-        bars = bars[:limit] if start is not None else bars[-limit:]
+        one = self.one(query)
+        period, limit = self.kline_page(query)
+        since, until, forward = self.kline_span(query, period, limit)
+        bars = one.candles.between(period, since, until)
+        bars = bars[:limit] if forward else bars[-limit:]
         px, rows = one.px.pad, []
         for bar in bars:
-            volume, quote, bought, spent = volumes(bar)
+            volume, quote, bought, spent = streams.kline_volumes(one, bar)
             prices = f'"{px(bar.open)}","{px(bar.high)}","{px(bar.low)}","{px(bar.close)}"'
             rows.append(
                 f'[{bar.open_ms},{prices},"{volume}",{period.closes(bar.open_ms) - 1},"{quote}",{bar.count},"{bought}","{spent}","0"]'
             )
         return "[" + ",".join(rows) + "]"
+
+    def kline_page(self, query) -> tuple[Period, int]:
+        """(period, how many rows at most); spends the weight."""
+        period = streams.PERIODS.get(query.get("interval", ""))
+        if period is None or (self.futures and period.ms < MINUTE_MS):
+            raise error(-1120, "Invalid interval.")
+        limit = min(1500 if self.futures else 1000, self.number(query, "limit", 500))
+        if self.futures:
+            self.weights.spend(1 if limit < 100 else 2 if limit < 500 else 5 if limit <= 1000 else 10)
+        else:
+            self.weights.spend(2)
+        return period, limit
+
+    def kline_span(self, query, period: Period, limit: int) -> tuple[int, int, bool]:
+        """(since, until, whether the oldest are wanted): `startTime` means bars that open at or after it."""
+        start, end = self.number(query, "startTime"), self.number(query, "endTime")
+        now_ms = int(time.time() * 1000)
+        until = min(now_ms, end if end is not None else now_ms)
+        if start is None:
+            return until - (limit + 1) * period.ms, until, False
+        since = period.closes(period.opens(start - 1))
+        return since, min(until, since + (limit + 1) * period.ms), True
 
     def _day(self, query) -> str:
         rows = []
@@ -334,35 +321,13 @@ class BinanceRest:
                 "markPrice": f"{mark:.8f}",
                 "indexPrice": f"{index:.8f}",
                 "estimatedSettlePrice": f"{(mark + index) / 2:.8f}",
-                "lastFundingRate": "" if dated else plain(one.funding_rate, 8),
+                "lastFundingRate": "" if dated else plain(funding(one, now_ms).rate, 8),
                 "interestRate": "" if dated else "0.00010000",
-                "nextFundingTime": 0 if dated else next_funding_ms(now_ms),
+                "nextFundingTime": 0 if dated else funding(one, now_ms).next_ms,
                 "time": now_ms,
             }
             rows.append(dumps(row))
         return self._shape(query, rows)
-
-    def _funding_rate(self, query) -> str:
-        limit = min(1000, self._number(query, "limit", 100))
-        some = [self._one(query)] if "symbol" in query else list(self.market.instruments.values())
-        now_ms, rows = int(time.time() * 1000), []
-        start, end = self._number(query, "startTime", 0), self._number(query, "endTime", now_ms)
-        for back in range(limit - 1, -1, -1):
-            at_ms = next_funding_ms(now_ms) - (back + 1) * EIGHT_HOURS_MS
-            for one in some:
-                if one.listing.expiry_ms is None and start <= at_ms <= end:
-                    rate = plain(one.funding_rate + Decimal(at_ms // EIGHT_HOURS_MS % 7).scaleb(-6), 8)
-                    mark = f"{one.px.value(one.candles.last_tick):.8f}"
-                    rows.append(
-                        {
-                            "symbol": one.symbol,
-                            "fundingTime": at_ms + at_ms // EIGHT_HOURS_MS % 5,
-                            "fundingRate": rate,
-                            "markPrice": mark,
-                            "rateType": "Regular",
-                        }
-                    )
-        return dumps(rows[-limit:])
 
     def _funding_info(self, query) -> str:
         """Only symbols whose settings were adjusted: every fifth perpetual pays each four hours."""
@@ -381,35 +346,13 @@ class BinanceRest:
         )
 
     def _open_interest(self, query) -> str:
-        one = self._one(query)
+        one = self.one(query)
         self.weights.spend(1)
         row = {"openInterest": one.qty.pad(one.open_interest_lots), "symbol": one.symbol}
         if self.inverse:
             row = {"symbol": one.symbol, "pair": one.listing.pair} | row
             row["contractType"] = one.listing.contract
         return dumps(row | {"time": one.model.last_ns // 1_000_000})
-
-    def _open_interest_history(self, query) -> str:
-        key = "pair" if self.inverse else "symbol"
-        some = [one for one in self.market.instruments.values() if query.get(key) in (one.listing.pair, one.symbol)]
-        period = streams.PERIODS.get(query.get("period", ""))
-        if not some or period is None:
-            raise error(-1130, f"Data sent for parameter '{key if not some else 'period'}' is not valid.")
-        one, now_ms = some[0], int(time.time() * 1000)
-        rows = []
-        for back in range(min(500, self._number(query, "limit", 30)) - 1, -1, -1):
-            at_ms = period.opens(now_ms) - back * period.ms
-            lots = one.open_interest_lots * (1000 - at_ms // period.ms % 13) // 1000
-            coins = one.coins(lots)
-            row = {key: query[key]} | ({"contractType": one.listing.contract} if self.inverse else {})
-            row |= {
-                "sumOpenInterest": f"{one.qty.value(lots):.8f}",
-                "sumOpenInterestValue": f"{coins if self.inverse else coins * one.px.value(one.candles.last_tick):.8f}",
-                "CMCCirculatingSupply": "0.00000000",
-                "timestamp": at_ms,
-            }
-            rows.append(row)
-        return dumps(rows)
 
     def _insurance(self, query) -> str:
         self.weights.spend(1)
@@ -423,7 +366,7 @@ class BinanceRest:
             ],
         }
         if "symbol" in query:
-            self._one(query)
+            self.one(query)
             return dumps(pool)
         return dumps([pool])
 
@@ -440,7 +383,7 @@ class BinanceRest:
         self.weights.spend(1 if self.futures else 20)
         some = list(self.market.instruments.values())
         if not self.futures and "symbol" in query:
-            some = [self._one(query)]
+            some = [self.one(query)]
         describe = self._futures_symbol if self.futures else self._spot_symbol
         limits = [
             {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": self.weights.limit},

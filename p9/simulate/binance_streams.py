@@ -3,9 +3,11 @@
 from collections import deque
 from typing import NamedTuple
 
-from p9.simulate.candles import DAY_MS, MINUTE_MS, Period
+from p9.simulate.bar import DAY_MS, Period
+from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
-from p9.simulate.instrument import Instrument, next_funding_ms
+from p9.simulate.figures import funding
+from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
 from p9.simulate.window import Changes
@@ -173,6 +175,11 @@ class Aggregate(NamedTuple):
     buyer_is_maker: bool
 
 
+def aggregate_id(one: Instrument, order: int) -> int:
+    """Of an order before the start: each is one aggregate."""
+    return order + one.past.id_offset // 2
+
+
 class Aggregates:
     """The aggregate tape of one instrument: runs of fills of one price and taker side; on spot of one taker order,
     on futures of one 100 ms window. It runs always, so that ids do not depend on who listens."""
@@ -183,7 +190,7 @@ class Aggregates:
         self.instrument = instrument
         self.tape: deque[Aggregate] = deque(maxlen=20_000)
         self.streams: list[AggTrade] = []
-        self._next_id = instrument.model.first_trade_id // 2
+        self._next_id = aggregate_id(instrument, instrument.past.end)
         self._open: list[Fill] = []
 
     def on_turns(self, turns: list[Turn]) -> None:
@@ -258,7 +265,7 @@ class Kline(Stream):
         open_ms = self._period.opens(now_ms)
         candles = self.instrument.candles
         if self._open_ms is not None and open_ms != self._open_ms:
-            for bar in candles.between(self._period, self._open_ms, open_ms - 1, history=False):
+            for bar in candles.between(self._period, self._open_ms, open_ms - 1):
                 self._send(bar, now_ms, True)
             self._count = -1
         self._open_ms = open_ms
@@ -296,8 +303,8 @@ class Kline(Stream):
 def mark_text(one: Instrument, now_ms: int) -> str:
     mark, index = one.mark_price(now_ms * 1_000_000), one.index_price(now_ms * 1_000_000)
     dated = one.listing.expiry_ms is not None
-    rate = "" if dated else plain(one.funding_rate, 8)
-    next_ms = 0 if dated else next_funding_ms(now_ms)
+    forecast = funding(one, now_ms)
+    rate, next_ms = ("", 0) if dated else (plain(forecast.rate, 8), forecast.next_ms)
     prices = f'"p":"{mark:.8f}","ap":"{mark:.8f}","P":"{(mark + index) / 2:.8f}","i":"{index:.8f}"'
     head = f'{{"e":"markPriceUpdate","E":{now_ms},"s":"{one.symbol}"'
     return f'{head},{prices},"r":"{rate}","T":{next_ms}{suffix(one)}'

@@ -8,21 +8,14 @@ from urllib.parse import quote, unquote
 from aiohttp import web
 
 from p9.simulate import bybit_streams as streams
+from p9.simulate.bar import Period
 from p9.simulate.bybit import Bybit
-from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
+from p9.simulate.bybit_history import BybitHistory
+from p9.simulate.instrument import Instrument
 from p9.simulate.rest import Refusal, dumps, json_response
 from p9.simulate.scale import plain
 
 REQUESTS, WINDOW_S, BAN_S = 600, 5.0, 600
-OPEN_INTEREST_MS = {
-    "5min": 300_000,
-    "15min": 900_000,
-    "30min": 1_800_000,
-    "1h": 3_600_000,
-    "4h": 14_400_000,
-    "1d": 86_400_000,
-}
-
 
 class ResultError(Exception):
     """A business error: HTTP 200 with a retCode."""
@@ -43,15 +36,11 @@ class BybitRest:
             "orderbook": self._orderbook,
             "recent-trade": self._trades,
             "kline": self._kline,
-            "mark-price-kline": self._mark_kline,
-            "index-price-kline": self._mark_kline,
             "tickers": self._tickers,
-            "funding/history": self._funding,
-            "open-interest": self._open_interest,
             "insurance": self._insurance,
             "risk-limit": self._risk_limit,
-            "account-ratio": self._account_ratio,
         }
+        self._routes |= BybitHistory(self, ResultError).routes
 
     async def answer(self, path: str, query) -> web.Response:
         """`path` is the venue's whole path. Never raises."""
@@ -113,13 +102,13 @@ class BybitRest:
             )
         return self.venue.categories[name]
 
-    def _one(self, query, *allowed: str) -> Instrument:
+    def one(self, query, *allowed: str) -> Instrument:
         one = self._category(query, *allowed).instruments.get(query.get("symbol", ""))
         if one is None:
             raise ResultError(10001, "params error: symbol invalid")
         return one
 
-    def _number(self, query, name: str, default: int | None = None) -> int | None:
+    def number(self, query, name: str, default: int | None = None) -> int | None:
         text = query.get(name)
         if not text:
             return default
@@ -135,8 +124,8 @@ class BybitRest:
         return f'{{"timeSecond":"{now_ns // 1_000_000_000}","timeNano":"{now_ns}"}}'
 
     def _orderbook(self, query, stale: bool = False) -> str:
-        one = self._one(query)
-        limit = min(1000, self._number(query, "limit", 1 if one.is_spot else 25))
+        one = self.one(query)
+        limit = min(1000, self.number(query, "limit", 1 if one.is_spot else 25))
         if limit < 1:
             raise ResultError(10001, "params error: limit is invalid")
         levels, u, seq, at_ns = self.venue.rest_window(one)
@@ -149,9 +138,9 @@ class BybitRest:
         return f'{{"s":"{one.symbol}","b":{bids},"a":{asks},"ts":{now_ms},"u":{u},"seq":{seq},"cts":{at_ms}}}'
 
     def _trades(self, query) -> str:
-        one = self._one(query)
+        one = self.one(query)
         most = 60 if one.is_spot else 1000
-        limit = min(most, self._number(query, "limit", 60 if one.is_spot else 500))
+        limit = min(most, self.number(query, "limit", 60 if one.is_spot else 500))
         category, rows = query["category"], []
         for fill in reversed(one.newest_fills(limit)):
             px, qty = (one.px.trim, one.qty.trim) if one.is_spot else (one.px.pad, one.qty.pad)
@@ -163,37 +152,32 @@ class BybitRest:
             )
         return f'{{"category":"{category}","list":[{",".join(rows)}]}}'
 
-    def _bars(self, query, one: Instrument, most: int = 1000):
+    def kline_span(self, query, most: int = 1000) -> tuple[Period, int, int, int]:
+        """(period, since, until, how many rows at most: the newest of them)"""
         period = streams.PERIODS.get(query.get("interval", ""))
         if period is None:
             raise ResultError(10001, "params error: Invalid period!")
-        limit = min(most, self._number(query, "limit", 200))
+        limit = min(most, self.number(query, "limit", 200))
         now_ms = int(time.time() * 1000)
-        start, end = self._number(query, "start"), self._number(query, "end")
+        start, end = self.number(query, "start"), self.number(query, "end")
         until = min(now_ms, end if end is not None else now_ms)
-        since = period.closes(period.opens(start - 1)) if start is not None else until - (limit + 1) * period.ms
-        return one.candles.between(period, since, until)[-limit:][::-1]
+        since = period.closes(period.opens(start - 1)) if start is not None else 0
+        return period, max(since, until - (limit + 1) * period.ms), until, limit
 
     def _kline(self, query) -> str:
-        one, rows = self._one(query), []
+        one, rows = self.one(query), []
         px, qty = (one.px.trim, one.qty.trim)
-        for bar in self._bars(query, one):
+        period, since, until, limit = self.kline_span(query)
+        for bar in one.candles.between(period, since, until)[-limit:][::-1]:
             prices = f'"{px(bar.open)}","{px(bar.high)}","{px(bar.low)}","{px(bar.close)}"'
             rows.append(f'["{bar.open_ms}",{prices},"{qty(bar.lots)}","{plain(bar.value)}"]')
-        return f'{{"symbol":"{one.symbol}","category":"{query["category"]}","list":[{",".join(rows)}]}}'
-
-    def _mark_kline(self, query) -> str:
-        one, rows = self._one(query, "linear", "inverse"), []
-        px = one.px.pad
-        for bar in self._bars(query, one):
-            rows.append(f'["{bar.open_ms}","{px(bar.open)}","{px(bar.high)}","{px(bar.low)}","{px(bar.close)}"]')
         return f'{{"symbol":"{one.symbol}","category":"{query["category"]}","list":[{",".join(rows)}]}}'
 
     def _tickers(self, query) -> str:
         category = self._category(query, "spot", "linear", "inverse", "option")
         if category is None:
             return '{"category":"option","list":[]}'
-        some = [self._one(query)] if query.get("symbol") else list(category.instruments.values())
+        some = [self.one(query)] if query.get("symbol") else list(category.instruments.values())
         now_ms, rows = int(time.time() * 1000), []
         for one in some:
             fields = streams.ticker_fields(one, now_ms)
@@ -216,41 +200,6 @@ class BybitRest:
             rows.append(streams.object_text(fields))
         return f'{{"category":"{category.name}","list":[{",".join(rows)}]}}'
 
-    def _funding(self, query) -> str:
-        one = self._one(query, "linear", "inverse")
-        start, end = self._number(query, "startTime"), self._number(query, "endTime")
-        if start is not None and end is None:
-            raise ResultError(10001, "params error: endTime is required when startTime is passed")
-        now_ms, rows = int(time.time() * 1000), []
-        for back in range(min(200, self._number(query, "limit", 200))):
-            at_ms = next_funding_ms(min(now_ms, end or now_ms)) - (back + 1) * EIGHT_HOURS_MS
-            if start is not None and at_ms < start:
-                break
-            rate = one.funding_rate + Decimal(at_ms // EIGHT_HOURS_MS % 7).scaleb(-6)
-            rows.append({"symbol": one.symbol, "fundingRate": plain(rate), "fundingRateTimestamp": str(at_ms)})
-        return dumps({"category": query["category"], "list": [] if one.listing.expiry_ms else rows})
-
-    def _open_interest(self, query) -> str:
-        one = self._one(query, "linear", "inverse")
-        length = OPEN_INTEREST_MS.get(query.get("intervalTime", ""))
-        if length is None:
-            raise ResultError(10001, "params error: intervalTime is invalid")
-        now_ms, rows = int(time.time() * 1000), []
-        cursor = unquote(query.get("cursor", ""))
-        newest = int(cursor.rpartition("=")[2]) * 1000 - length if cursor else now_ms // length * length
-        for back in range(min(200, self._number(query, "limit", 50))):
-            at_ms = newest - back * length
-            lots = one.open_interest_lots * (1000 - at_ms // length % 13) // 1000
-            rows.append(
-                {
-                    "openInterest": f"{one.qty.value(2 * lots):.8f}",
-                    "singleOpenInterest": one.qty.trim(lots),
-                    "timestamp": str(at_ms),
-                }
-            )
-        cursor = quote(f"lastid={at_ms // 1000 % 99999}&lasttime={at_ms // 1000}", safe="")
-        return dumps({"symbol": one.symbol, "category": query["category"], "list": rows, "nextPageCursor": cursor})
-
     def _insurance(self, query) -> str:
         now_ms = int(time.time() * 1000) // 60_000 * 60_000
         drift = Decimal(now_ms // 60_000 % 997)
@@ -266,7 +215,7 @@ class BybitRest:
 
     def _risk_limit(self, query) -> str:
         category = self._category(query, "linear", "inverse")
-        some = [self._one(query)] if query.get("symbol") else list(category.instruments.values())
+        some = [self.one(query)] if query.get("symbol") else list(category.instruments.values())
         first = int(query.get("cursor") or 0)
         rows = [
             {
@@ -284,20 +233,6 @@ class BybitRest:
         cursor = str(first + 15) if first + 15 < len(rows) else ""
         return dumps({"category": category.name, "list": rows[first : first + 15], "nextPageCursor": cursor})
 
-    def _account_ratio(self, query) -> str:
-        one = self._one(query, "linear", "inverse")
-        length = OPEN_INTEREST_MS.get(query.get("period", ""))
-        if length is None:
-            raise ResultError(10001, "params error: period is invalid")
-        newest, rows = int(time.time() * 1000) // length * length, []
-        for back in range(min(500, self._number(query, "limit", 50))):
-            at_ms = newest - back * length
-            share = Decimal(45 + at_ms // length % 11).scaleb(-2)
-            rows.append(
-                {"symbol": one.symbol, "buyRatio": str(share), "sellRatio": str(1 - share), "timestamp": str(at_ms)}
-            )
-        return dumps({"list": rows, "nextPageCursor": ""})
-
     # ------------------------------------------------------------------ reference data
 
     def _instruments(self, query) -> str:
@@ -313,7 +248,7 @@ class BybitRest:
             some = []
         if category.name == "spot":
             return dumps({"category": "spot", "list": [self._spot_row(one, place) for place, one in enumerate(some)]})
-        limit = max(1, min(1000, self._number(query, "limit", 500)))
+        limit = max(1, min(1000, self.number(query, "limit", 500)))
         some.sort(key=lambda one: one.symbol)
         cursor = unquote(query.get("cursor", ""))
         if cursor:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from p9.simulate.binance_streams import PERIODS as _NAMED
 from p9.simulate.connection import Connection
-from p9.simulate.instrument import Instrument, next_funding_ms
+from p9.simulate.figures import funding
+from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
 from p9.simulate.window import Window
@@ -186,7 +187,7 @@ def ticker_fields(one: Instrument, now_ms: int) -> dict[str, str]:
     lots = one.open_interest_lots
     worth = one.coins(2 * lots) if one.is_inverse else one.coins(2 * lots) * mark
     bid, bid_lots, ask, ask_lots = one.model.best
-    dated = listing.expiry_ms is not None
+    dated, forecast = listing.expiry_ms is not None, funding(one, now_ms)
     fields = {
         "symbol": one.symbol,
         "tickDirection": "ZeroPlusTick",
@@ -202,12 +203,12 @@ def ticker_fields(one: Instrument, now_ms: int) -> dict[str, str]:
         "openInterestValue": f"{worth:.2f}",
         "turnover24h": f"{of.value:.4f}",
         "volume24h": f"{one.qty.value(of.lots):.4f}",
-        "fundingIntervalHour": "" if dated else "8",
+        "fundingIntervalHour": "" if dated else str(forecast.interval_ms // 3_600_000),
         "fundingCap": "" if dated else "0.00333",
         "singleOpenInterest": one.qty.trim(lots),
         "singleOpenInterestValue": f"{worth / 2:.2f}",
-        "nextFundingTime": "" if dated else str(next_funding_ms(now_ms)),
-        "fundingRate": "" if dated else plain(one.funding_rate),
+        "nextFundingTime": "" if dated else str(forecast.next_ms),
+        "fundingRate": "" if dated else plain(forecast.rate),
         "bid1Price": px(bid),
         "bid1Size": qty(bid_lots),
         "ask1Price": px(ask),
@@ -294,7 +295,7 @@ class Kline(Topic):
         candles, open_ms = self.instrument.candles, self._period.opens(now_ms)
         bars = []
         if self._open_ms is not None and open_ms != self._open_ms:
-            bars = [(bar, True) for bar in candles.between(self._period, self._open_ms, open_ms - 1, history=False)]
+            bars = [(bar, True) for bar in candles.between(self._period, self._open_ms, open_ms - 1)]
             self._count = -1
         self._open_ms = open_ms
         bar = candles.current(self._period, now_ms)

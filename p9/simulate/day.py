@@ -4,7 +4,8 @@ from collections import deque
 from decimal import Decimal
 from typing import NamedTuple
 
-from p9.simulate.candles import DAY_MS, MINUTE_MS, Bar, Candles
+from p9.simulate.bar import DAY_MS, Bar
+from p9.simulate.candles import MINUTE_MS, Candles
 
 
 class Figures(NamedTuple):
@@ -41,7 +42,7 @@ class Day:
         """The window that ends now."""
         if not self._begun:
             self._begun = True
-            for bar in self._candles.minutes():
+            for bar in self._candles.minutes((now_ms - DAY_MS) // MINUTE_MS * MINUTE_MS):
                 self._enter(bar)
         first_ms = (now_ms - DAY_MS) // MINUTE_MS * MINUTE_MS + MINUTE_MS
         self._leave(first_ms)

@@ -8,10 +8,13 @@ from p9.simulate.catalogue import Listing
 from p9.simulate.day import Day
 from p9.simulate.index import Index
 from p9.simulate.market import Fill, Market, Side
+from p9.simulate.past import Past
+from p9.simulate.path import Path
 from p9.simulate.scale import Scale
 
 TAPE = 20_000
 EIGHT_HOURS_MS = 8 * 3_600_000
+INTEREST_MS = 300_000
 COIN_PLACES = Decimal("0.00000001")
 
 
@@ -40,7 +43,11 @@ class Instrument:
         numbers = sum(map(ord, listing.market + listing.symbol))
         dated = listing.expiry_ms is not None
         premium = 0.0 if self.is_spot else (0.006 if dated else 0.0001) + (numbers % 7 - 3) * 1e-5
-        first_trade_id = 100_000_000 + numbers * 1_000_003
+        self.premium = premium
+        self.past = Past(
+            seed, index.path, start_ns // 1_000_000, tick=float(self.px.step), premium=premium, lot=listing.median_lots(), value_of=self.money,
+            id_offset=numbers * 1_000_003, first_turn_id=first_id,
+        )  # fmt: skip
         self.model = Market(
             seed,
             index,
@@ -51,21 +58,23 @@ class Instrument:
             premium=premium,
             id_steps=id_steps,
             first_id=first_id,
-            first_trade_id=first_trade_id,
+            first_trade_id=self.past.next_trade_id,
             liquidations=not self.is_spot,
         )
         self.tape: deque[Fill] = deque(maxlen=TAPE)
-        self.candles = Candles(
-            seed, start_ns // 1_000_000, self.model.best[0], listing.median_lots(), first_trade_id, self.money
-        )
+        self.candles = Candles(self.past, self.money)
         self.day = Day(self.candles)
         self.streams: list = []
         self._old_books = deque([OldBook(self.model)], maxlen=2)
-        self.open_interest_lots = listing.median_lots() * 40_000
+        self._interest = Path(f"{seed} interest", float(listing.median_lots() * 40_000))
+        self._interest_log: dict[int, int] = {}  # {five minutes: what it was when they began}
+        self.open_interest_lots = self.interest_at(start_ns // 1_000_000)
         self.funding_rate = Decimal(numbers % 41 - 12).scaleb(-5)
+        self.funding_interval_ms = EIGHT_HOURS_MS
 
     def step(self, now_ns: int) -> None:
         """Play what is due, and let every stream hear it."""
+        self._interest_log.setdefault(now_ns // 1_000_000 // INTEREST_MS, self.open_interest_lots)
         turns = self.model.step(now_ns)
         if not turns:
             return
@@ -76,6 +85,15 @@ class Instrument:
                 self.open_interest_lots += fill.lots if fill.id & 1 else -fill.lots
         for stream in list(self.streams):
             stream.on_turns(turns)
+
+    def interest_at(self, ms: int) -> int:
+        """The open interest in lots, as it was when the five minutes of `ms` began."""
+        if ms <= self.past.start_ms:
+            return round(self._interest.at(ms // INTEREST_MS * INTEREST_MS))
+        slot, started = ms // INTEREST_MS, self.past.start_ms // INTEREST_MS
+        while slot > started and slot not in self._interest_log:
+            slot -= 1
+        return self._interest_log.get(slot, self.interest_at(self.past.start_ms)) if slot > started else self.interest_at(self.past.start_ms)
 
     def photograph(self) -> None:
         """Keep the book as it is now, for `old_book`."""
@@ -108,14 +126,31 @@ class Instrument:
 
     def fills_from(self, first_id: int, limit: int) -> list[Fill]:
         """Up to `limit` fills with ids from `first_id` on, ascending."""
-        if not self.tape:
-            return []
-        skip = max(0, first_id - self.tape[0].id)
-        return [self.tape[i] for i in range(skip, min(len(self.tape), skip + limit))]
+        found = self.past.fills(first_id, limit)
+        if self.tape:
+            skip = max(0, first_id - self.tape[0].id)
+            found += [self.tape[i] for i in range(skip, min(len(self.tape), skip + limit - len(found)))]
+        return found
 
     def newest_fills(self, limit: int) -> list[Fill]:
         """The newest `limit` fills, ascending."""
-        return [self.tape[i] for i in range(max(0, len(self.tape) - limit), len(self.tape))]
+        found = [self.tape[i] for i in range(max(0, len(self.tape) - limit), len(self.tape))]
+        return self.past.newest(limit - len(found)) + found if len(found) < limit else found
+
+    def fills_before(self, edge: int, limit: int, by_time: bool = False) -> list[Fill]:
+        """The newest `limit` fills with ids below `edge`, or with times (ms) before it, ascending."""
+        found: list[Fill] = []
+        for fill in reversed(self.tape):
+            if len(found) == limit:
+                break
+            if (fill.at_ns // 1_000_000 if by_time else fill.id) < edge:
+                found.append(fill)
+        found.reverse()
+        if len(found) < limit and len(self.tape) < TAPE:
+            before = self.past.order_at(edge) if by_time else self.past.order_of(edge) + 1
+            past = [fill for fill in self.past.newest(limit + 3, before) if by_time or fill.id < edge]
+            found = past[len(found) - limit :] + found if past else found
+        return found
 
 
 def next_funding_ms(now_ms: int) -> int:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from aiohttp import web
 
 from p9.simulate import okx_streams as streams
-from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
+from p9.simulate.instrument import Instrument
 from p9.simulate.okx import Okx
+from p9.simulate.okx_history import CANDLES_KEPT, OkxHistory
 from p9.simulate.rest import Refusal, dumps, json_response
 from p9.simulate.scale import plain
 
@@ -32,7 +33,6 @@ class OkxRest:
             "public/time": (self._time, 10, ""),
             "public/instruments": (self._instruments, 20, "instType"),
             "public/funding-rate": (self._funding, 10, "instId"),
-            "public/funding-rate-history": (self._funding_history, 10, "instId"),
             "public/mark-price": (self._mark, 10, "instId"),
             "public/open-interest": (self._open_interest, 20, "instId"),
             "public/insurance-fund": (self._insurance, 10, ""),
@@ -44,12 +44,13 @@ class OkxRest:
             "market/trades": (self._trades, 100, ""),
             "market/history-trades": (self._history_trades, 20, ""),
             "market/candles": (self._candles, 40, ""),
-            "market/history-candles": (self._candles, 20, ""),
+            "market/history-candles": (lambda query: self._candles(query, recent=False), 20, ""),
             "market/tickers": (self._tickers, 20, ""),
             "market/ticker": (self._ticker, 20, ""),
             "market/index-tickers": (self._index_tickers, 20, ""),
             "system/status": (lambda query: [], 10, ""),
         }
+        self._routes |= OkxHistory(self, CodeError).routes
 
     async def answer(self, path: str, query) -> web.Response:
         """`path` is the venue's whole path. Never raises."""
@@ -97,7 +98,7 @@ class OkxRest:
 
     # ------------------------------------------------------------------ parameters
 
-    def _one(self, query) -> Instrument:
+    def one(self, query) -> Instrument:
         name = query.get("instId")
         if not name:
             raise CodeError("50014", "Parameter instId can not be empty.", 400)
@@ -123,7 +124,7 @@ class OkxRest:
                 raise CodeError("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
         return some
 
-    def _number(self, query, name: str, default: int, most: int) -> int:
+    def number(self, query, name: str, default: int, most: int) -> int:
         text = query.get(name)
         if not text:
             return default
@@ -137,16 +138,16 @@ class OkxRest:
         return [f'{{"ts":"{int(time.time() * 1000)}"}}']
 
     def _books(self, query, stale: bool = False) -> list[str]:
-        one = self._one(query)
-        size = self._number(query, "sz", 1, 400)
+        one = self.one(query)
+        size = self.number(query, "sz", 1, 400)
         book = one.old_book() if stale else one.model
         asks, bids = (streams.rows(one, number, book.sides[number].top(size)) for number in (1, 0))
         at_ms = int(time.time() * 1000) // 50 * 50
         return [f'{{"asks":{asks},"bids":{bids},"ts":"{at_ms}","seqId":{book.last_id}}}']
 
     def _books_full(self, query) -> list[str]:
-        one = self._one(query)
-        size = self._number(query, "sz", 1, 5000)
+        one = self.one(query)
+        size = self.number(query, "sz", 1, 5000)
         px, qty = one.px.trim, one.qty.trim
         sides = []
         for side in one.model.sides:
@@ -163,41 +164,38 @@ class OkxRest:
         ]
 
     def _trades(self, query) -> list[str]:
-        one = self._one(query)
-        return self._trade_rows(one, reversed(one.newest_fills(self._number(query, "limit", 100, 500))))
+        one = self.one(query)
+        return self._trade_rows(one, reversed(one.newest_fills(self.number(query, "limit", 100, 500))))
 
     def _history_trades(self, query) -> list[str]:
         """type 1 pages by trade id, type 2 by time: `after` is older, `before` is newer."""
-        one = self._one(query)
-        limit = self._number(query, "limit", 100, 100)
+        one = self.one(query)
+        limit = self.number(query, "limit", 100, 100)
         by_time = query.get("type") == "2"
         after, before = query.get("after"), query.get("before")
         if by_time and before:
             raise CodeError("50039", "The before parameter can't be used together with timestamps")
-        fills = list(one.tape)
-        if after:
-            edge = int(after)
-            fills = [fill for fill in fills if (fill.at_ns // 1_000_000 if by_time else fill.id) < edge]
-        if before:
-            fills = [fill for fill in fills if fill.id > int(before)]
-            if not after:
-                # The page next to the edge is the newest one, as everywhere at this venue.
-                fills = fills[-limit:]
-        return self._trade_rows(one, reversed(fills[-limit:]))
+        edge = int(after) if after else 1 << 60
+        if before and not after:  # the page next to the edge is the newest one, as everywhere at this venue
+            fills = [fill for fill in one.newest_fills(limit) if fill.id > int(before)]
+        else:
+            fills = [fill for fill in one.fills_before(edge, limit, by_time) if fill.id > int(before or 0)]
+        return self._trade_rows(one, reversed(fills))
 
-    def _candles(self, query) -> list[str]:
-        one = self._one(query)
+    def _candles(self, query, recent: bool = True) -> list[str]:
+        """`recent`: the newest 1,440 and no older one."""
+        one = self.one(query)
         period = streams.PERIODS.get(query.get("bar", "1m"))
         if period is None:
             raise CodeError("51000", "Parameter bar error")
-        limit = self._number(query, "limit", 100, 300)
+        limit = self.number(query, "limit", 100, 300)
         now_ms = int(time.time() * 1000)
         after, before = query.get("after"), query.get("before")
         until = min(now_ms, int(after) - 1) if after else now_ms
-        since = until - (limit + 1) * period.ms
-        if before:
-            since = max(since, int(before) + 1) if after else int(before) + 1
-            since = period.closes(period.opens(since - 1))
+        since = int(before) + 1 if before else 0
+        if recent:
+            since = max(since, period.opens(now_ms) - (CANDLES_KEPT - 1) * period.ms)
+        since = max(period.closes(period.opens(since - 1)), until - (limit + 1) * period.ms)
         bars = one.candles.between(period, since, until)[-limit:]
         return [streams.candle_row(one, period, bar, now_ms) for bar in reversed(bars)]
 
@@ -206,16 +204,17 @@ class OkxRest:
         return [streams.ticker_row(one, now_ms) for one in self._of_type(query)]
 
     def _ticker(self, query) -> list[str]:
-        return [streams.ticker_row(self._one(query), int(time.time() * 1000))]
+        return [streams.ticker_row(self.one(query), int(time.time() * 1000))]
+
+    def _indices(self) -> dict[str, Instrument]:
+        """{name of an index: an instrument that follows it}: those of contracts, and those of spot pairs."""
+        return {one.listing.pair or one.symbol: one for one in self.venue.instruments.values()}
 
     def _index_tickers(self, query) -> list[str]:
         now_ms, rows = int(time.time() * 1000), []
-        for one in self.venue.by_type["SPOT"].values():
-            if (
-                query.get("instId", one.symbol) == one.symbol
-                and query.get("quoteCcy", one.listing.quote) == one.listing.quote
-            ):
-                rows.append(streams.index_row(one, one.symbol, now_ms))
+        for name, one in self._indices().items():
+            if query.get("instId", name) == name and query.get("quoteCcy", name.rpartition("-")[2]) == name.rpartition("-")[2]:
+                rows.append(streams.index_row(one, name, now_ms))
         if not rows:
             raise CodeError("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
         return rows
@@ -224,28 +223,10 @@ class OkxRest:
         now_ms = int(time.time() * 1000)
         if query.get("instId") == "ANY":
             return [streams.funding_row(one, now_ms) for one in self.venue.by_type["SWAP"].values()]
-        one = self._one(query)
+        one = self.one(query)
         if streams.inst_type(one) != "SWAP":
             raise CodeError("51000", "Parameter instId error")
         return [streams.funding_row(one, now_ms)]
-
-    def _funding_history(self, query) -> list[str]:
-        one, now_ms = self._one(query), int(time.time() * 1000)
-        if streams.inst_type(one) != "SWAP":
-            raise CodeError("51000", "Parameter instId error")
-        after = int(query.get("after") or now_ms)
-        before = int(query.get("before") or 0)
-        rows = []
-        for back in range(self._number(query, "limit", 400, 400)):
-            at_ms = next_funding_ms(min(now_ms, after - 1)) - (back + 1) * EIGHT_HOURS_MS
-            if at_ms <= before:
-                break
-            rate = plain(one.funding_rate + Decimal(at_ms // EIGHT_HOURS_MS % 7).scaleb(-6))
-            rows.append(
-                f'{{"formulaType":"withRate","fundingRate":"{rate}","fundingTime":"{at_ms}","instId":"{one.symbol}",'
-                f'"instType":"SWAP","method":"current_period","realizedRate":"{rate}"}}'
-            )
-        return rows
 
     def _mark(self, query) -> list[str]:
         now_ms = int(time.time() * 1000)
@@ -265,7 +246,7 @@ class OkxRest:
         minute = int(time.time()) // 60 * 60_000
         currency = family.split("-")[0] if family.endswith("-USD") else family.split("-")[-1] or "USDT"
         rows = []
-        for back in range(min(5, self._number(query, "limit", 100, 100))):
+        for back in range(min(5, self.number(query, "limit", 100, 100))):
             at_ms = minute - back * 60_000
             balance = plain(Decimal("1369179138.7489") + at_ms // 60_000 % 997)
             rows.append(
@@ -277,7 +258,7 @@ class OkxRest:
         ]
 
     def _price_limit(self, query) -> list[str]:
-        one = self._one(query)
+        one = self.one(query)
         tick = one.candles.last_tick
         high, low = one.px.trim(tick + tick // 50), one.px.trim(tick - tick // 50)
         at_ms = int(time.time() * 1000)

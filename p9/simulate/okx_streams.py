@@ -1,9 +1,12 @@
 """The third venue's channels: each turns an instrument's changes into the data of its pushes."""
 
+from p9.simulate.bar import DAY_MS, Period
 from p9.simulate.binance_streams import PERIODS as _NAMED
-from p9.simulate.candles import DAY_MS, MINUTE_MS, Period
+from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
-from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument, next_funding_ms
+from p9.simulate.figures import funding
+from p9.simulate.history import settled_rate
+from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
 from p9.simulate.window import Window
@@ -242,13 +245,14 @@ def index_row(one: Instrument, name: str, now_ms: int) -> str:
 
 
 def funding_row(one: Instrument, now_ms: int) -> str:
-    next_ms = next_funding_ms(now_ms)
-    rate = f"{one.funding_rate:.16f}"
+    forecast = funding(one, now_ms)
+    next_ms, rate = forecast.next_ms, f"{forecast.rate:.16f}"
+    last = f"{settled_rate(one, next_ms - forecast.interval_ms):.16f}"
     return (
         f'{{"formulaType":"withRate","fundingRate":"{rate}","fundingTime":"{next_ms}","impactValue":"10000.0000000000000000",'
         f'"instId":"{one.symbol}","instType":"SWAP","interestRate":"0.0001000000000000","maxFundingRate":"0.015",'
-        f'"method":"current_period","minFundingRate":"-0.015","nextFundingRate":"","nextFundingTime":"{next_ms + EIGHT_HOURS_MS}",'
-        f'"premium":"-0.0004021053670636","settFundingRate":"{rate}","settState":"settled","ts":"{now_ms}"}}'
+        f'"method":"current_period","minFundingRate":"-0.015","nextFundingRate":"","nextFundingTime":"{next_ms + forecast.interval_ms}",'
+        f'"premium":"-0.0004021053670636","settFundingRate":"{last}","settState":"settled","ts":"{now_ms}"}}'
     )
 
 
@@ -311,7 +315,7 @@ class Candle(Channel):
     def flush(self, now_ms: int) -> None:
         one, open_ms = self.instrument, self._period.opens(now_ms)
         if self._open_ms is not None and open_ms != self._open_ms:
-            for bar in one.candles.between(self._period, self._open_ms, open_ms - 1, history=False):
+            for bar in one.candles.between(self._period, self._open_ms, open_ms - 1):
                 self.publish(f'"data":[{candle_row(one, self._period, bar, now_ms)}]}}')
             self._count = -1
         self._open_ms = open_ms

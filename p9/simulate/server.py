@@ -3,7 +3,7 @@
 /binance_spot/api/v3/…   /binance_spot/stream?streams=…      /bybit/v5/market/…   /bybit/v5/public/linear
 /binance_usdm/fapi/v1/…  /binance_usdm/public/stream         /okx/api/v5/…        /okx/ws/v5/public
 /oracle/{market}/{venue_symbol}           the true book with its ids, the last trade's id, the sums of the tape
-/oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles
+/oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles        …/figures    mark, index, funding, open interest
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from decimal import Decimal
 import ujson
 from aiohttp import web
 
-from p9.simulate import bybit_streams
+from p9.simulate import bybit_streams, figures
 from p9.simulate.binance import BinanceMarket
 from p9.simulate.binance_rest import BinanceRest, Weights
 from p9.simulate.binance_streams import PERIODS
@@ -96,6 +96,7 @@ class Simulator:
         app.router.add_post("/oracle/fault", self._fault)
         app.router.add_get("/oracle/{market}/{symbol}", self._oracle)
         app.router.add_get("/oracle/{market}/{symbol}/klines", self._oracle_klines)
+        app.router.add_get("/oracle/{market}/{symbol}/figures", self._oracle_figures)
         app.router.add_get("/oracle/{market}/{symbol}/trades", self._oracle_trades)
         app.router.add_route("*", "/{prefix}/{path:.*}", self._venue)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
@@ -231,6 +232,10 @@ class Simulator:
             answer["seqId"] = one.model.last_id
         return answer
 
+    async def _oracle_figures(self, request: web.Request) -> web.Response:
+        one = self._find(request)
+        return _json(figures.truth(one, int(_number(request, "at", time.time_ns() // 1_000_000))))
+
     async def _oracle_klines(self, request: web.Request) -> web.Response:
         one = self._find(request)
         period = PERIODS.get(request.query.get("interval", "1m"))
@@ -240,7 +245,7 @@ class Simulator:
         start_ms = int(max(_number(request, "start", one.candles.start_ms), one.candles.start_ms - period.ms))
         end_ms = int(min(_number(request, "end", now_ms), now_ms))
         rows = []
-        for bar in one.candles.between(period, start_ms, end_ms, history=False):
+        for bar in one.candles.between(period, start_ms, end_ms):
             rows.append(
                 {
                     "open_ms": bar.open_ms,

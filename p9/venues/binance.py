@@ -27,6 +27,7 @@ from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
 from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
+from p9.venues import binance_facts
 
 LONGEST_BAN_S = 3 * 86400.0  # as the venue has it; a pause beyond it is a mistake of somebody's
 NEVER_DELIVERED_MS = 4133404800000  # deliveryDate of what has none
@@ -287,7 +288,7 @@ MARKETS = {
             routes={"public": "/public/stream", "market": "/market/stream"}, topics=_FUTURES_TOPICS,
             limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
             rest_path="/fapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
-            default_symbols=("BTC-USDT-PERP", "ETH-USDT-PERP"),
+            default_symbols=("BTC-USDT-PERP", "ETH-USDT-PERP"), polls=binance_facts.POLLS, live=binance_facts.LIVE,
         ),
         Market(  # not split: its root serves every stream
             name="binance_coinm", venue=BINANCE, product="coinm", rest_url="https://dapi.binance.com", ws_url="wss://dstream.binance.com",
@@ -295,7 +296,7 @@ MARKETS = {
             topics=tuple(msgspec.structs.replace(form, route="public") for form in _FUTURES_TOPICS),
             limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
             rest_path="/dapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
-            default_symbols=("BTC-USD-PERP", "ETH-USD-PERP"),
+            default_symbols=("BTC-USD-PERP", "ETH-USD-PERP"), polls=binance_facts.POLLS, live=binance_facts.LIVE,
         ),
     )
 }  # fmt: skip

@@ -26,6 +26,7 @@ from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
 from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venues import bybit_facts
 
 # https://bybit-exchange.github.io/docs/v5/rate-limit: 600 questions in 5 s an address; beyond it, 403 for ten minutes.
 REQUESTS = Budget("bybit requests", 600, 5.0)
@@ -261,6 +262,7 @@ def _row(product: str, default_symbols: tuple[str, ...]) -> Market:
         ping=Ping(b'{"req_id":"0","op":"ping"}', every_s=20.0),
         sequence=SequenceRule("step", rest_seeded=False, repeats_are_stale=True, restart_id=1),
         rest_path="/v5/market", rest_budget=REQUESTS, image_depths=((1000, 1),), trades_numbered=False, default_symbols=default_symbols,
+        polls=bybit_facts.POLLS if product != "spot" else (), live=bybit_facts.LIVE if product != "spot" else (),
     )  # fmt: skip
 
 

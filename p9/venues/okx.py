@@ -24,6 +24,7 @@ from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, product, underlying_units
 from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venues import okx_facts
 
 CLOSING_SOON = "64008"
 PAUSE_S = 2.0  # every limit is counted over two seconds
@@ -165,6 +166,7 @@ def _instrument(market: Market, row: dict) -> Instrument:
         contract="inverse" if inverse else "linear",
         contract_value=product(decimal(row["ctVal"]), decimal(row.get("ctMult") or "1")),
         multiplier=underlying_units(base),
+        index=row.get("uly") or "",
         strike=strike,
         option_type=option_type,
         **common,
@@ -275,6 +277,7 @@ def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
         ping=Ping(b"ping", every_s=15.0, only_idle=True, within_s=15.0),
         sequence=SequenceRule("prev", rest_seeded=False, repeats_are_stale=False),
         rest_path="/api/v5", rest_budget=_budget("books", 40), image_depths=((400, 1),), trades_numbered=True, default_symbols=default_symbols,
+        polls=okx_facts.POLLS if product in ("SWAP", "FUTURES") else (), live=okx_facts.LIVE if product in ("SWAP", "FUTURES") else (),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from p9.capture.audits import MINUTE_NS, AuditSettings
 from p9.market.rest import Priority
-from p9.simulate.candles import Period
+from p9.simulate.bar import Period
 from p9.simulate.faults import Scope
 from p9.venue import Kline
 from tests.capture.captured import Captured

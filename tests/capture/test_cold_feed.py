@@ -78,7 +78,7 @@ async def test_a_frame_that_cannot_be_read_costs_itself_alone_and_is_counted(ven
 
 
 async def test_a_silent_topic_is_subscribed_anew_while_its_sibling_speaks_and_then_its_socket_is_doubted(venue, feed):
-    slow = feed(ColdTopic("tickers.A", silent_s=0.3), ColdTopic("tickers.B", silent_s=0.3), ColdTopic("insurance.USDT"))
+    slow = feed(ColdTopic("tickers.A", silent_s=0.3), ColdTopic("tickers.B", silent_s=0.15), ColdTopic("insurance.USDT"))
 
     async def speak():
         while True:

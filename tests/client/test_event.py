@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -14,9 +15,16 @@ from cext.streams.integrity import Integrity
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
 
+from p9 import fact
 from p9.client import event as events
 from p9.client.event import TYPES, Event, EventReader
+from p9.market.board import Board
+from p9.market.funding import FundingSheet
+from p9.market.mark_price import MarkPriceSheet
+from p9.market.open_interest import OpenInterestSheet
+from p9.market.sheet import POLL
 from tests.cext.streams.desk import Desk
+from tests.venues.facts import instrument
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 VALUES = {"snapshot", "book_state", "circuit", "urgent", "bulk", "open", "half_open", "closed", "spool", "full", "damaged", "disk_refuses",
@@ -53,6 +61,16 @@ def test_the_envelope_is_the_contracts():
     assert set(named) == fields_of(Event) - OUR_OWN
 
 
+def say_facts(outbox):
+    """What is published beside books and trades."""
+    one = instrument("okx_swap", "BTC-USDT-SWAP", contract="inverse")
+    board = Board(outbox, [MarkPriceSheet(Decimal(0)), FundingSheet(Decimal(0)), OpenInterestSheet(Decimal(0))])
+    said = {"venue_symbol": "BTC-USDT-SWAP", "at_ns": 1}
+    facts = [fact.MarkPrice(mark="1", index="1", **said), fact.Funding(rate="1", interval_s=3600, **said), fact.OpenInterest(contracts="1", **said)]
+    board.take(fact.Roster([one]), facts, POLL, 1)
+    board.publish(1)
+
+
 def published_of(contract):
     """All that the streams write in a short life of one instrument."""
     contract_value = "1" if contract == "base" else "0.01"
@@ -71,6 +89,8 @@ def published_of(contract):
     desk.outbox.emit(audits, b'{"kind":"book","detail":"x","update_id":1,"levels":2}', ts_event=1, ts_recv=1)
     desk.outbox.emit(audits, b'{"kind":"candle","detail":"x","open_time":1}', ts_event=1, ts_recv=1)
     desk.streams[-1].report(state="open", reason="disconnect", first_id=None, last_id=None, left=None, **told)
+    desk.outbox.emit(audits, b'{"kind":"mark_price","detail":"x","field":"mark"}', ts_recv=1)
+    say_facts(desk.outbox)
     desk.streams[-1].report(state="lost", reason="numbers", first_id=5, last_id=9, left=[[5, 6], [8, 9]], **told)
     return desk.published()
 

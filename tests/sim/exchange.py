@@ -10,7 +10,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from p9.simulate import binance, binance_rest, bybit, bybit_rest, market, okx, okx_rest
+from p9.simulate import binance, binance_history, binance_rest, bybit, bybit_history, bybit_rest, market, okx, okx_history, okx_rest
 from p9.simulate import connection as simulated_connection
 from p9.simulate.binance import BinanceMarket
 from p9.simulate.binance_rest import BinanceRest, Weights
@@ -38,7 +38,8 @@ FINER = "0037"  # behind each price after a tick size change: finer than the app
 
 def own_time(time: VirtualTime) -> None:
     """The venues' code reads `time` where it needs it; here it is the world's."""
-    for module in (binance, binance_rest, bybit, bybit_rest, okx, okx_rest, simulated_connection):
+    histories = (binance_history, bybit_history, okx_history)
+    for module in (binance, binance_rest, bybit, bybit_rest, okx, okx_rest, *histories, simulated_connection):
         module.time = time
     market.FEWEST_LEVELS, market.MOST_LEVELS = FEWEST_LEVELS, MOST_LEVELS
 

@@ -1,0 +1,179 @@
+"""The markets that are captured, and what their venues' markets share: the REST client, the reference data, the venue's clock, the budget of sockets."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import msgspec
+from cext.clock import Clock
+from cext.outbox import Outbox
+from cext.pipeline import Pipeline
+
+from p9.boards import Boards
+from p9.capture.audits import AuditSettings
+from p9.capture.backfill import BackfillSettings
+from p9.capture.capture import Capture, CaptureSettings
+from p9.capture.feed import Connects
+from p9.capture.ledger import Ledger
+from p9.capture.recorder import Recorder
+from p9.capture.venue_delay import VenueDelaySettings
+from p9.config import Config
+from p9.market.instruments import Instruments
+from p9.market.rest import RestClient, RestSettings
+from p9.market.venue_clock import VenueClock, VenueClockSettings
+from p9.ops import logs
+from p9.publication import Publication
+from p9.venue import Market, market
+
+
+class Markets:
+    """`endpoints`: other addresses for the venues, {market: {"rest", "ws"}}; `symbols`: other instruments than the configuration's, by market.
+
+    `tell(kind, detail, **more)` publishes what concerns no single book, `on_notice(market, notice)` hears every change of a book's state,
+    `begin(name, job)` runs a task for as long as the appliance lives.
+    """
+
+    def __init__(
+        self, config: Config, outbox: Outbox, clock: Clock, *, endpoints: Mapping[str, Mapping[str, str]] | None, symbols: Mapping[str, tuple[str, ...]],
+        recorder: Recorder | None, ledger: Ledger, tell: Callable[..., None], on_notice: Callable[[str, Any], None],
+        begin: Callable[[str, Coroutine[Any, Any, None]], None],
+    ):  # fmt: skip
+        self.config, self.outbox, self.clock = config, outbox, clock
+        self.publication = Publication(config)
+        self.boards = Boards(config, outbox, clock, recorder=recorder, log=_said("boards"))
+        self.captures: dict[str, Capture] = {}
+        self.clients: dict[str, RestClient] = {}
+        self.venue_clocks: dict[str, VenueClock] = {}
+        self._endpoints, self._symbols, self._recorder, self._ledger = endpoints, symbols, recorder, ledger
+        self._tell, self._on_notice, self._begin = tell, on_notice, begin
+        self._known: dict[str, Instruments] = {}
+        self._connects: dict[str, Connects] = {}
+
+    async def start(self) -> None:
+        self.boards.start()
+        for name in self.config.venues.markets():
+            await self.open(name)
+
+    async def stop(self) -> None:
+        await self.boards.close()
+        await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
+        await asyncio.gather(*(client.stop() for client in self.clients.values()))
+
+    async def open(self, name: str) -> None:
+        """Begin to capture one market. Raises ConfigError for what it does not offer."""
+        row = self._row(name)
+        exchange, rule, settings = row.exchange, row.sequence, self.config.capture
+        await self._meet(row)
+        pipeline = Pipeline(
+            market=name, exchange=exchange, normalizer=row.venue.normalizer(row), outbox=self.outbox, clock=self.clock, link=rule.link,
+            rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id,
+            trades_numbered=row.trades_numbered, max_held_bytes=int(settings.max_held_bytes), max_held_frames=settings.max_held_frames,
+        )  # fmt: skip
+        self.captures[name] = Capture(
+            row, pipeline, client=self.clients[exchange], known=self._known[exchange], connects=self._connects[exchange],
+            streams_of=self.publication.streams, settings=self._capture_settings(name), recorder=self._recorder, ledger=self._ledger,
+            clock=self.venue_clocks[exchange], tell=self._tell, on_notice=lambda notice: self._on_notice(name, notice), log=_said("capture"),
+        )  # fmt: skip
+        await self.captures[name].start()
+        self.boards.open(self.captures[name], self.clients[exchange], self._connects[exchange])
+
+    async def close(self, name: str) -> None:
+        """End the capture of one market: its channels fall silent and can be taken again."""
+        capture = self.captures.pop(name)
+        await self.boards.shut(name)
+        await capture.stop()
+        capture.retire()
+
+    async def _meet(self, row: Market) -> None:
+        """What the markets of a venue share is made with the first of them."""
+        exchange = row.exchange
+        if exchange in self.clients:
+            return
+        client = RestClient(
+            exchange, settings=RestSettings(share=self.config.capture.rest_share), now_ns=self.clock.now, recorder=self._recorder
+        )
+        self.clients[exchange] = client
+        await client.start()
+        clock = self.venue_clocks[exchange] = VenueClock(
+            row, client, now_ns=self.clock.now, tell=self._tell, log=_said("clock"), settings=self._clock_settings(),
+            on_suspect=lambda suspect: self.outbox.suspect(exchange, suspect),
+        )  # fmt: skip
+        self._begin(f"clock of {exchange}", clock.run())
+        self._known[exchange] = Instruments(exchange)
+        self._connects[exchange] = Connects(row.limits.connects)
+
+    def _row(self, name: str) -> Market:
+        section = self.config.venues.markets()[name]
+        row = market(name).at(section.rest_url, section.ws_url)
+        if self._endpoints is not None:
+            row = row.at(self._endpoints[name]["rest"], self._endpoints[name]["ws"])
+        return row
+
+    def _capture_settings(self, name: str) -> CaptureSettings:
+        section, settings, monitors, audits = self.config.venues.markets()[name], self.config.capture, self.config.monitors, self.config.analytics.audits
+        return CaptureSettings(
+            symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
+            timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill),
+            audits=AuditSettings(books_s=float(audits.books), candles_s=float(audits.candles)), audits_word=audits.publish_channel,
+            delay=VenueDelaySettings(
+                degraded_s=float(monitors.venue_delay_degraded), stale_s=float(monitors.venue_delay_stale), calm_s=float(monitors.calm)
+            ),
+        )  # fmt: skip
+
+    def _clock_settings(self) -> VenueClockSettings:
+        wanted = self.config.monitors
+        return VenueClockSettings(
+            every_s=float(wanted.clock_interval), suspect_s=float(wanted.clock_suspect), suspended_s=float(wanted.clock_suspended),
+            calm_s=float(wanted.calm),
+        )  # fmt: skip
+
+    # ---- under another configuration
+
+    async def reopen(self, config: Config, names: set[str]) -> None:
+        """The markets `names` under another configuration: those that were enabled, disabled, or are to be captured otherwise. Raises ConfigError
+        before anything is changed."""
+        for name in names & set(config.venues.markets()):
+            section = config.venues.markets()[name]
+            market(name).choose(depth=section.depth, speed=section.speed, trades=section.trades)
+        self.config = config
+        for name in sorted(names):
+            if name in self.captures:
+                await self.close(name)
+            if name in config.venues.markets():
+                await self.open(name)
+
+    async def choose(self, config: Config, names: set[str]) -> None:
+        """Other instruments in the markets `names`; a market that had none is opened anew."""
+        self.config = config
+        for name in names:
+            capture = self.captures[name]
+            if capture.state == "running":
+                capture.choose(self._capture_settings(name).symbols)
+            else:
+                await self.reopen(config, {name})
+
+    def republish(self, config: Config) -> None:
+        """Other streams, or the same with other thresholds."""
+        was, self.publication, self.config = self.publication, Publication(config), config
+        for capture in self.captures.values():
+            capture.republish(lambda row, before=(): self.publication.streams(row, before, was if before else None))
+
+    async def rebase(self, config: Config) -> None:
+        """Other polls, or the same with other intervals and thresholds."""
+        self.config = config
+        await self.boards.reconfigure(config)
+
+    def tune(self, config: Config) -> None:
+        """Other thresholds and intervals of what looks after books and clocks."""
+        self.config = config
+        for name, capture in self.captures.items():
+            capture.tune(self._capture_settings(name))
+        for clock in self.venue_clocks.values():
+            clock.tune(self._clock_settings())
+        for client in self.clients.values():
+            client.tune(msgspec.structs.replace(client.settings, share=config.capture.rest_share))
+
+
+def _said(part: str) -> Callable[..., None]:
+    speaker = logs.get(part)
+    return lambda event, **more: speaker.info(event, **more)

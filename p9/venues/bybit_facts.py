@@ -1,0 +1,74 @@
+"""Bybit, beside books and trades: mark and index price, funding, open interest, all in the ticker.
+
+https://bybit-exchange.github.io/docs/v5/websocket/public/ticker and .../v5/market/tickers
+ 1. one question answers for all symbols of a category; the answer's own `time` is that of its figures;
+ 2. the stream sends an image, then the fields that changed; "" means that there is none of it (funding of a dated contract);
+ 3. `openInterest` counts both sides since 2026-06-11, `singleOpenInterest` one; inverse contracts count dollars;
+ 4. a lost difference cannot be noticed from the stream: the poll tells, and then a new subscription brings a new image.
+"""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from p9.fact import Funding, MarkPrice, OpenInterest, Reading, Roster, Text
+from p9.instrument import Instrument
+from p9.number import EXACT, exact, plain
+from p9.venue import Live, Market, Poll, Request
+
+BOTH_SIDES_SINCE_NS = 1_781_136_000 * 10**9  # 2026-06-11
+
+
+def tickers_request(market: Market, roster: Roster) -> list[Request]:
+    return [Request(f"{market.rest_path}/tickers", market.rest_budget, 1, (("category", market.product),))]
+
+
+def read_tickers(market: Market, reading: Reading, answer: Any) -> None:
+    result = answer.get("result") if isinstance(answer, dict) else None
+    at_ns = reading.at(answer, "time") if isinstance(answer, dict) else None
+    for row in reading.rows(result.get("list") if isinstance(result, dict) else None):
+        one = reading.instrument(row, "symbol")
+        if one is not None:
+            _read(reading, one, row, at_ns, whole=True)
+
+
+def ticker_topics(market: Market, roster: Roster) -> list[str]:
+    return [f"tickers.{one.venue_symbol}" for one in roster]
+
+
+def read_ticker(market: Market, reading: Reading, frame: Any) -> None:
+    data = frame.get("data") if isinstance(frame, dict) else None
+    for row in reading.rows(data if isinstance(data, list) else [data]):
+        one = reading.instrument(row, "symbol")
+        if one is not None:
+            _read(reading, one, row, reading.at(frame, "ts"), whole=frame.get("type") == "snapshot")
+
+
+def _read(reading: Reading, one: Instrument, row: dict[str, Any], at_ns: int | None, whole: bool) -> None:
+    symbol = one.venue_symbol
+    reading.facts.append(MarkPrice(venue_symbol=symbol, at_ns=at_ns, mark=reading.price(row, "markPrice"), index=reading.price(row, "indexPrice")))
+    if one.kind == "perpetual":
+        cap = reading.rate(row, "fundingCap")
+        reading.facts.append(
+            Funding(
+                venue_symbol=symbol, at_ns=at_ns, rate=reading.rate(row, "fundingRate"), next_ns=reading.time(row, "nextFundingTime"),
+                interval_s=reading.span(row, "fundingIntervalHour", 3600), cap=cap,
+                floor=plain(-exact(cap)) if isinstance(cap, str) else cap,
+            )
+        )  # fmt: skip
+    reading.facts.append(OpenInterest(venue_symbol=symbol, at_ns=at_ns, contracts=_interest(reading, row, at_ns, whole)))
+
+
+def _interest(reading: Reading, row: dict[str, Any], at_ns: int | None, whole: bool) -> Text:
+    """Rule 3. Without the one side's figure, half of both sides', where the whole row is there and its time says what it counts."""
+    single = reading.number(row, "singleOpenInterest")
+    if isinstance(single, str) or not whole:
+        return single
+    both = reading.number(row, "openInterest")
+    if not isinstance(both, str) or at_ns is None:
+        return None if single is None else UNSET
+    return plain(EXACT.divide(exact(both), 2)) if at_ns >= BOTH_SIDES_SINCE_NS else both
+
+
+POLLS = tuple(Poll(kind, tickers_request, read_tickers) for kind in ("mark_price", "funding", "open_interest"))
+LIVE = (Live(("mark_price", "funding", "open_interest"), ticker_topics, read_ticker, silent_s=120.0),)
