@@ -1,7 +1,7 @@
 """The command line.
 
 p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR] [--check-config] [--version]
-               [replay … | simulate … | stop | install-service]
+               [replay … | backfill … | simulate … | stop | install-service]
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from p9 import __version__, data_dir, executable, loop
+from p9 import __version__, backfill, data_dir, executable, loop
 from p9.config import Config, Seconds, load
 from p9.errors import P9Error, Remedy
 from p9.instance import Instance
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     gaps.add_argument("--lost", action="store_true", help="only what never came")
     gaps.add_argument("--symbol", default="", help="only this symbol (ours)")
     gaps.add_argument("--json", action="store_true", help="one line of JSON a gap")
+    backfill.add_arguments(commands.add_parser("backfill", help="history of a venue into files; the same command goes on where it was interrupted"))
     simulate = commands.add_parser("simulate", help="run the simulated venues alone; prints their addresses as one line of JSON")
     from p9.simulate import command
 
@@ -196,6 +197,11 @@ async def _quick_test(options: argparse.Namespace, config: Config, path: Path | 
         return await test.run()
 
 
+async def _backfill(options: argparse.Namespace, config: Config) -> int:
+    async with _venues(options) as simulator:
+        return await backfill.run(options, config, simulator.endpoints if simulator else None)
+
+
 async def _replay(options: argparse.Namespace, config: Config, path: Path | None) -> int:
     from p9.replay import run
 
@@ -237,6 +243,8 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
     logs.configure("warning" if options.quick_test or options.command else config.log.level, config.log.format)
     if options.command == "replay":
         return _replay(options, config, path)
+    if options.command == "backfill":
+        return _backfill(options, config)
     if options.quick_test:
         return _quick_test(options, config, path)
     return _run(options, config, path)

@@ -246,15 +246,20 @@ def topic(form: TopicForm, venue_symbol: str) -> Topic:
     return Topic(form.template.format(symbol=venue_symbol, lower=venue_symbol.lower()), form.kind, venue_symbol, form.route)
 
 
-def market(name: str) -> Market:
-    """The row called `name` ("venue_line"), from the venue file of its first word. Raises ConfigError."""
-    exchange = name.partition("_")[0]
+def markets(exchange: str) -> dict[str, Market]:
+    """The rows of a venue by name; none if nobody knows it."""
     try:
-        rows = importlib.import_module(f"p9.venues.{exchange}").MARKETS
+        return importlib.import_module(f"p9.venues.{exchange}").MARKETS
     except ModuleNotFoundError as error:
         if error.name != f"p9.venues.{exchange}":
             raise
-        rows = {}
+        return {}
+
+
+def market(name: str) -> Market:
+    """The row called `name` ("venue_line"), from the venue file of its first word. Raises ConfigError."""
+    exchange = name.partition("_")[0]
+    rows = markets(exchange)
     if name not in rows:
         raise ConfigError(f"found the market {name!r}, known of {exchange!r} are: {', '.join(rows) or 'none'}", where=name)
     return rows[name]

@@ -18,6 +18,7 @@ class Market(Section):
     ] = "default"
     rest_url: Annotated[str, text("another address of the venue's REST; empty: the venue's")] = ""
     ws_url: Annotated[str, text("another address of the venue's WebSocket; empty: the venue's")] = ""
+    archive_url: Annotated[str, text("another address of the venue's files of whole days; empty: the venue's, unless rest_url is another one")] = ""
 
 
 class OkxMarket(Market):

@@ -35,6 +35,8 @@ class BinanceHistory:
                 "/futures/data/topLongShortPositionRatio": lambda query: self._ratio(query, "top positions", "longAccount", "shortAccount"),
                 "/futures/data/takerlongshortRatio": self._taker,
             }
+            if rest.inverse:  # which counts contracts, under other names
+                self.data_routes["/futures/data/takerBuySellVol"] = self.data_routes.pop("/futures/data/takerlongshortRatio")
 
     # ---- aggregates
 
@@ -171,6 +173,10 @@ class BinanceHistory:
         rows = []
         for at_ms in moments:
             bought, sold = history.taken_lots(one, at_ms, period.ms)
+            if self._rest.inverse:
+                volumes = {"takerBuyVol": str(bought), "takerSellVol": str(sold), "takerBuyVolValue": "0", "takerSellVolValue": "0"}
+                rows.append(self._key(query, one) | volumes | {"timestamp": at_ms})
+                continue
             ratio = f"{bought / sold:.4f}" if sold else "0"
             rows.append({"buySellRatio": ratio, "sellVol": one.qty.pad(sold), "buyVol": one.qty.pad(bought), "timestamp": at_ms})
         return dumps(rows)

@@ -14,6 +14,7 @@ import ujson
 from aiohttp import web
 
 from p9.simulate import bybit_streams, figures
+from p9.simulate.archive import Shelf
 from p9.simulate.binance import BinanceMarket
 from p9.simulate.binance_rest import BinanceRest, Weights
 from p9.simulate.binance_streams import PERIODS
@@ -63,6 +64,8 @@ class Simulator:
             prefix = market if market.startswith("binance") else market.split("_")[0]
             base = f"127.0.0.1:{self.port}/{prefix}"
             found[market] = {"rest": f"http://{base}", "ws": f"ws://{base}"}
+            if "binance" in market:
+                found[market]["archive"] = f"{self.url}/archive"
         return found
 
     @property
@@ -87,6 +90,7 @@ class Simulator:
         self._rests = {
             name: BinanceRest(market, self.weights["futures" if market.futures else "spot"]) for name, market in self.binance.items()
         }
+        self.shelf = Shelf(self.instruments)
         self._rests |= {"bybit": BybitRest(self.bybit), "okx": OkxRest(self.okx)}
         app = web.Application()
         app.router.add_get("/oracle/faults", self._report_faults)
@@ -177,6 +181,8 @@ class Simulator:
 
     async def _venue(self, request: web.Request) -> web.StreamResponse:
         prefix, path = request.match_info["prefix"], request.match_info["path"]
+        if prefix == "archive":
+            return self.shelf.answer(f"/{path}")
         venue = self.binance.get(prefix) or {"bybit": self.bybit, "okx": self.okx}.get(prefix)
         if venue is None:
             return web.Response(status=404, text=f"there is no venue below /{prefix}\n")
