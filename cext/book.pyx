@@ -128,7 +128,7 @@ cdef bint _far_insert(Ladder* side, int32_t at, px_t px, qty_t qty) noexcept nog
     return True
 
 
-cdef bint _far_set(Ladder* side, int32_t at, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
+cdef bint _far_set(Ladder* side, int32_t at, px_t px, qty_t qty, int64_t* n_unknown, qty_t* before) noexcept nogil:
     """One level of the overflow. `at` is its place, or was before a few other changes."""
     cdef bint alive
     at = min(at, side.n_far)
@@ -137,11 +137,13 @@ cdef bint _far_set(Ladder* side, int32_t at, px_t px, qty_t qty, int64_t* n_unkn
     while at > 0 and not _better(side, px, side.far[at - 1].px):
         at -= 1
     if at == side.n_far or side.far[at].px != px:
+        before[0] = 0
         if qty != 0:
             return _far_insert(side, at, px, qty)
         n_unknown[0] += 1
         return True
-    alive = side.far[at].qty != 0
+    before[0] = side.far[at].qty
+    alive = before[0] != 0
     side.far[at].qty = qty
     if qty != 0:
         side.n_dead -= not alive
@@ -162,13 +164,13 @@ cdef inline int32_t _place_of(const Ladder* side, px_t px) noexcept nogil:
     return slot if slot >= 0 else ~_far_place(side, px)
 
 
-cdef inline bint _set(Ladder* side, int32_t place, px_t px, qty_t qty, int64_t* n_unknown) noexcept nogil:
-    """One level at its place: an absolute quantity, 0 removes. False only when memory ends."""
+cdef inline bint _set(Ladder* side, int32_t place, px_t px, qty_t qty, int64_t* n_unknown, qty_t* before) noexcept nogil:
+    """One level at its place: an absolute quantity, 0 removes; `before` is told what stood there. False only when memory ends."""
     cdef int32_t word
     cdef uint64_t used = qty != 0
     cdef uint64_t bits, was
     if place < 0:
-        return _far_set(side, ~place, px, qty, n_unknown)
+        return _far_set(side, ~place, px, qty, n_unknown, before)
     # which levels come and which go is what no processor can guess: sums instead of branches
     word = place >> 6
     bits = side.bits[word]
@@ -176,6 +178,7 @@ cdef inline bint _set(Ladder* side, int32_t place, px_t px, qty_t qty, int64_t* 
     bits = bits & ~(<uint64_t>1 << (place & 63)) | used << (place & 63)
     side.bits[word] = bits
     side.words = side.words & ~(<uint64_t>1 << word) | <uint64_t>(bits != 0) << word
+    before[0] = side.slots[place] & -<qty_t>was
     side.slots[place] = qty
     side.n_slots += <int32_t>used - <int32_t>was
     n_unknown[0] += (used | was) == 0
@@ -193,6 +196,25 @@ cdef inline bint _touch(const Ladder* side, Level* out) noexcept nogil:
         found = True
     if side.n_far > 0 and (not found or _better(side, side.far[side.n_far - 1].px, out.px)):
         out[0] = side.far[side.n_far - 1]
+        found = True
+    return found
+
+
+cdef bint _worst(const Ladder* side, Level* out) noexcept nogil:
+    """The level furthest from the touch; False if the side is empty."""
+    cdef int32_t word, slot
+    cdef int32_t i = 0
+    cdef bint found = False
+    if side.n_slots > 0:
+        word = lowest_bit(side.words) if side.bids else highest_bit(side.words)
+        slot = (word << 6) + (lowest_bit(side.bits[word]) if side.bids else highest_bit(side.bits[word]))
+        out.px = _px_of(side, slot)
+        out.qty = side.slots[slot]
+        found = True
+    while i < side.n_far and side.far[i].qty == 0:
+        i += 1
+    if i < side.n_far and (not found or _better(side, out.px, side.far[i].px)):
+        out[0] = side.far[i]
         found = True
     return found
 
@@ -260,6 +282,7 @@ cdef bint _relay(Ladder* side) noexcept nogil:
     cdef Walk walk = _walk_of(side)
     cdef int32_t i = 0
     cdef int64_t unknown = 0
+    cdef qty_t before
     if levels == NULL:
         return False
     if side.max_far < n:  # so that no level can be lost below
@@ -274,7 +297,7 @@ cdef bint _relay(Ladder* side) noexcept nogil:
     _empty(side)
     _lay(side, levels[0].px)
     for i in range(n - 1, -1, -1):  # worst first: an overflow that only grows at its end
-        _set(side, _place_of(side, levels[i].px), levels[i].px, levels[i].qty, &unknown)
+        _set(side, _place_of(side, levels[i].px), levels[i].px, levels[i].qty, &unknown, &before)
     free(levels)
     return True
 
@@ -291,9 +314,12 @@ cdef bint _wants_laying(const Ladder* side, px_t touch) noexcept nogil:
     return slot < SLOTS - OUTER_SLOT if side.bids else slot > OUTER_SLOT
 
 
-cdef bint _change(Ladder* side, const Level* rows, int32_t n, px_t low, px_t high, int64_t* n_unknown) noexcept nogil:
-    """The rows from `low` to `high` into the book. First all places are looked up, as no search need wait for another; then the changes are made."""
+cdef bint _change(Ladder* side, const Level* rows, int32_t n, px_t low, px_t high, int64_t* n_unknown, qty_t* was) noexcept nogil:
+    """The rows from `low` to `high` into the book, and what stood there before into `was` (NULL: nobody asks). First all places are looked up, as no
+    search need wait for another; then the changes are made."""
     cdef int32_t places[CHANGES_AT_ONCE]
+    cdef qty_t unasked[CHANGES_AT_ONCE]
+    cdef qty_t* before
     cdef int32_t i, m
     cdef bint good = True
     side.n_changes += n
@@ -301,11 +327,16 @@ cdef bint _change(Ladder* side, const Level* rows, int32_t n, px_t low, px_t hig
         m = min(n, <int32_t>CHANGES_AT_ONCE)
         for i in range(m):
             places[i] = _place_of(side, rows[i].px)
+        before = was if was != NULL else unasked
         for i in range(m):
             if low <= rows[i].px <= high:
-                good = _set(side, places[i], rows[i].px, rows[i].qty, n_unknown) and good
+                good = _set(side, places[i], rows[i].px, rows[i].qty, n_unknown, &before[i]) and good
+            else:
+                before[i] = rows[i].qty  # passed over: no change
         rows += m
         n -= m
+        if was != NULL:
+            was += m
     return good
 
 
@@ -328,11 +359,33 @@ cdef class Book:
         for i in range(2):
             free(self._sides[i].slots)
             free(self._sides[i].far)
+        free(self.was)
+
+    cpdef keep_was(self):
+        """From now on `apply` tells in `was` what stood before; who wants to know says it once."""
+        self.keeps_was = True
+
+    cdef qty_t* _room_for_was(self, int32_t n) noexcept nogil:
+        """NULL when nobody asked or memory ends."""
+        cdef qty_t* grown
+        if not self.keeps_was:
+            return NULL
+        if n > self._max_was:
+            grown = <qty_t*>realloc(self.was, 2 * n * sizeof(qty_t))
+            if grown == NULL:
+                free(self.was)
+                self.was = NULL
+                self._max_was = 0
+                return NULL
+            self.was = grown
+            self._max_was = 2 * n
+        return self.was
 
     cdef void clear(self) noexcept nogil:
         """No levels, and no bound on what is known."""
         _empty(&self._sides[BIDS])
         _empty(&self._sides[ASKS])
+        self.version += 1
         self.valid_bid = 0
         self.valid_ask = INT64_MAX
 
@@ -349,6 +402,7 @@ cdef class Book:
         cdef bint found = False
         cdef int32_t i
         cdef int64_t unknown = 0
+        cdef qty_t before
         for i in range(n):
             if rows[i].qty != 0 and (not found or _better(side, rows[i].px, touch)):
                 touch = rows[i].px
@@ -358,7 +412,7 @@ cdef class Book:
         _lay(side, touch)
         self.n_laid += 1
         for i in range(n - 1, -1, -1):  # venues write images best first: from the end, the overflow grows at its end
-            if rows[i].qty != 0 and not _set(side, _place_of(side, rows[i].px), rows[i].px, rows[i].qty, &unknown):
+            if rows[i].qty != 0 and not _set(side, _place_of(side, rows[i].px), rows[i].px, rows[i].qty, &unknown, &before):
                 return False
         return True
 
@@ -368,8 +422,12 @@ cdef class Book:
         cdef bint good
         cdef Ladder* side = &self._sides[BIDS]
         cdef Level touch
-        good = _change(side, bids, n_bids, self.valid_bid, INT64_MAX, &self.n_removed_unknown)
-        good = _change(&self._sides[ASKS], asks, n_asks, INT64_MIN, self.valid_ask, &self.n_removed_unknown) and good
+        cdef qty_t* was = self._room_for_was(n_bids + n_asks)
+        self.version += 1
+        good = _change(side, bids, n_bids, self.valid_bid, INT64_MAX, &self.n_removed_unknown, was)
+        if was != NULL:
+            was += n_bids
+        good = _change(&self._sides[ASKS], asks, n_asks, INT64_MIN, self.valid_ask, &self.n_removed_unknown, was) and good
         for i in range(2):
             side = &self._sides[i]
             if side.n_changes >= 64 and _touch(side, &touch) and _wants_laying(side, touch.px):
@@ -416,8 +474,27 @@ cdef class Book:
             i += 1
         return i
 
+    cdef px_t known_to(self, BookSide side) noexcept nogil:
+        """The price to which this side is known, away from the touch: 0 or INT64_MAX where that is to the end."""
+        cdef const Ladder* ladder = &self._sides[side]
+        cdef px_t last = self.valid_bid if ladder.bids else self.valid_ask
+        cdef Level worst
+        if self.max_levels > 0 and self.n_levels(side) >= self.max_levels and _worst(ladder, &worst) and _better(ladder, worst.px, last):
+            last = worst.px
+        return last
+
+    cdef int32_t take_to(self, BookSide side, px_t last, Level* out, int32_t n) noexcept nogil:
+        """The levels from the touch to `last` and at it, best first, at most `n`; how many there were."""
+        cdef const Ladder* ladder = &self._sides[side]
+        cdef Walk walk = _walk_of(ladder)
+        cdef int32_t i = 0
+        while i < n and walk_next(&walk, &out[i]) and not _better(ladder, last, out[i].px):
+            i += 1
+        return i
+
     cdef bint set_window(self, px_t valid_bid, px_t valid_ask) noexcept nogil:
         """Nothing is claimed below `valid_bid` or above `valid_ask`: what the book has there goes, and what comes is passed over."""
+        self.version += 1
         self.valid_bid = valid_bid
         self.valid_ask = valid_ask
         return self._cut(&self._sides[BIDS], valid_bid) and self._cut(&self._sides[ASKS], valid_ask)
@@ -429,6 +506,7 @@ cdef class Book:
         cdef int32_t n = 0
         cdef int32_t i
         cdef int64_t unknown = 0
+        cdef qty_t before
         outside = <Level*>malloc((side.n_slots + side.n_far + 1) * sizeof(Level))
         if outside == NULL:
             return False
@@ -437,7 +515,7 @@ cdef class Book:
                 outside[n] = level
                 n += 1
         for i in range(n):
-            _set(side, _place_of(side, outside[i].px), outside[i].px, 0, &unknown)
+            _set(side, _place_of(side, outside[i].px), outside[i].px, 0, &unknown, &before)
         free(outside)
         return True
 
@@ -513,6 +591,26 @@ cdef class Book:
     def scale_up(self, int64_t px_factor, int64_t qty_factor):
         """`rescale` for tests; the tick keeps its meaning."""
         return bool(self.rescale(px_factor, qty_factor, self._sides[0].tick * px_factor))
+
+    def known(self, int side):
+        """`known_to` for tests."""
+        return self.known_to(<BookSide>side)
+
+    def levels_to(self, int side, px_t last, int32_t n):
+        """`take_to` for tests."""
+        cdef Level* rows = <Level*>malloc((n + 1) * sizeof(Level))
+        cdef int32_t i
+        if rows == NULL:
+            raise MemoryError
+        try:
+            return [(rows[i].px, rows[i].qty) for i in range(self.take_to(<BookSide>side, last, rows, n))]
+        finally:
+            free(rows)
+
+    def before(self, int32_t n):
+        """The first `n` of `was`, for tests."""
+        cdef int32_t i
+        return [self.was[i] for i in range(n)]
 
     def at(self, int side, px_t px):
         """The quantity at a price, 0 where there is none."""

@@ -10,6 +10,7 @@ from cext.prints cimport Print, Prints
 from cext.quantiles cimport Quantiles
 from cext.sequence cimport Sequence, SequenceRule
 from cext.stream cimport BookState, Reason, Stream
+from cext.survey cimport Survey
 from cext.symbols cimport Symbol
 from cext.tape cimport Hole, NewsList, Numbering, Tape, TapeNews
 from cext.touch cimport Touch, Touches
@@ -75,6 +76,7 @@ cdef class Instrument:
     cdef Tape tape
     cdef Prints prints
     cdef Quantiles print_sizes      # in quote coins, of PRINT_WINDOW_NS; no counts where no stream hears of prints
+    cdef Survey survey              # None: no stream hears of it
     cdef NewsList* news             # the pipeline's
     cdef Notices* notices           # the pipeline's
     cdef void* _streams[32]         # borrowed Streams; `_keep` owns them

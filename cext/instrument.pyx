@@ -23,9 +23,10 @@ from cext.sequence cimport (
     Verdict, sequence_check, sequence_reset,
 )
 from cext.stream cimport (
-    BOOK_BUFFERING, BOOK_INVALID, BOOK_RETIRED, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_PRINTS, HEARS_STATE, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM,
+    BOOK_BUFFERING, BOOK_INVALID, BOOK_RETIRED, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_PRINTS, HEARS_STATE, HEARS_SURVEY, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM,
     REASON_CROSSED, REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_REMOVED, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
 )
+from cext.survey cimport Survey
 from cext.symbols cimport Symbol
 from cext.tape cimport (
     NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, TAPE_FILLED, TAPE_HOLE, TAPE_NEW, TAPE_REPEAT, TAPE_RESTART, Hole,
@@ -105,6 +106,8 @@ cdef class Instrument:
         self._moved_event = NO_TIME
         self.book = Book(symbol.tick)
         prints_init(&self.prints)
+        if self.bounded and not rule.rest_seeded:
+            self.book.max_levels = self.depth  # the venue's window: it removes what leaves it
         for stream in self._keep:
             self._attach(stream, out)
 
@@ -143,6 +146,10 @@ cdef class Instrument:
 
     cdef int _attach(self, Stream stream, Outbox out) except -1:
         stream.attach(self.book, out, self.symbol)
+        if stream.hears & HEARS_SURVEY:
+            if self.survey is None:
+                self.survey = Survey()
+            stream.ask_survey(self.survey)
         if stream.hears & HEARS_PRINTS and self.print_sizes.counts == NULL and not quantiles_init(&self.print_sizes, PRINT_WINDOW_S * <ns_t>1_000_000_000):
             raise MemoryError
         return 0
@@ -152,6 +159,8 @@ cdef class Instrument:
         self.state = state
         self.reason = reason
         notices_add(self.notices, self.symbol.ix, state, reason, expected_id, got_id, now_ns)
+        if self.survey is not None and state != BOOK_SYNCED:
+            self.survey.forget()
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_STATE:
                 (<Stream>self._streams[i]).on_state(state, reason, expected_id, got_id, now_ns)
@@ -436,6 +445,10 @@ cdef class Instrument:
         cdef int32_t i
         if prints_due(&self.prints, self.symbol, now_ns, &print):
             self._tell_print(&print, now_ns)
+        if self.survey is not None and self.state == BOOK_SYNCED and self.survey.look(self.book, self.symbol, now_ns):
+            for i in range(self._n_streams):
+                if (<Stream>self._streams[i]).hears & HEARS_SURVEY:
+                    (<Stream>self._streams[i]).on_survey(self.survey, now_ns)
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_TIMER:
                 (<Stream>self._streams[i]).on_timer(now_ns)
@@ -447,6 +460,8 @@ cdef class Instrument:
         for i in range(self._n_streams):
             fits = (<Stream>self._streams[i]).on_rescale(px_factor, qty_factor) and fits
         touches_clear(&self.touches)
+        if self.survey is not None:
+            self.survey.forget()
         prints_rescale(&self.prints, self.symbol, px_factor, qty_factor)
         self.n.rescales += 1
         return fits

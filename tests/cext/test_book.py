@@ -45,6 +45,18 @@ class Model:
                 if qty:
                     self.sides[n][px] = qty
 
+    def was(self, bids, asks):
+        """What stands at each row when its turn comes; a row that is passed over changes nothing."""
+        told = []
+        for n, levels in enumerate((bids, asks)):
+            side = dict(self.sides[n])
+            for px, qty in levels:
+                outside = (px < self.window[0]) if n == 0 else (px > self.window[1])
+                told.append(qty if outside else side.get(px, 0))
+                if not outside:
+                    side[px] = qty
+        return told
+
     def cut(self, low, high):
         self.window = (low, high)
         self.sides = ({px: q for px, q in self.sides[0].items() if px >= low}, {px: q for px, q in self.sides[1].items() if px <= high})
@@ -61,16 +73,32 @@ def same(book, model):
         for px, qty in expected[:5]:
             assert book.at(side, px) == qty
         assert book.at(side, 12_345_678) == 0
+        for last in [px for px, _ in expected[:: len(expected) // 3 + 1]] + [0, FAR]:
+            within = [(px, qty) for px, qty in expected if (px >= last if side == 0 else px <= last)]
+            assert book.levels_to(side, last, 5) == within[:5]
+            assert book.levels_to(side, last, len(expected)) == within
+
+
+def known_to(model, side, n):
+    """The price to which a side of at most `n` levels is known."""
+    levels, window = model.levels(side), model.window[side]
+    if len(levels) < n or n == 0:
+        return window
+    return max(window, levels[-1][0]) if side == 0 else min(window, levels[-1][0])
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(1, 50), st.lists(step, max_size=12))
 def test_the_book_is_the_model_after_every_step(tick, steps):
     book, model = Book(tick), Model()
+    book.keep_was()
     for kind, first, second in steps:
+        version = book.version
         if kind == "apply":
+            was = model.was(first, second)
             book.apply_rows(first, second)
             model.apply(first, second)
+            assert book.before(len(was)) == was
         elif kind == "load":
             book.load_rows(first, second)
             model.load(first, second)
@@ -84,6 +112,10 @@ def test_the_book_is_the_model_after_every_step(tick, steps):
                 book.apply_rows(changes, [(px + 3 * tick, 5), (max(px - 37 * tick, 0), 0)])
                 model.apply(changes, [(px + 3 * tick, 5), (max(px - 37 * tick, 0), 0)])
         same(book, model)
+        assert book.version > version
+        for side in (0, 1):
+            for book.max_levels in (0, 1, len(model.levels(side)), len(model.levels(side)) + 1):
+                assert book.known(side) == known_to(model, side, book.max_levels)
 
 
 @settings(max_examples=100, deadline=None)
