@@ -10,7 +10,7 @@ from cext.prints cimport Print, Prints
 from cext.quantiles cimport Quantiles
 from cext.sequence cimport Sequence, SequenceRule
 from cext.stream cimport BookState, Reason, Stream
-from cext.survey cimport Survey
+from cext.measures.survey cimport Survey
 from cext.symbols cimport Symbol
 from cext.tape cimport Hole, NewsList, Numbering, Tape, TapeNews
 from cext.touch cimport Touch, Touches

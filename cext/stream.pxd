@@ -11,6 +11,7 @@ from cext.events cimport Event, Level
 from cext.outbox cimport Outbox, Source
 from cext.prints cimport Print
 from cext.quantiles cimport Quantiles
+from cext.measures.survey cimport Survey
 from cext.symbols cimport Symbol
 from cext.tape cimport Hole, TapeNews
 from cext.units cimport ns_t
@@ -23,6 +24,7 @@ cdef enum Hears:
     HEARS_TIMER = 16
     HEARS_TAPE = 32
     HEARS_PRINTS = 64
+    HEARS_SURVEY = 128
 
 cdef enum BookState:
     BOOK_INVALID = 0        # nothing derived may be published
@@ -60,4 +62,6 @@ cdef class Stream(Source):
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil
     cdef void on_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil
     cdef void on_timer(self, ns_t now_ns) noexcept nogil
+    cdef void ask_survey(self, Survey survey)
+    cdef void on_survey(self, Survey survey, ns_t now_ns) noexcept nogil
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil

@@ -7,6 +7,7 @@ from cext.events cimport Event, Level
 from cext.outbox cimport Outbox, Source
 from cext.prints cimport Print
 from cext.quantiles cimport Quantiles
+from cext.measures.survey cimport Survey
 from cext.symbols cimport Symbol
 from cext.tape cimport Hole, TapeNews
 from cext.units cimport ns_t
@@ -48,6 +49,12 @@ cdef class Stream(Source):
 
     cdef void on_timer(self, ns_t now_ns) noexcept nogil:
         """Every tick of the pipeline's timer (50 ms), whatever the market does."""
+
+    cdef void ask_survey(self, Survey survey):
+        """Called once after `attach`, of streams that hear surveys: ask for the distances that you need (Survey.ask)."""
+
+    cdef void on_survey(self, Survey survey, ns_t now_ns) noexcept nogil:
+        """It was the survey's turn and the book is synced; `survey.fresh`: the book had changed."""
 
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
         """The instrument's scales grew by these powers of ten: what is remembered must follow. False if it does not fit."""

@@ -26,6 +26,12 @@ cdef inline void put_bytes(Writer* w, const char* text, Py_ssize_t size) noexcep
         memcpy(w.at + w.size, text, size)
         w.size += size
 
+cdef inline void put_copy(Writer* w, Py_ssize_t at, Py_ssize_t size) noexcept nogil:
+    """Once more what stands at `at` already."""
+    if writer_room(w, size):
+        memcpy(w.at + w.size, w.at + at, size)
+        w.size += size
+
 cdef inline void put_decimal(Writer* w, int64_t value, int32_t scale) noexcept nogil:
     """A scaled integer as a quoted decimal: "61837.63"."""
     if writer_room(w, DECIMAL_TEXT_SIZE + 2):

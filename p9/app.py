@@ -6,14 +6,16 @@
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 from cext.clock import Clock
 from cext.outbox import Outbox
+from cext.streams.book_ticker import BookTicker
 
 from p9 import __version__, data_dir
+from p9.analysis.micro_price import MicroPrices
 from p9.capture.capture import Capture
 from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
@@ -22,6 +24,7 @@ from p9.confirmation import delivery_of, redis_of
 from p9.delivery import embedded
 from p9.delivery.publisher import Left, Publisher
 from p9.hot_reload import HotReload
+from p9.instrument import Instrument
 from p9.market.venue_clock import VenueClock
 from p9.markets import Markets
 from p9.ops import logs
@@ -33,6 +36,7 @@ from p9.reconfiguration import lateness_of, reconfigure
 
 LEDGER = "gaps.jsonl"
 AUDIT_TRAIL = "audit.jsonl"
+MICRO_PRICES = "micro_price.bin"
 
 log = logs.get("app")
 
@@ -65,6 +69,7 @@ class Appliance:
         self.reload: HotReload | None = None
         self.local_clock: LocalClock | None = None
         self.lateness: Lateness | None = None
+        self.micro_prices: MicroPrices | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -94,6 +99,11 @@ class Appliance:
             tell=self._tell, on_notice=self._on_book, begin=self._begin,
         )  # fmt: skip
         await self.markets.start()
+        self.micro_prices = MicroPrices(
+            folder / MICRO_PRICES, tickers=self._tickers, wanted=lambda: self.config.analytics.book_ticker_aggregator.micro_price, now_ns=self.clock.now,
+            log=_said("micro-price"),
+        )  # fmt: skip
+        self._begin("micro-prices", self.micro_prices.run())
         await self.open_pages(config)
         if self._config_path is not None:
             self.reload = HotReload(self._config_path, config, self.reconfigure, self._note_reload)
@@ -140,6 +150,11 @@ class Appliance:
         row = self.captures[market_name].symbol_of(notice.ix) if market_name in self.captures else "-"
         self.audit_trail.note("book", market=market_name, symbol=row, state=notice.state, reason=notice.reason)
 
+    def _tickers(self) -> Iterator[tuple[Instrument, BookTicker]]:
+        for capture in self.captures.values():
+            for ix, row in capture.instruments.items():
+                yield from ((row, stream) for stream in capture.pipeline.streams(ix) if isinstance(stream, BookTicker))
+
     def _begin(self, name: str, job: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.create_task(job, name=name))
 
@@ -179,6 +194,8 @@ class Appliance:
             await self.publisher.bus.client.aclose()
         if self.ledger is not None:
             await self.ledger.flush()
+        if self.micro_prices is not None:
+            await self.micro_prices.save()
         if self.audit_trail is not None:
             self.audit_trail.note("stop", spooled=left.spooled, unsent=left.unsent, lost=left.lost)
             await self.audit_trail.flush()
@@ -233,6 +250,7 @@ class Appliance:
             "lateness": self.lateness.status() if self.lateness is not None else {},
             "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
+            "micro_prices": self.micro_prices.status() if self.micro_prices is not None else {},
             "audit_trail": self.audit_trail.status() if self.audit_trail is not None else {},
             "reload": self.reload.status() if self.reload is not None else None,
             "recorder": self._recorder.status() if self._recorder is not None else None,

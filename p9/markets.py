@@ -154,7 +154,7 @@ class Markets:
 
     def republish(self, config: Config) -> None:
         """Other streams, or the same with other thresholds."""
-        was, self.publication, self.config = self.publication, Publication(config), config
+        was, self.publication, self.config = self.publication, Publication(config, self.publication.groups), config
         for capture in self.captures.values():
             capture.republish(lambda row, before=(): self.publication.streams(row, before, was if before else None))
 

@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from cext.consolidated import Consolidated
+from cext.measures.imbalance import Imbalances
+from cext.measures.micro_price import MicroPrice
 from cext.names import Names
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
@@ -30,7 +33,7 @@ class Row(msgspec.Struct, frozen=True):
     section: str
     make: Callable[[Names, Any, dict[type, Any]], Any]
     uses: tuple[type, ...] = ()  # other streams that it holds on to
-    configure: Callable[[Any, Any], None] | None = None  # (stream, its new section): new thresholds, nothing forgotten
+    configure: Callable[[Any, Any], bool | None] | None = None  # (stream, its new section): new thresholds, nothing forgotten; False: it cannot
 
 
 # Gaps and Integrity come first: they say what the others then show.
@@ -38,7 +41,7 @@ ROWS = (
     Row(Gaps, "gaps", lambda names, wanted, made: Gaps(names, word=wanted.publish_channel)),
     Row(Integrity, "integrity", lambda names, wanted, made: Integrity(names, word=wanted.publish_channel)),
     Row(Depth, "depth", lambda names, wanted, made: Depth(names, word=wanted.publish_channel)),
-    Row(BookTicker, "book_ticker_aggregator", lambda names, wanted, made: BookTicker(names, imbalance=wanted.imbalance_tracking, word=wanted.publish_channel)),
+    Row(BookTicker, "book_ticker_aggregator", lambda names, wanted, made: _book_ticker(names, wanted), configure=lambda stream, wanted: _configure_ticker(stream, wanted)),
     Row(Trades, "trades", lambda names, wanted, made: Trades(names, word=wanted.publish_channel)),
     Row(Candles, "candles", lambda names, wanted, made: Candles(names, close_delay_ns=_ns(wanted.close_delay), word=wanted.publish_channel)),
     Row(
@@ -72,11 +75,36 @@ def _flow(names: Names, wanted: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Publication:
-    """What one configuration publishes of an instrument."""
+def _book_ticker(names: Names, wanted: Any) -> BookTicker:
+    learnt, wide = wanted.micro_price, wanted.imbalance_tracking
+    ticker = BookTicker(
+        names, stale_ns=_ns(wanted.stale_after), word=wanted.publish_channel, imbalances=Imbalances() if wide else None,
+        micro_price=MicroPrice(buckets=learnt.buckets, spreads=learnt.spread_ticks, max_move=learnt.max_move_ticks) if learnt.enabled else None,
+    )  # fmt: skip
+    _configure_ticker(ticker, wanted)
+    return ticker
 
-    def __init__(self, config: Config):
+
+def _configure_ticker(ticker: BookTicker, wanted: Any) -> bool:
+    """False: what it is made of is others."""
+    learnt = wanted.micro_price
+    if (ticker.imbalances is not None) != wanted.imbalance_tracking or (ticker.micro_price is not None) != learnt.enabled:
+        return False
+    ticker.configure(
+        imbalance=wanted.imbalance_tracking, stale_ns=_ns(wanted.stale_after), depths=wanted.imbalance_levels, decay=wanted.imbalance_decay,
+        bands_bps=wanted.imbalance_bands_bps,
+    )  # fmt: skip
+    if ticker.micro_price is not None:
+        ticker.micro_price.configure(buckets=learnt.buckets, spreads=learnt.spread_ticks, max_move=learnt.max_move_ticks)
+    return True
+
+
+class Publication:
+    """What one configuration publishes of an instrument. `groups`: the symbols that several venues have, from one configuration to the next."""
+
+    def __init__(self, config: Config, groups: dict[str, Consolidated] | None = None):
         self.wanted = config.analytics
+        self.groups = groups if groups is not None else {}
 
     def streams(self, instrument: Instrument, before: Sequence[Any] = (), was: "Publication | None" = None) -> list[Any]:
         """The instrument's streams. `before`: those that it has now, made by `was`; what did not change is among the answer as it is."""
@@ -91,6 +119,8 @@ class Publication:
             stream = old.get(row.kind)
             if stream is None or any(made.get(kind) is not old.get(kind) for kind in row.uses) or not _kept(row, stream, section, getattr(was.wanted, row.section)):
                 stream = row.make(names, section, made)
+                if row.kind is BookTicker and instrument.base and instrument.quote:  # a replay may not know what it is of
+                    stream.group = self.groups.setdefault(instrument.symbol, Consolidated(instrument.symbol, word=section.publish_channel))
             made[row.kind] = stream
         return list(made.values())
 
@@ -101,8 +131,7 @@ def _kept(row: Row, stream: Any, section: Any, was: Any) -> bool:
         return True
     if row.configure is None or not was.enabled or section.publish_channel != was.publish_channel:
         return False
-    row.configure(stream, section)
-    return True
+    return row.configure(stream, section) is not False
 
 
 def streams_of(config: Config) -> Callable[[Instrument], list[Any]]:

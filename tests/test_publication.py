@@ -49,6 +49,33 @@ def test_a_changed_section_costs_its_own_stream_and_those_that_hold_on_to_it():
     assert kept == set(SECTIONS.values()) - {"Depth", "Snapshots", "Candles"} and len(after) == len(before)
 
 
+def test_a_symbol_of_several_venues_is_one_group_also_under_the_next_configuration():
+    first = Publication(parse(""))
+    second = Publication(parse("analytics: {book_ticker_aggregator: {publish_channel: tops}}"), first.groups)
+    other = msgspec.structs.replace(INSTRUMENT, exchange="okx", market="okx_swap", venue_symbol="BTC-USDT-SWAP")
+    groups = {ticker(publication.streams(row)).group for publication in (first, second) for row in (INSTRUMENT, other)}
+    assert len(groups) == 1
+    spot = msgspec.structs.replace(INSTRUMENT, symbol="BTC-USDT", kind="spot")
+    assert ticker(first.streams(spot)).group not in groups
+    unknown = msgspec.structs.replace(INSTRUMENT, symbol="BTCUSDT", base="", quote="")  # a replay that was told nothing
+    assert ticker(first.streams(unknown)).group is None
+
+
+def test_new_thresholds_keep_what_a_ticker_has_learnt():
+    was = Publication(parse(""))
+    before = was.streams(INSTRUMENT)
+    text = "analytics: {book_ticker_aggregator: {imbalance_levels: [3], imbalance_decay: 0.1, stale_after: 2s, micro_price: {max_move_ticks: 7}}}"
+    now = Publication(parse(text), was.groups)
+    kept = ticker(now.streams(INSTRUMENT, before, was))
+    assert kept is ticker(before) and kept.stale_ns == 2_000_000_000 and kept.imbalances.n_depths == 1 and kept.micro_price.max_move == 7
+    off = Publication(parse("analytics: {book_ticker_aggregator: {micro_price: {enabled: false}}}"), was.groups)
+    assert ticker(off.streams(INSTRUMENT, [*now.streams(INSTRUMENT)], now)).micro_price is None
+
+
+def ticker(streams):
+    return next(stream for stream in streams if type(stream).__name__ == "BookTicker")
+
+
 def test_a_section_that_is_switched_off_and_on_again_has_a_new_stream():
     was, off = Publication(parse("")), Publication(parse("analytics: {trades: {enabled: false}}"))
     before = was.streams(INSTRUMENT)

@@ -1,5 +1,6 @@
 """What holds for every file of the tree."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -48,6 +49,13 @@ def test_the_hot_path_is_portable_c(path):
     text = path.read_text()
     assert "__int128" not in re.sub(r"#.*|\"\"\".*?\"\"\"", "", text, flags=re.S), "MSVC has no __int128"
     assert not re.search(r"\b(?:cdef|cpdef|<)\s*(?:unsigned )?long\b(?! long)", text), "long has 32 bits on Windows: int64_t"
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if path.suffix == ".pyx"], ids=relative)
+def test_every_literal_is_as_long_as_it_says(path):
+    """`put_bytes(w, b"null", 4)`: a length that is counted by hand once cut a payload's last letter off."""
+    for text, size in re.findall(r"""\bput_bytes\(\w+, (b'(?:\\.|[^'\\])*'|b"(?:\\.|[^"\\])*"), (\d+)\)""", path.read_text()):
+        assert len(ast.literal_eval(text)) == int(size), text
 
 
 @pytest.mark.parametrize("path", [path for path in CODE if path.suffix != ".pxd" or path.stem != "__init__"], ids=relative)

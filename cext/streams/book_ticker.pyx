@@ -1,18 +1,24 @@
 """Best bid and ask, and what follows from them."""
 
-from libc.math cimport NAN
+from libc.math cimport NAN, llrint
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
 
 from cext.book cimport ASKS, BIDS, Book
+from cext.consolidated cimport STANDS_INVALID, STANDS_STALE, Standing
+from cext.decimal cimport POW10
 from cext.events cimport Event, Level
+from cext.measures.imbalance cimport Imbalances, imbalance_of
+from cext.measures.micro_price cimport MicroPrice
 from cext.names cimport Names
 from cext.outbox cimport LOW, MARK_ROUNDED, Channel, Outbox
-from cext.stream cimport BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_STATE, BookState, Reason, Stream
+from cext.stream cimport BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_STATE, HEARS_SURVEY, HEARS_TIMER, BookState, Reason, Stream
+from cext.measures.survey cimport Survey
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
 from cext.turnover cimport mean_places, put_mean, put_quantity
 from cext.units cimport NO_ID, NO_TIME, ns_t
 from cext.wide cimport Wide, wide_add, wide_of, wide_product, wide_scaled
-from cext.writer cimport Writer, put_bytes, put_decimal, put_double, put_int, put_wide
+from cext.worth cimport Worth, worth_of
+from cext.writer cimport Writer, put_bytes, put_copy, put_decimal, put_double, put_int, put_wide
 
 cdef enum:
     TOP = 5             # levels a side of imbalance_5
@@ -20,52 +26,55 @@ cdef enum:
     SILENCE_S = 5       # after that much, what comes is believed whatever its id: the venue may have begun anew
 
 
-cdef double _imbalance(double bids, double asks) noexcept nogil:
-    """(bids - asks) / (bids + asks), in [-1, 1]; not a number where there is nothing (put_double makes it null)."""
-    return (bids - asks) / (bids + asks) if bids + asks > 0 else NAN
-
-
 cdef class BookTicker(Stream):
     """`book_ticker`: conflated, on every change of a field.
 
     bid_price, bid_quantity, ask_price, ask_quantity (base coins; null price with quantity "0": that side is empty; both null: unknown).
     Contracts also: bid_contracts, ask_contracts. spread, mid, micro_price (the mid weighted by the opposite sizes, as in Stoikov 2018;
-    half-even to four decimals under the tick), spread_bps (of the mid), imbalance (of the best sizes, native), imbalance_5 (of the five best
-    levels of the book; null while it is not synced, or with `imbalance` off), update_id (the venue's).
+    half-even to four decimals under the tick), micro_price_stoikov (the fitted one of micro_price.pxd; micro_price while micro_price_fitted is
+    false), spread_bps (of the mid), imbalance (of the best sizes, native), imbalance_5 (of the five best levels of the book; null while it is not
+    synced, or with `imbalance` off), then those of `imbalances` (imbalance.pxd), update_id (the venue's).
 
     The venue's own best bid/ask stream is the authority. The book's top stands in until the first of it came, and where the book is newer by
     the venue's ids (by its times where it gives no ids); the older of the two never replaces the newer.
+
+    `group` is told of every change. It is told at once that we cannot vouch for our top: when the book is lost (until the venue's own best
+    prices come after that) and when nothing came for `stale_ns`.
     """
 
-    cdef readonly Names names
-    cdef readonly str word
-    cdef readonly Channel channel
-    cdef bint _tops                 # follow the TOP best levels
-    cdef bint _known
-    cdef bint _synced
-    cdef bint _heard_bbo
-    cdef bint _from_book
-    cdef Level _bid                 # qty 0: the side is empty
-    cdef Level _ask
-    cdef double _top_bids           # quantity of the TOP best levels; negative: unknown
-    cdef double _top_asks
-    cdef int64_t _shown_id          # cross_id of what is shown
-    cdef int64_t _update_id
-    cdef ns_t _ts_event             # of what is shown
-    cdef ns_t _ts_recv
-
-    def __init__(self, Names names not None, *, bint imbalance=True, str word=""):
+    def __init__(self, Names names not None, *, bint imbalance=True, Imbalances imbalances=None, MicroPrice micro_price=None,
+                 ns_t stale_ns=5_000_000_000, str word=""):
         self.names = names
         self.word = word
-        self._tops = imbalance
-        self.hears = HEARS_BOOK | HEARS_BBO | HEARS_STATE
+        self.hears = HEARS_BOOK | HEARS_BBO | HEARS_STATE | HEARS_TIMER
         self._shown_id = self._update_id = NO_ID
         self._ts_event = self._ts_recv = NO_TIME
         self._top_bids = self._top_asks = -1
+        self.imbalances = imbalances
+        if imbalances is not None:
+            self.hears |= HEARS_SURVEY
+        self.micro_price = micro_price
+        self.configure(imbalance=imbalance, stale_ns=stale_ns)
+
+    def configure(self, *, bint imbalance, ns_t stale_ns, depths=None, double decay=0.5, bands_bps=()):
+        """New thresholds from now on; `depths`, `decay` and `bands_bps` are those of `imbalances`. The micro-price has a door of its own."""
+        if stale_ns < 1:
+            raise ValueError(f"stale after {stale_ns} ns is not positive")
+        if self.imbalances is not None and depths is not None:
+            self.imbalances.configure(depths=depths, decay=decay, bands_bps=bands_bps)
+            if self._survey is not None:
+                self.imbalances.ask(self._survey)
+                self._survey_n = 0
+        self._tops = imbalance
+        self.stale_ns = stale_ns
+        if not imbalance:
+            self._top_bids = self._top_asks = -1
 
     cdef void attach(self, Book book, Outbox out, const Symbol* symbol):
         Stream.attach(self, book, out, symbol)
         self.channel = self.names.channel(out, "book_ticker", self.word, LOW, self, True)
+        if self.group is not None:
+            self._member = self.group.join(out, self.names.exchange)
 
     cdef int _age(self, const Event* event, ns_t ts_recv) noexcept nogil:
         """How `event` stands to what is shown: 1 newer, -1 older, 0 the same or not to be told."""
@@ -88,14 +97,31 @@ cdef class BookTicker(Stream):
         self._update_id = last_id if last_id != NO_ID else cross_id
         self._ts_event = ts_event
         self._ts_recv = ts_recv
+        if changed and self.micro_price is not None:
+            if bid.qty > 0 and ask.qty > 0:
+                self.micro_price.hear(&bid, &ask, self.symbol.tick)
+            else:
+                self.micro_price.interrupt()
+        if self.group is not None and (changed or not self._stands):
+            self._tell_group()
         return changed
 
     cdef void _mark(self) noexcept nogil:
         self.out.mark(self.channel, self._ts_event, self._ts_recv, MARK_ROUNDED if self.symbol.contract == CONTRACT_INVERSE else 0)
 
+    cdef void _tell_group(self) noexcept nogil:
+        self._stands = True
+        self.group.tell(self._member, self.symbol, &self._bid, &self._ask, self._ts_event, self._ts_recv)
+
+    cdef void _leave_group(self, int standing, ns_t now_ns) noexcept nogil:
+        if self.group is not None and self._stands:
+            self._stands = False
+            self.group.leave(self._member, <Standing>standing, now_ns)
+
     cdef void on_bbo(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil:
         cdef Level bid, ask
         self._heard_bbo = True
+        self._heard_ns = ts_recv
         if self._age(event, ts_recv) < 0:
             return
         bid.px = bid.qty = ask.px = ask.qty = 0
@@ -134,6 +160,7 @@ cdef class BookTicker(Stream):
     cdef void on_book(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil:
         cdef Level bid, ask
         cdef bint changed = self._look(&bid, &ask)
+        self._heard_ns = ts_recv
         if not self._heard_bbo or self._age(event, ts_recv) > 0:
             self._from_book = True
             changed = self._show(event.cross_id, event.last_id, event.ts_event, bid, ask, ts_recv) or changed
@@ -143,6 +170,7 @@ cdef class BookTicker(Stream):
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
         """A lost book takes along what came from it, and ids may begin anew after it; a new one stands in where no BBO came."""
         cdef Level bid, ask
+        self._heard_ns = now_ns
         if state == BOOK_SYNCED:
             self._synced = True
             self._look(&bid, &ask)
@@ -150,14 +178,36 @@ cdef class BookTicker(Stream):
                 self._from_book = True
                 self._show(NO_ID, got_id, NO_TIME, bid, ask, now_ns)
             self._mark()
-        elif self._synced:
+            return
+        self._leave_group(STANDS_INVALID, now_ns)
+        if self._synced:
             self._synced = False
+            if self.imbalances is not None:
+                self.imbalances.forget()
+            if self.micro_price is not None:
+                self.micro_price.interrupt()
             self._top_bids = self._top_asks = -1
             self._shown_id = NO_ID
             self._ts_event = NO_TIME
             if self._from_book:
                 self._forget()
             self.out.mark(self.channel, NO_TIME, now_ns, 0)
+
+    cdef void on_timer(self, ns_t now_ns) noexcept nogil:
+        """Silence is told to the group."""
+        if self._stands and now_ns - self._heard_ns > self.stale_ns:
+            self._leave_group(STANDS_STALE, now_ns)
+
+    cdef void ask_survey(self, Survey survey):
+        self._survey = survey
+        self.imbalances.ask(survey)
+
+    cdef void on_survey(self, Survey survey, ns_t now_ns) noexcept nogil:
+        """Far levels may have changed while the best did not."""
+        if survey.n != self._survey_n:
+            self._survey_n = survey.n
+            self.imbalances.hear(survey)
+            self._mark()
 
     cdef void _forget(self) noexcept nogil:
         self._bid.px = self._bid.qty = self._ask.px = self._ask.qty = 0
@@ -176,7 +226,46 @@ cdef class BookTicker(Stream):
         if self._top_bids >= 0:
             self._top_bids *= qty_factor
             self._top_asks *= qty_factor
+        if self.micro_price is not None:
+            self.micro_price.interrupt()
         return True
+
+    cdef void figures(self, TopFigures* out) noexcept nogil:
+        """The newest state, as doubles."""
+        cdef Worth worth = worth_of(self.symbol)
+        cdef Level bid = self._bid
+        cdef Level ask = self._ask
+        cdef double ticks
+        out.known = self._known and bid.qty > 0 and ask.qty > 0 and bid.px < ask.px
+        out.bid = out.ask = out.mid = out.spread_bps = out.micro = out.stoikov = NAN
+        out.fitted = False
+        out.imbalance = imbalance_of(<double>bid.qty, <double>ask.qty) if self._known else NAN
+        out.imbalance_5 = imbalance_of(self._top_bids, self._top_asks)
+        out.ts_event = self._ts_event
+        out.ts_recv = self._ts_recv
+        if not out.known:
+            return
+        out.bid = <double>bid.px * worth.px
+        out.ask = <double>ask.px * worth.px
+        out.mid = (out.bid + out.ask) / 2
+        out.spread_bps = 1e4 * (out.ask - out.bid) / out.mid
+        out.micro = out.bid + (out.ask - out.bid) * (<double>bid.qty / (<double>bid.qty + <double>ask.qty))
+        out.stoikov = out.micro
+        if self.micro_price is not None and self.micro_price.adjustment(&bid, &ask, self.symbol.tick, &ticks):
+            out.fitted = True
+            out.stoikov = out.mid + ticks * <double>self.symbol.tick * worth.px
+
+    def values(self):
+        """`figures` and all imbalances as plain data; None where it is not known."""
+        cdef TopFigures now
+        if self.imbalances is not None and self._synced:
+            self.imbalances.look(self.book)
+        self.figures(&now)
+        told = {name: None if value != value else value for name, value in dict(now).items()}
+        told.update(known=bool(now.known), fitted=bool(now.fitted))
+        if self.imbalances is not None:
+            told["imbalances"] = self.imbalances.values()
+        return told
 
     cdef void _put_best(self, Writer* w, Level best) noexcept nogil:
         if best.qty == 0:
@@ -198,12 +287,41 @@ cdef class BookTicker(Stream):
         else:
             put_bytes(w, b"null", 4)
 
+    cdef void _put_micro_prices(self, Writer* w) noexcept nogil:
+        """Both sides stand."""
+        cdef Wide weighted = wide_product(self._bid.qty, self._ask.px)
+        cdef bint fits = wide_add(&weighted, wide_product(self._ask.qty, self._bid.px))
+        cdef Wide sizes = wide_of(self._bid.qty)
+        cdef int32_t places = mean_places(self.symbol)
+        cdef int32_t more = places - self.symbol.px_scale
+        cdef double ticks, px
+        cdef Py_ssize_t at, size
+        wide_add(&sizes, wide_of(self._ask.qty))
+        put_bytes(w, b',"micro_price":', 15)
+        at = w.size
+        if fits:
+            put_mean(w, weighted, sizes, self.symbol.px_scale, places)
+        else:
+            put_bytes(w, b"null", 4)
+        size = w.size - at
+        put_bytes(w, b',"micro_price_stoikov":', 23)
+        if self.micro_price is None or not self.micro_price.adjustment(&self._bid, &self._ask, self.symbol.tick, &ticks):
+            put_copy(w, at, size)
+            put_bytes(w, b',"micro_price_fitted":false', 27)
+            return
+        px = (<double>self._bid.px + <double>self._ask.px) / 2 + ticks * <double>self.symbol.tick
+        px = px * <double>POW10[more] if more >= 0 else px / <double>POW10[-more]
+        if 0 <= px < 9e18:
+            put_decimal(w, llrint(px), places)
+        else:
+            put_bytes(w, b"null", 4)
+        put_bytes(w, b',"micro_price_fitted":true', 26)
+
     cdef void render(self, Channel channel, Writer* w) noexcept nogil:
         cdef Level bid = self._bid
         cdef Level ask = self._ask
         cdef int32_t px_scale = self.symbol.px_scale
-        cdef Wide sum, weighted
-        cdef bint fits
+        cdef Wide sum
         put_bytes(w, b',"bid_price":', 13)
         self._put_best(w, bid)
         put_bytes(w, b',"bid_quantity":', 16)
@@ -218,7 +336,7 @@ cdef class BookTicker(Stream):
             put_bytes(w, b',"ask_contracts":', 17)
             self._put_best_contracts(w, ask)
         if bid.qty == 0 or ask.qty == 0:
-            put_bytes(w, b',"spread":null,"spread_bps":null,"mid":null,"micro_price":null', 62)
+            put_bytes(w, b',"spread":null,"spread_bps":null,"mid":null,"micro_price":null,"micro_price_stoikov":null,"micro_price_fitted":false', 116)
         else:
             sum = wide_of(bid.px)
             wide_add(&sum, wide_of(ask.px))
@@ -229,19 +347,15 @@ cdef class BookTicker(Stream):
             put_bytes(w, b',"mid":', 7)
             wide_scaled(&sum, 5)  # half of a sum is five tenths of it: exact with one decimal more
             put_wide(w, sum, px_scale + 1)
-            put_bytes(w, b',"micro_price":', 15)
-            weighted = wide_product(bid.qty, ask.px)
-            fits = wide_add(&weighted, wide_product(ask.qty, bid.px))
-            sum = wide_of(bid.qty)
-            wide_add(&sum, wide_of(ask.qty))
-            if fits:
-                put_mean(w, weighted, sum, px_scale, mean_places(self.symbol))
-            else:
-                put_bytes(w, b"null", 4)
+            self._put_micro_prices(w)
         put_bytes(w, b',"imbalance":', 13)
-        put_double(w, _imbalance(<double>bid.qty, <double>ask.qty), DIGITS)
+        put_double(w, imbalance_of(<double>bid.qty, <double>ask.qty), DIGITS)
         put_bytes(w, b',"imbalance_5":', 15)
-        put_double(w, _imbalance(self._top_bids, self._top_asks), DIGITS)
+        put_double(w, imbalance_of(self._top_bids, self._top_asks), DIGITS)
+        if self.imbalances is not None:
+            if self._synced:
+                self.imbalances.look(self.book)
+            self.imbalances.put(w)
         put_bytes(w, b',"update_id":', 13)
         if self._update_id == NO_ID:
             put_bytes(w, b"null", 4)

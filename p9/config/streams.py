@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+import msgspec
+
 from p9.config.section import Seconds, Section, between, text
 
 
@@ -22,8 +24,38 @@ class Stream(Section):
     publish_channel: Annotated[str, text("another first word of the channel; empty: the stream's own name")] = ""
 
 
+class MicroPrice(Section):
+    """Stoikov's micro-price, learnt from the quotes of each instrument."""
+
+    enabled: Annotated[bool, text("learn and publish it")] = True
+    buckets: Annotated[int, between(2, 20, "of the imbalance, an even number; others begin to learn anew")] = 10
+    spread_ticks: Annotated[int, between(1, 8, "the widest spread that is learnt from; another one begins to learn anew")] = 4
+    max_move_ticks: Annotated[int, between(1, 10_000, "a longer move of the mid from one quote to the next is left out")] = 20
+    samples: Annotated[int, between(1_000, 100_000_000, "quotes that a fit needs; with fewer the weighted mid stands in, and the event says so")] = 50_000
+    refit: Annotated[Seconds, text("between two fits; what was learnt before the last one counts half")] = Seconds("24h")
+    save: Annotated[Seconds, text("between two writings of what was learnt into the data directory; at the end it is written too")] = Seconds("5m")
+
+    _bounds = {"refit": (Seconds("1m"), Seconds("7d")), "save": (Seconds("10s"), Seconds("24h"))}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.buckets % 2:
+            raise ValueError(f"buckets: found {self.buckets}, allowed is an even number")
+
+
 class BookTicker(Stream):
-    imbalance_tracking: Annotated[bool, text("add the imbalance of the book's top 5 levels")] = True
+    imbalance_tracking: Annotated[bool, text("add the imbalance of the book's top 5 levels, and of the depths below")] = True
+    imbalance_levels: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=200)], ...], msgspec.Meta(min_length=1, max_length=8, description="imbalance of the best n levels a side; up to 8 depths of 1 to 200")
+    ] = (10, 20, 50)
+    imbalance_decay: Annotated[float, between(0.0, 10.0, "of imbalance_weighted, over the deepest of these: level i counts exp(-decay * (i - 1))")] = 0.5
+    imbalance_bands_bps: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=1000)], ...], msgspec.Meta(max_length=8, description="imbalance of all within so many basis points of the mid; up to 8 bands of 1 to 1000")
+    ] = (10, 50, 100, 200)
+    stale_after: Annotated[Seconds, text("a venue of which nothing came for so long counts for nothing in book_ticker:all")] = Seconds("5s")
+    micro_price: MicroPrice = MicroPrice()
+
+    _bounds = {"stale_after": (Seconds("100ms"), Seconds("10m"))}
 
 
 class Snapshots(Stream):

@@ -41,6 +41,7 @@ class Status(Collector):
         yield from self._times(status)
         yield from self._configuration(status["reload"])
         yield from self._boards(status["boards"])
+        yield from self._micro_prices(status["micro_prices"])
 
     def _configuration(self, reload: dict[str, Any] | None) -> Iterator[Metric]:
         """As Prometheus tells of its own. Without a file there is nothing to tell."""
@@ -56,6 +57,13 @@ class Status(Collector):
         reloads.add_metric(["applied"], reload["reloads"])
         reloads.add_metric(["refused"], reload["refusals"])
         yield from (successful, applied, waiting, reloads)
+
+    def _micro_prices(self, micro_prices: dict[str, Any]) -> Iterator[Metric]:
+        state = GaugeMetricFamily("p9_micro_price_instruments", "Instruments whose micro-price is being learnt, and of them those with a fit", labels=["state"])
+        done = CounterMetricFamily("p9_micro_price", "What was done about micro-prices", labels=["what"])
+        for name, value in micro_prices.items():
+            (state if name in ("learning", "fitted") else done).add_metric([name], value)
+        yield from (state, done)
 
     def _markets(self, markets: dict[str, Any]) -> Iterator[Metric]:
         frames = CounterMetricFamily("p9_frames", "WebSocket frames received, by what became of them", labels=["market", "outcome"])

@@ -24,19 +24,20 @@ def names() -> Names:
 
 class Desk:
     """`streams`: functions of Names to Stream. Times given to its methods are seconds since START; those of events are ns as published.
-    `numbered`: ids of trades have no holes (else they may come in any order). `outbox`: settings of the Outbox."""
+    `numbered`: ids of trades have no holes (else they may come in any order). `beside`: another desk whose clock and outbox are used, for an
+    instrument of another `exchange`. `outbox`: settings of the Outbox."""
 
     def __init__(self, *streams, px_scale=4, qty_scale=5, tick=100, contract="base", contract_value="1", recv_lag_s=0.0, others=0,
-                 numbered=False, **outbox):
-        self.clock = Clock(START)
-        self.outbox = Outbox(self.clock, epoch=7, **outbox)
+                 numbered=False, exchange="venue", beside=None, **outbox):
+        self.clock = beside.clock if beside is not None else Clock(START)
+        self.outbox = beside.outbox if beside is not None else Outbox(self.clock, epoch=7, **outbox)
         self.pipeline = Pipeline(
-            market="venue_spot", exchange="venue", normalizer=BinanceNormalizer(), outbox=self.outbox, clock=self.clock, link="next",
+            market="venue_spot", exchange=exchange, normalizer=BinanceNormalizer(), outbox=self.outbox, clock=self.clock, link="next",
             rest_seeded=True, repeats_are_stale=True, trades_numbered=numbered,
         )  # fmt: skip
         for i in range(others):
             self.pipeline.add(venue_symbol=f"OTHER{i}".encode(), symbol=f"OTHER{i}-USDT", px_scale=2, qty_scale=2)
-        called = names()
+        called = Names(**{**NAMES, "exchange": exchange})
         self.streams = [stream(called) for stream in streams]
         self.ix = self.pipeline.add(
             venue_symbol=b"BTCUSDT", symbol="BTC-USDT", px_scale=px_scale, qty_scale=qty_scale, tick=tick, contract=contract,
