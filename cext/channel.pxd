@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
 from cext.backlog cimport Record
+from cext.tap cimport Tap
 from cext.units cimport ns_t
 from cext.writer cimport Writer
 
@@ -30,7 +31,10 @@ cdef class Source:
 cdef class Channel:
     """One published channel: one class, one sequence, one writer."""
     cdef readonly bytes name            # type:exchange:symbol[:timeframe], as published
+    cdef readonly str type
     cdef readonly str exchange
+    cdef readonly str symbol
+    cdef readonly str timeframe         # "" where there is none
     cdef uint32_t _standing             # EventMarks of all its events for now
     cdef readonly DeliveryClass cls
     cdef readonly bint queued           # written at once though LOW
@@ -67,6 +71,8 @@ cdef class Channel:
     cdef Record* _queue_last
     cdef int64_t _n_emptied             # events that the next one stands for
     cdef bint has_source
+    cdef bint _tapped
+    cdef readonly Tap tap               # somebody looks at it; None: nobody
     cdef readonly int64_t n_shed
     cdef bytes _held                    # newest fields of a channel without a Source
     cdef const char* _held_at

@@ -8,6 +8,7 @@ from cext.backlog cimport Backlog, Record, backlog_add, backlog_done
 from cext.channel cimport HIGH, LOW, MARK_SUSPECT_TIME, MEDIUM, N_CLASSES, Channel, DeliveryClass, Source, channel_begin
 from cext.journal cimport Entry, Journal
 from cext.store cimport ClassBound, ClassCount, Store
+from cext.tap cimport Tap
 from cext.units cimport NO_TIME, ns_t
 from cext.writer cimport Writer, put_bytes, put_int, writer_free, writer_init
 
@@ -49,7 +50,7 @@ cdef class Intake(Store):
         channel.queued = queued and cls == LOW
         channel.keeps_last = cls == MEDIUM or (keeps_last and cls == LOW)
         channel.orphan = False
-        channel.exchange = exchange
+        channel.type, channel.exchange, channel.symbol, channel.timeframe = type, exchange, symbol, timeframe
         fields = {"v": 1, "type": type, "exchange": exchange, "symbol": symbol, "market": market, "venue_symbol": venue_symbol, "epoch": self.epoch}
         channel._head = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode().removesuffix(b"}") + b',"seq":'
         channel._head_at = channel._head
@@ -78,6 +79,15 @@ cdef class Intake(Store):
             raise ValueError(f"{type} is {CLASS_NAMES[cls]}: it may be {' or '.join(CLASS_NAMES[i] for i in LANE_CLASSES[0 if cls <= HIGH else 1])}")
         return wanted
 
+    def channels(self):
+        """Every Channel with a writer in this process."""
+        return list(self._by_name.values())
+
+    def look(self, Channel channel, Tap tap):
+        """Copy what is published of `channel` into `tap` from now on; None: nobody looks any more."""
+        channel.tap = tap
+        channel._tapped = tap is not None
+
     # ---- events that are written at once
 
     cdef Writer* open(self, Channel channel, ns_t ts_event, ns_t ts_recv, uint32_t flags) noexcept nogil:
@@ -103,6 +113,8 @@ cdef class Intake(Store):
         cdef Record* record = NULL
         cdef bint fits
         put_bytes(&self._event, b"}", 1)
+        if channel._tapped and not self._event.failed:
+            channel.tap.add(self._event.at, self._event.size)
         n.accepted += 1
         if channel.quarantined:
             n.quarantined += 1

@@ -126,6 +126,8 @@ cdef class Outbox(Intake):
         put_bytes(w, b"}", 1)
         if w.failed:
             return False
+        if channel._tapped:
+            channel.tap.add(w.at, w.size)
         record = backlog_add(&self._backlogs[<int>channel.cls], w.at, w.size)
         if record == NULL:
             return False

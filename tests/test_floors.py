@@ -30,7 +30,7 @@ CEXT_FLOORS = [
     ["clock", "cursor", "quantiles", "cadence"],
     ["decimal"],
     ["wide"],
-    ["events", "symbols", "writer", "held", "crc32c"],
+    ["events", "symbols", "writer", "held", "crc32c", "tap"],
     ["backlog", "replies", "journal", "latency", "retention"],
     ["channel"],
     ["batch", "store"],
