@@ -30,7 +30,7 @@ cdef struct Notices:
     int32_t _room
     bint lost               # no memory: whoever reads them must look at every book
 
-cdef struct InstrumentCounters:
+cdef struct InstrumentCounters:  # int64_t and nothing else: pipeline.totals adds them up as a row
     int64_t depth_frames    # depth frames that decoded, images apart
     int64_t images
     int64_t applied
@@ -107,5 +107,6 @@ cdef class Instrument:
     cdef void on_timer(self, ns_t now_ns) noexcept nogil
     cdef bint rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil
 
+cdef dict counters_named(const InstrumentCounters* n)
 cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Reason reason, int64_t expected_id, int64_t got_id,
                       ns_t at_ns) noexcept nogil

@@ -66,6 +66,19 @@ cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Rea
     notices.n += 1
 
 
+cdef dict counters_named(const InstrumentCounters* n):
+    """What was counted, by name."""
+    return {
+        "depth_frames": n.depth_frames, "images": n.images, "applied": n.applied, "stale": n.stale,
+        "unseeded": n.unseeded, "keepalives": n.keepalives, "gaps": n.gaps, "too_old": n.too_old,
+        "crossed": n.crossed, "lost_frames": n.lost_frames, "checksums": n.checksums,
+        "checksums_matched": n.checksums_matched, "touches": n.touches, "touches_compared": n.touches_compared,
+        "touches_agreed": n.touches_agreed, "touches_crossed": n.touches_crossed, "trades": n.trades,
+        "repeated_trades": n.repeated_trades, "backfilled_trades": n.backfilled_trades, "trade_gaps": n.trade_gaps,
+        "rescales": n.rescales, "prints": n.prints,
+    }
+
+
 cdef class Instrument:
     """Made by Pipeline.add; `streams` are told of everything in the order given."""
 
@@ -468,12 +481,4 @@ cdef class Instrument:
 
     def counters(self):
         """What was counted, by name."""
-        return {
-            "depth_frames": self.n.depth_frames, "images": self.n.images, "applied": self.n.applied, "stale": self.n.stale,
-            "unseeded": self.n.unseeded, "keepalives": self.n.keepalives, "gaps": self.n.gaps, "too_old": self.n.too_old,
-            "crossed": self.n.crossed, "lost_frames": self.n.lost_frames, "checksums": self.n.checksums,
-            "checksums_matched": self.n.checksums_matched, "touches": self.n.touches, "touches_compared": self.n.touches_compared,
-            "touches_agreed": self.n.touches_agreed, "touches_crossed": self.n.touches_crossed, "trades": self.n.trades,
-            "repeated_trades": self.n.repeated_trades, "backfilled_trades": self.n.backfilled_trades, "trade_gaps": self.n.trade_gaps,
-            "rescales": self.n.rescales, "prints": self.n.prints, "lost_prints": self.prints.n_lost,
-        }
+        return {**counters_named(&self.n), "lost_prints": self.prints.n_lost}

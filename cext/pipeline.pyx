@@ -25,7 +25,7 @@ from cext.events cimport (
     batch_free, batch_init,
 )
 from cext.held cimport Held, HeldFrame, held_add, held_free, held_init
-from cext.instrument cimport Instrument, Notice
+from cext.instrument cimport Instrument, InstrumentCounters, Notice, counters_named
 from cext.normalizer cimport Normalizer
 from cext.outbox cimport Outbox
 from cext.sequence cimport LINK_NEXT, LINK_NONE, LINK_PREV, LINK_STEP
@@ -404,6 +404,21 @@ cdef class Pipeline:
     def instrument_counters(self, int32_t ix):
         """What instrument `ix` counted, by name."""
         return self._keep[ix].counters()
+
+    def totals(self):
+        """What all instruments counted together, by name."""
+        cdef InstrumentCounters all
+        cdef int64_t* to = <int64_t*>&all
+        cdef int64_t* more
+        cdef int64_t lost_prints = 0
+        cdef int32_t i, j
+        memset(&all, 0, sizeof(all))
+        for i in range(self._n_instruments):
+            more = <int64_t*>&(<Instrument>self._instruments[i]).n
+            for j in range(<int32_t>(sizeof(InstrumentCounters) // sizeof(int64_t))):
+                to[j] += more[j]
+            lost_prints += (<Instrument>self._instruments[i]).prints.n_lost
+        return {**counters_named(&all), "lost_prints": lost_prints}
 
     def states(self):
         """The state of every book by name, in the order of their indices."""

@@ -298,10 +298,7 @@ class Capture:
 
     def status(self) -> dict[str, Any]:
         """The whole state as plain data, for /status and the metrics."""
-        counters: Counter[str] = Counter()
-        for ix in self.instruments:
-            one = self.pipeline.instrument_counters(ix)
-            counters.update({name: one[name] for name in _SUMMED})
+        counters = self.pipeline.totals()
         frames = self.pipeline.counters()
         received, n_bytes = frames.pop("frames"), frames.pop("bytes")
         unknown_enums = frames.pop("unknown_enums", 0)
