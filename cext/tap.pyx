@@ -1,6 +1,6 @@
 """A bounded copy of what goes by on a channel that somebody looks at (p9/ops/dashboard). Without a Tap a channel pays one comparison an event."""
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
