@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the other scripts: brings a fresh Debian-like machine to a built `.venv`. Quick when nothing changed.
 #   setup            everything that running needs
-#   setup dev        and what the tests need (a real redis-server among it)
+#   setup dev        and what the tests need (a real redis-server and a Chromium among it)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,6 +21,11 @@ system() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update \
         && as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null \
         || die "cannot install $*; as root: apt-get install $*"
+}
+
+# wanted PACKAGE: what some tests look through; without it they say so
+wanted() {
+    command -v "$1" >/dev/null || (system "$1") || say "without $1 some tests are left out"
 }
 
 # A Python from 3.11 to 3.13 that has venv and its headers; P9_PYTHON names one by hand.
@@ -53,6 +58,8 @@ setup() {
     local python stamp
     if [ "${1:-}" = dev ] && ! command -v redis-server >/dev/null; then packages redis-server; else packages; fi
 
+    [ "${1:-}" != dev ] || wanted chromium
+
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     stamp=.venv/p9-stamp-${1:-run}
     if ! cmp -s <(cat pyproject.toml setup.py) "$stamp"; then
@@ -63,4 +70,5 @@ setup() {
         cat pyproject.toml setup.py > "$stamp"
     fi
     .venv/bin/python setup.py -q build_ext --inplace >/dev/null
+    .venv/bin/python -m p9.packaging.charts ${1:+--tests}
 }

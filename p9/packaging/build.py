@@ -53,6 +53,7 @@ def build() -> Path:
         shutil.rmtree(python.parents[1])  # another Python made it
     if not python.exists():
         venv.create(python.parents[1], with_pip=True)
+    _run(sys.executable, "-m", "p9.packaging.charts")
     pip = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
     _run(*pip, *PINNED_TOOLS, *tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
     _run(python, "setup.py", "-q", "build_ext", "--inplace")  # not through pip, which compiles all of it again somewhere else
