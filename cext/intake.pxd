@@ -23,6 +23,7 @@ cdef class Intake(Store):
     cdef int32_t[4] _dirty_last
     cdef int32_t _shut_first
     cdef dict _classes                  # {type: class}, other than the stream's own
+    cdef readonly int64_t n_channel_changes     # channels that came or went, ever
 
     cpdef Channel channel(self, str type, str exchange, str symbol, str market, str venue_symbol, DeliveryClass cls,
                           Source source=*, str timeframe=*, str word=*, bint queued=*, bint keeps_last=*)

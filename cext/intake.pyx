@@ -57,12 +57,14 @@ cdef class Intake(Store):
         channel._head_size = len(channel._head)
         self._name(channel, name, cls)
         self._by_name[name] = channel
+        self.n_channel_changes += 1
         return channel
 
     cpdef leave(self, Channel channel):
         """Nobody writes to `channel` any more: what waits in its slot is withdrawn. Its name may be taken again, and goes on with its `seq`."""
         if self._by_name.pop(channel.name, None) is None:
             return
+        self.n_channel_changes += 1
         channel.source = None
         channel.has_source = False
         channel.orphan = True

@@ -29,9 +29,11 @@ from p9.market.venue_clock import VenueClock
 from p9.markets import Markets
 from p9.ops import logs
 from p9.ops.audit_trail import AuditTrail
+from p9.ops.dashboard.watch import Watch
 from p9.ops.lateness import Lateness
 from p9.ops.local_clock import LocalClock
 from p9.ops.pages import Pages
+from p9.presentation import pages_of
 from p9.reconfiguration import lateness_of, reconfigure
 
 LEDGER = "gaps.jsonl"
@@ -57,6 +59,7 @@ class Appliance:
         self.outbox: Outbox | None = None
         self.publisher: Publisher | None = None
         self.pages: Pages | None = None
+        self.watch: Watch | None = None  # what they look at
         self._http: Any = None  # what they were opened with
         self.ready_s: float | None = None
         self._config_path = config_path
@@ -81,6 +84,7 @@ class Appliance:
         bus = self.redis.bus()
         self.publisher = await delivery_of(config, self.clock, bus, folder, simulated=self.endpoints is not None)
         self.outbox = self.publisher.outbox
+        self.watch = Watch(self.outbox)
         self.ledger = Ledger(folder / LEDGER, epoch=self.outbox.epoch, log=_said("ledger"))
         self._begin("gap ledger", self.ledger.run())
         self.audit_trail = AuditTrail(folder / AUDIT_TRAIL, run_id=self.outbox.epoch, now_ns=self.clock.now, log=_said("audit trail"))
@@ -116,7 +120,7 @@ class Appliance:
         if self.pages is not None and config.http == self._http:
             return
         if config.http.enabled:
-            pages = Pages(host=config.http.host, port=config.http.port, status=self.status, ready=self.not_ready, book=self.book, gaps=self.ledger.rows)
+            pages = pages_of(self, config.http)
             await pages.start()
             log.info("pages", url=pages.url)
         old, self.pages, self._http = self.pages, pages, config.http
@@ -255,6 +259,10 @@ class Appliance:
             "reload": self.reload.status() if self.reload is not None else None,
             "recorder": self._recorder.status() if self._recorder is not None else None,
         }
+
+    def budgets(self) -> dict[str, Any]:
+        """What each venue's REST allows, and what of it is used."""
+        return {exchange: client.status() for exchange, client in self.markets.clients.items()} if self.markets is not None else {}
 
     def book(self, exchange: str, symbol: str, n: int) -> dict[str, Any] | None:
         """The best `n` levels of one book; None if it is not captured."""

@@ -19,7 +19,7 @@ P9_FLOORS = [
     ["market*", "delivery*", "analysis*", "capture.recording", "capture.recorder"],
     ["capture*"],
     ["ops*"],
-    ["simulate*", "packaging*", "publication", "boards", "confirmation", "data_dir", "instance", "hot_reload"],
+    ["simulate*", "packaging*", "publication", "boards", "confirmation", "presentation", "data_dir", "instance", "hot_reload"],
     ["markets", "reconfiguration"],
     ["app", "replay", "backfill"],
     ["quicktest*"],

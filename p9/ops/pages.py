@@ -1,77 +1,84 @@
-"""The appliance's own pages: health, metrics, status, and the page that a person looks at. Loopback unless configured otherwise."""
+"""The appliance's own pages: health, metrics, status, and the dashboard that a person looks at. Loopback unless configured otherwise."""
 
-import ipaddress
+import asyncio
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import ujson
 from aiohttp import web
 
 from p9.errors import ConfigError
+from p9.ops.dashboard.dashboard import TYPES, Dashboard
+from p9.ops.door import Door
+from p9.ops.gate import Gate
 from p9.ops.metrics import CONTENT_TYPE, exposition
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-_TYPES = {"index.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
+IDLE_S = 30.0  # a connection that asks nothing so long is closed
+MOST_BODY = 4096  # bytes that anybody may send us
 
 
 class Pages:
-    """`status()` is the whole state as plain data, `ready()` a list of what is not ready (empty: all is), `gaps()` the rows of the gap ledger."""
+    """`status()` is the whole state as plain data, `ready()` a list of what is not ready (empty: all is), `gaps()` the rows of the gap ledger,
+    `config()` the configuration in force without secrets. `gate` decides who may ask; `most` connections at a time are answered."""
 
     def __init__(
         self, *, host: str, port: int, status: Callable[[], dict[str, Any]], ready: Callable[[], list[str]],
-        book: Callable[[str, str, int], dict[str, Any] | None], gaps: Callable[[], list[Any]],
+        book: Callable[[str, str, int], dict[str, Any] | None], gaps: Callable[[], list[Any]], config: Callable[[], dict[str, Any]] = dict,
+        dashboard: Dashboard | None = None, gate: Gate | None = None, most: int = 256,
     ):
-        self._host, self._port, self._status, self._ready, self._book, self._gaps = host, port, status, ready, book, gaps
+        self._host, self._port, self._status, self._ready, self._book, self._gaps, self._config = host, port, status, ready, book, gaps, config
+        self._dashboard, self._gate, self._most = dashboard, gate or Gate(host=host), most
         self._metrics = exposition(status)
         self._runner: web.AppRunner | None = None
+        self._door: Door | None = None
+        self._server: asyncio.Server | None = None
         self.url = ""
 
     async def start(self) -> None:
         """Listen. Raises ConfigError when the port is taken."""
-        app = web.Application(middlewares=[self._guard])
+        app = web.Application(middlewares=[self._greet, self._gate.guard], client_max_size=MOST_BODY)
         app.add_routes([
             web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/startupz", self._readyz), web.get("/healthz", self._readyz),
-            web.get("/metrics", self._scrape), web.get("/status", self._show_status), web.get("/gaps", self._show_gaps), web.get("/books/{exchange}/{symbol}", self._show_book),
-            web.get("/", self._file), web.get("/{name:page\\.(?:js|css)}", self._file),
+            web.get("/metrics", self._scrape), web.get("/status", self._show_status), web.get("/gaps", self._show_gaps),
+            web.get("/config", self._show_config), web.get("/books/{exchange}/{symbol}", self._show_book),
+            web.get("/login", self._login), web.post("/login", self._log_in),
         ])
-        self._runner = web.AppRunner(app, access_log=None)
+        if self._dashboard is not None:
+            app.add_routes([web.get("/", self._file), web.get("/static/{name:.+}", self._file), web.get("/live", self._dashboard.hub.serve)])
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_S, lingering_time=2.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, reuse_address=True)
+        assert self._runner.server is not None
+        self._door = Door(self._runner.server, self._most)
         try:
-            await site.start()
+            self._server = await asyncio.get_running_loop().create_server(self._door, self._host, self._port, reuse_address=True, backlog=128)
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigError(
                 f"cannot listen on {self._host}:{self._port}: {error.strerror}", where="http.port", hint="choose another port, or 0 for a free one"
             ) from None
-        port = self._runner.addresses[0][1]
-        self.url = f"http://{self._host}:{port}"
+        if self._dashboard is not None:
+            self._dashboard.start()
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"http://[{self._host}]:{port}" if ":" in self._host else f"http://{self._host}:{port}"
 
     async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        if self._dashboard is not None:
+            await self._dashboard.stop()
         if self._runner is not None:
             await self._runner.cleanup()
 
+    def figures(self) -> dict[str, Any]:
+        return {"door": self._door.status() if self._door is not None else {}, "turned_away": self._gate.turned_away}
+
     @web.middleware
-    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        """A page elsewhere must not read ours through a name that it points at this machine (DNS rebinding)."""
-        try:
-            name = urlsplit(f"//{request.host}").hostname or ""
-            if name not in ("localhost", self._host):
-                ipaddress.ip_address(name)
-        except ValueError:
-            return web.Response(status=421, text="this is not the name of this machine\n")
-        response = await handler(request)
-        response.headers.update(_HEADERS)
-        return response
+    async def _greet(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        assert self._door is not None
+        self._door.spoke(request.protocol)
+        return await handler(request)
 
     async def _livez(self, request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -88,6 +95,9 @@ class Pages:
     async def _show_status(self, request: web.Request) -> web.Response:
         return web.json_response(self._status(), dumps=ujson.dumps)
 
+    async def _show_config(self, request: web.Request) -> web.Response:
+        return web.json_response(self._config(), dumps=ujson.dumps)
+
     async def _show_gaps(self, request: web.Request) -> web.Response:
         """What was missing in this run, newest first; ?open: only what still is."""
         rows = [row for row in reversed(self._gaps()) if "open" not in request.query or row.state == "open"]
@@ -103,6 +113,25 @@ class Pages:
             return web.json_response({"error": "no such instrument is captured here"}, status=404)
         return web.json_response(book, dumps=ujson.dumps)
 
+    # ---- what a person looks at
+
+    def _static(self, name: str, status: int = 200) -> web.Response:
+        entry = self._dashboard.files.get(name) if self._dashboard is not None else None
+        if entry is None:
+            return web.Response(status=404, text="there is no such page\n")
+        return web.Response(
+            body=entry.read_bytes(), status=status, content_type=TYPES[name.rpartition(".")[2]], charset="utf-8", headers={"Cache-Control": "no-cache"},
+        )  # fmt: skip
+
     async def _file(self, request: web.Request) -> web.Response:
-        name = request.match_info.get("name", "index.html")
-        return web.Response(body=files("p9.ops.dashboard").joinpath(name).read_bytes(), content_type=_TYPES[name], charset="utf-8")
+        return self._static(request.match_info.get("name", "index.html"))
+
+    async def _login(self, request: web.Request) -> web.Response:
+        return self._static("login.html") if self._gate.asks else web.Response(status=303, headers={"Location": "/"})
+
+    async def _log_in(self, request: web.Request) -> web.Response:
+        token = (await request.post()).get("token", "")
+        answer = web.Response(status=303, headers={"Location": "/"})
+        if isinstance(token, str) and self._gate.lets_in(token.strip(), answer):
+            return answer
+        return self._static("login-again.html", 403)

@@ -2,13 +2,19 @@
 
 import json
 import re
+from importlib.resources import files
+from pathlib import Path
 
 import aiohttp
 import msgspec
 import pytest
 
+from p9.config import Config, parse
+from p9.config.redacted import redacted
 from p9.errors import ConfigError
+from p9.ops.dashboard.dashboard import Dashboard
 from p9.ops.pages import Pages
+from tests.ops.dashboard.parts import outbox, sources
 
 
 class Row(msgspec.Struct):
@@ -33,9 +39,11 @@ async def pages():
         asked.append((exchange, symbol, n))
         return BOOK if symbol == "BTC-USDT" else None
 
+    dashboard = Dashboard(sources(outbox()), most=4, simulated=False)
     pages = Pages(
-        host="127.0.0.1", port=0, status=status, ready=lambda: pages.missing, book=book, gaps=lambda: [Row(1, "open"), Row(2, "filled")]
-    )
+        host="127.0.0.1", port=0, status=status, ready=lambda: pages.missing, book=book, gaps=lambda: [Row(1, "open"), Row(2, "filled")],
+        config=lambda: {"redis": {"url": "redis://***@host"}}, dashboard=dashboard,
+    )  # fmt: skip
     pages.missing, pages.asked = [], asked
     await pages.start()
     yield pages
@@ -66,7 +74,8 @@ async def test_a_book_has_as_many_levels_as_asked_within_bounds(pages, query, n)
 async def test_a_wrong_question_is_told_so(pages):
     assert (await get(pages, "/books/some/BTC-USDT?n=ten"))[0] == 400
     assert (await get(pages, "/books/some/absent"))[0] == 404
-    for path in ("/page.py", "/../config.yaml", "/%2e%2e/__main__.py", "/nothing"):
+    for path in ("/page.py", "/../config.yaml", "/%2e%2e/__main__.py", "/nothing", "/static/", "/static/../pages.py", "/static/%2e%2e/hub.py", "/static//etc/passwd", "/static/js",
+                 "/static/..%2fhub.py", "/static/js/main.js%00", "/static/js/main.js/"):  # fmt: skip
         assert (await get(pages, path))[0] == 404, path
 
 
@@ -84,12 +93,31 @@ async def test_a_page_elsewhere_reads_nothing_through_a_name_of_its_own(pages):
 
 
 async def test_every_page_forbids_what_it_does_not_need(pages):
-    for path, kind in (("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css"), ("/status", "application/json")):
+    for path, kind in (("/", "text/html"), ("/static/js/main.js", "text/javascript"), ("/static/css/theme.css", "text/css"), ("/static/mark.svg", "image/svg"),
+                       ("/status", "application/json"), ("/config", "application/json")):  # fmt: skip
         code, _, headers = await get(pages, path)
         assert code == 200 and headers["Content-Type"].startswith(kind)
         assert "default-src 'none'" in headers["Content-Security-Policy"] and "unsafe" not in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
-    assert not re.search(r"https?://|style=|<script>|onclick", (await get(pages, "/"))[1])  # the policy would stop it
+    for name in ("/", "/login"):
+        text = re.sub(r'<a href="https://[^"]*"', "<a", (await get(pages, name))[1])  # a link is followed by people only
+        assert not re.search(r"https?://|style=|<script>|onclick", text)  # the policy would stop it
+
+
+def test_nothing_of_ours_asks_anybody_else():
+    for path in Path(files("p9.ops.dashboard").joinpath("static")).rglob("*"):
+        if path.suffix in (".js", ".css", ".html", ".svg") and "vendor" not in path.parts:
+            text = re.sub(r'<a href="https://[^"]*"|xmlns="[^"]*"', "", path.read_text())
+            assert not re.search(r"https?://|//[a-z0-9-]+[.][a-z]", text), path.name
+            assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document[.]write|\beval\(|new Function", text), path.name  # text is set as text
+            assert len(text.splitlines()) < 400, path.name
+
+
+async def test_the_configuration_is_shown_without_secrets(pages):
+    assert json.loads((await get(pages, "/config"))[1]) == {"redis": {"url": "redis://***@host"}}
+    shown = redacted(parse("redis: {url: 'redis://someone@host/0', retain: 2h}\nvenues: {binance: {spot: {ws_url: 'wss://u:p@host'}}}"))
+    assert shown["redis"]["url"] == "redis://***@host/0" and shown["redis"]["retain"] == "2h" and shown["http"]["port"] == 8080
+    assert shown["venues"]["binance"]["spot"]["ws_url"] == "wss://***@host" and set(shown) == set(Config.__struct_fields__)
 
 
 async def test_a_port_in_use_is_named(pages):

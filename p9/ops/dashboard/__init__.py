@@ -1,1 +1,1 @@
-"""The page that a person looks at: index.html, page.css, page.js."""
+"""The live dashboard: what somebody looks at, read and conflated for them, and the page in `static`."""

@@ -1,0 +1,55 @@
+// What is derived and polled of one instrument, each fact with its name; what is not published here is left out.
+import { Awaited, el, panel, setClass, setText } from "./dom.js";
+import { brief, decimal, known, percent, side, signed, titled } from "./format.js";
+
+// channel -> the fields that have words of their own; other numbers are shown as they are named
+const SHOWN = {
+  mark_price: [["mark", "mark_price", decimal], ["index", "index_price", decimal], ["basis", "basis_bps", (v) => signed(v, 1, " bp"), side]],
+  funding: [["funding", "funding_rate", percent, side], ["annualised", "annualised", (v) => percent(v, 1), side]],
+  open_interest: [["open interest", "open_interest", brief], ["in quote", "open_interest_quote", brief]],
+};
+const DERIVED = ["cvd", "flow", "momentum", "liquidity"];
+const MOST = 22;
+
+export class Facts {
+  constructor() {
+    this.list = el("dl", { class: "facts" });
+    this.cells = new Map();
+    this.awaited = new Awaited(this.list, "Nothing derived yet", "flow, momentum, liquidity, funding and open interest appear as they are published");
+    this.panel = panel("Measures", { body: [this.awaited.node] });
+    this.node = this.panel.node;
+  }
+
+  render({ state }) {
+    const facts = [];
+    for (const [channel, rows] of Object.entries(SHOWN)) {
+      const values = state.newest[channel];
+      if (!values) continue;
+      for (const [title, field, write, tone] of rows) if (values[field] !== undefined) facts.push([title, write(values[field]), tone ? tone(values[field]) : ""]);
+    }
+    for (const channel of DERIVED) facts.push(...derived(channel, state.newest[channel]));
+    this.awaited.show(facts.length > 0);
+    const shown = facts.slice(0, MOST);
+    const wanted = new Set(shown.map(([title]) => title));
+    for (const [title, cell] of this.cells) if (!wanted.has(title)) { cell.node.remove(); this.cells.delete(title); }
+    for (const [title, text, tone] of shown) {
+      let cell = this.cells.get(title);
+      if (!cell) {
+        const value = el("dd");
+        cell = { value, node: el("div", {}, el("dt", { text: title }), value) };
+        this.cells.set(title, cell);
+        this.list.append(cell.node);
+      }
+      setText(cell.value, text);
+      setClass(cell.value, tone);
+    }
+  }
+}
+
+function derived(channel, values) {
+  if (!values) return [];
+  return Object.entries(values)
+    .filter(([name, value]) => name !== "at" && name !== "flags" && known(value) && typeof value !== "object" && typeof value !== "boolean")
+    .slice(0, 8)
+    .map(([name, value]) => [titled(name.startsWith(channel) ? name : `${channel} ${name}`), brief(value), /imbalance|delta|cvd|ofi|net|return|z/.test(name) ? side(value) : ""]);
+}

@@ -1,0 +1,59 @@
+"""Who looks hears what goes by; nobody looks, nothing is copied."""
+
+from p9.ops.dashboard.chronicle import Chronicle
+from p9.ops.dashboard.watch import Watch
+from tests.ops.dashboard.parts import HIGH, LOW, NoHistory, channel, outbox, trade
+
+
+def test_a_channel_is_tapped_while_somebody_hears_it():
+    box = outbox()
+    trades, watch, first, second = channel(box, "trades", HIGH), Watch(box), [], []
+    box.emit(trades, trade("1"))
+    assert trades.tap is None
+    watch.hold(trades, first.append)
+    watch.hold(trades, second.append)
+    box.emit(trades, trade("2"))
+    box.emit(trades, trade("3"))
+    watch.drain()
+    assert [event["price"] for event in first] == [event["price"] for event in second] == ["2", "3"]
+    watch.release(trades, first.append)
+    box.emit(trades, trade("4"))
+    watch.drain()
+    assert [event["price"] for event in second] == ["2", "3", "4"] and len(first) == 2
+    watch.release(trades, second.append)
+    assert trades.tap is None and len(watch) == 0
+    watch.release(trades, second.append)  # once more does no harm
+
+
+def test_channels_are_found_by_what_they_are_not_by_what_they_are_called():
+    box = outbox()
+    watch = Watch(box)
+    assert watch.channels("trades") == []
+    renamed = channel(box, "trades", HIGH, word="prints")
+    other = channel(box, "trades", HIGH, "ETH-USDT")
+    minute = channel(box, "candles_open", LOW, timeframe="1m", keeps_last=True)
+    assert watch.channels("trades", "venue", "BTC-USDT") == [renamed] and watch.channels("trades") == [renamed, other]
+    assert watch.channels("candles_open", timeframe="1m") == [minute] and watch.channels("candles_open", timeframe="5m") == []
+    assert watch.types() == ["candles_open", "trades"] and watch.n_channels == 3
+
+
+async def test_the_chronicle_remembers_what_happened_before_anybody_looked():
+    box = outbox()
+    watch = Watch(box)
+    chronicle = Chronicle(watch)
+    gaps = channel(box, "gaps", HIGH)
+    chronicle.look()
+    for state in ("open", "filled"):
+        box.emit(gaps, b'{"kind":"trades","state":"%b"}' % state.encode(), ts_event=7_000_000)
+    chronicle.look()
+    assert [(event["n"], event["type"], event["state"], event["at"]) for event in chronicle.events] == [(1, "gaps", "open", 7), (2, "gaps", "filled", 7)]
+
+    class Before(NoHistory):
+        async def before(self, channels, n):
+            assert channels == [gaps]
+            known = {"type": "gaps", "exchange": "venue", "symbol": "BTC-USDT", "epoch": box.epoch, "ts_event": 7_000_000}
+            return [{**known, "epoch": 5, "seq": 9, "state": "lost", "ts_event": 3_000_000}, {**known, "seq": 1, "state": "open"}]
+
+    await chronicle.recall(Before())
+    assert [event["state"] for event in chronicle.events] == ["lost", "open", "filled"]
+    assert [event["n"] for event in chronicle.events] == sorted({event["n"] for event in chronicle.events})
