@@ -6,61 +6,47 @@ import { Table } from "./table.js";
 
 const name = { title: "instrument", left: true, by: (_, key) => key.split(" ").reverse().join(" "), of: (_, key) => ({ text: key.split(" ")[1], href: `#/desk/${key.replace(" ", "/")}` }) };
 const venue = { title: "venue", left: true, by: (_, key) => key, of: (_, key) => ({ text: key.split(" ")[0], class: "soft" }) };
-const first = (row, ...names) => names.map((each) => row[each]).find((value) => value !== undefined && value !== null);
-const age = { title: "age", by: (row) => -row.at, of: (row) => ({ text: known(row.at) ? duration((Date.now() - row.at) / 1000) : "–", class: "faint" }) };
-const rate = (row) => first(row, "rate", "funding_rate");
-const annual = (row) => first(row, "annualised", "annualized", "annualised_rate");
-const next = (row) => first(row, "next_time", "next_funding_time", "next");
-const interest = (row) => first(row, "base", "open_interest", "quantity");
-const change24 = (row) => first(row, "change_24h_pct", "change_24h", "change_pct", "change");
+const age = { title: "age", by: (row) => -row.at, of: (row) => ({ text: known(row.at) ? duration((Date.now() - row.at) / 1000) : "–", class: row.flags?.includes("maybe_bad") ? "warn" : "faint" }) };
 const LEVELS = { LOW: "good", MEDIUM: "warn", HIGH: "bad", CRITICAL: "bad" };
+const until = (at) => (known(at) ? duration((Number(at) / 1e6 - Date.now()) / 1000) : "–");
+const hours = (seconds) => (known(seconds) ? `${seconds / 3600} h` : "–");
+const numeric = (field) => (row) => (known(row[field]) ? Number(row[field]) : undefined);
+const toned = (field, write, width) => (row) => ({ text: write(row[field]), class: side(row[field]), ...(width ? { gauge: Number(row[field] || 0) / width } : {}) });
 
-const until = (at) => {
-  if (!known(at)) return "–";
-  const ms = Number(at) > 1e15 ? Number(at) / 1e6 : Number(at);
-  return duration((ms - Date.now()) / 1000);
-};
-
+// sort: the column that comes first
 const BOARDS = {
   funding: {
-    title: "Funding", why: "rates are asked for every 30 s where the venue has perpetuals",
+    title: "Funding", why: "rates come live, and are asked for every 30 s where the venue has perpetuals", sort: 2,
     columns: [name, venue,
-      { title: "rate", by: (row) => Number(rate(row)), of: (row) => ({ text: percent(rate(row)), class: side(rate(row)), gauge: Number(rate(row) || 0) / 0.001 }) },
-      { title: "predicted", by: (row) => Number(row.predicted_rate), of: (row) => ({ text: percent(row.predicted_rate), class: side(row.predicted_rate) }) },
-      { title: "a year", by: (row) => Number(annual(row)), of: (row) => ({ text: percent(annual(row), 1), class: side(annual(row)) }) },
-      { title: "next", by: (row) => Number(next(row)), of: (row) => until(next(row)) }, age],
+      { title: "rate", by: numeric("rate"), of: toned("rate", percent, 0.0005) }, { title: "predicted", by: numeric("predicted_rate"), of: toned("predicted_rate", percent) },
+      { title: "last", by: numeric("last_rate"), of: toned("last_rate", percent) }, { title: "a year", by: numeric("annualised"), of: toned("annualised", (value) => percent(value, 1)) },
+      { title: "every", by: numeric("interval_seconds"), of: (row) => hours(row.interval_seconds) }, { title: "next in", by: numeric("next_time"), of: (row) => until(row.next_time) }, age],
   },
   mark_price: {
-    title: "Mark, index and basis", why: "prices are asked for every 10 s, or come by stream",
-    columns: [name, venue,
-      { title: "mark", of: (row) => decimal(first(row, "mark", "mark_price")) },
-      { title: "index", of: (row) => decimal(first(row, "index", "index_price")) },
-      { title: "basis", by: (row) => Number(row.basis_bps), of: (row) => ({ text: signed(row.basis_bps, 2, " bp"), class: side(row.basis_bps), gauge: Number(row.basis_bps || 0) / 20 }) }, age],
+    title: "Mark, index and basis", why: "prices come live, and are asked for every 10 s", sort: 4,
+    columns: [name, venue, { title: "mark", of: (row) => decimal(row.mark) }, { title: "index", of: (row) => decimal(row.index) },
+      { title: "basis", by: numeric("basis_bps"), of: toned("basis_bps", (value) => signed(value, 2, " bp"), 10) }, age],
   },
   open_interest: {
-    title: "Open interest", why: "it is asked for every 15 s",
-    columns: [name, venue,
-      { title: "base", by: (row) => Number(interest(row)), of: (row) => brief(interest(row), 5) },
-      { title: "quote", by: (row) => Number(first(row, "quote", "open_interest_quote", "quote_quantity")), of: (row) => brief(first(row, "quote", "open_interest_quote", "quote_quantity"), 4) },
-      { title: "contracts", by: (row) => Number(row.contracts), of: (row) => brief(row.contracts, 4) },
-      { title: "change", by: (row) => Number(row.change), of: (row) => ({ text: brief(row.change), class: side(row.change) }) },
-      { title: "sides", left: true, of: (row) => ({ text: row.sides ?? "–", class: "soft" }) }, age],
+    title: "Open interest", why: "it comes live, and is asked for every 15 s", sort: 3,
+    columns: [name, venue, { title: "base", by: numeric("base"), of: (row) => brief(row.base, 4) }, { title: "quote", by: numeric("quote"), of: (row) => brief(row.quote, 4) },
+      { title: "contracts", by: numeric("contracts"), of: (row) => brief(row.contracts, 4) },
+      { title: "change", by: (row) => Number(row.change) / Number(row.contracts), of: (row) => ({ text: known(row.change) && Number(row.contracts) ? signed((100 * row.change) / row.contracts, 2, " %") : "–", class: side(row.change) }) },
+      { title: "since", of: (row) => (known(row.change_since) ? duration((Date.now() - row.change_since / 1e6) / 1000) : "–") }, age],
   },
   insurance_fund: {
-    title: "Insurance funds", why: "they are asked for every 5 min; the stress is known after 24 h",
+    title: "Insurance funds", why: "they are asked for every 5 min; the stress is known after 24 h", sort: 2,
     columns: [{ ...name, title: "asset", of: (_, key) => key.split(" ")[1] }, venue,
-      { title: "total", by: (row) => Number(row.total), of: (row) => brief(row.total, 5) },
-      { title: "24 h", by: (row) => Number(change24(row)), of: (row) => ({ text: signed(change24(row), 2, " %"), class: side(change24(row)) }) },
-      { title: "stress", left: true, by: (row) => row.score, of: (row) => (row.stress ? { text: row.stress, mark: LEVELS[row.stress] || "" } : { text: "not known yet", mark: "" }) },
-      { title: "score", by: (row) => row.score, of: (row) => brief(row.score) },
-      { title: "pools", of: (row) => row.pools?.length ?? "–" }, age],
+      { title: "total", by: numeric("total"), of: (row) => brief(row.total, 5) }, { title: "24 h", by: numeric("change_24h"), of: toned("change_24h", (value) => signed(value, 2, " %")) },
+      { title: "stress", left: true, by: numeric("score"), of: (row) => ({ text: row.stress ?? "not known yet", mark: LEVELS[row.stress] || "" }) },
+      { title: "score", by: numeric("score"), of: (row) => brief(row.score) }, { title: "pools", of: (row) => row.pools?.length ?? "–" }, age],
   },
 };
 
 export class Boards {
   constructor(root, app) {
-    this.boards = Object.entries(BOARDS).map(([type, { title, why, columns }]) => {
-      const table = new Table(columns, { label: title, sort: 2, descending: true, most: 600 });
+    this.boards = Object.entries(BOARDS).map(([type, { title, why, columns, sort }]) => {
+      const table = new Table(columns, { label: title, sort, descending: true, most: 600 });
       const awaited = new Awaited(table.node, "No data yet", why);
       const box = panel(title, { body: [awaited.node], scroll: 420 });
       root.append(box.node);

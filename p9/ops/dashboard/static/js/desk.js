@@ -102,12 +102,12 @@ export class Desk {
     setText(this.venue, state.instrument.market.replace("_", " "));
     const ticker = state.newest.book_ticker || {};
     setText(this.chips.spread, ticker.spread_bps === undefined ? "–" : `${brief(ticker.spread_bps)} bp`);
-    setText(this.chips.mark, decimal(mark.mark_price));
+    setText(this.chips.mark, decimal(mark.mark));
     setText(this.chips.basis, signed(mark.basis_bps, 1, " bp"));
     setClass(this.chips.basis, side(mark.basis_bps));
-    setText(this.chips.funding, percent(funding.funding_rate));
-    setClass(this.chips.funding, side(funding.funding_rate));
-    setText(this.chips["open interest"], brief(interest.open_interest));
+    setText(this.chips.funding, percent(funding.rate));
+    setClass(this.chips.funding, side(funding.rate));
+    setText(this.chips["open interest"], brief(interest.base));
     setText(this.chips.gaps, String(state.gaps));
     setClass(this.chips.gaps, state.gaps ? "warn" : "");
     const spot = state.instrument.kind === "spot";

@@ -2,13 +2,15 @@
 import { Awaited, el, panel, setClass, setText } from "./dom.js";
 import { brief, decimal, known, percent, side, signed, titled } from "./format.js";
 
+const signed3 = (value) => signed(value, 3);
 // channel -> the fields that have words of their own; other numbers are shown as they are named
 const SHOWN = {
-  mark_price: [["mark", "mark_price", decimal], ["index", "index_price", decimal], ["basis", "basis_bps", (v) => signed(v, 1, " bp"), side]],
-  funding: [["funding", "funding_rate", percent, side], ["annualised", "annualised", (v) => percent(v, 1), side]],
-  open_interest: [["open interest", "open_interest", brief], ["in quote", "open_interest_quote", brief]],
+  cvd: [["CVD, interval", "delta", signed3, side], ["CVD, interval before", "previous_delta", signed3, side], ["CVD, rolling", "rolling", signed3, side], ["CVD, session", "session", signed3, side]],
+  mark_price: [["index", "index", decimal]],
+  funding: [["predicted", "predicted_rate", percent, side], ["a year", "annualised", (v) => percent(v, 1), side]],
+  open_interest: [["open interest, quote", "quote", brief], ["contracts", "contracts", brief]],
 };
-const DERIVED = ["cvd", "flow", "momentum", "liquidity"];
+const DERIVED = ["flow", "momentum", "liquidity"];
 const MOST = 22;
 
 export class Facts {

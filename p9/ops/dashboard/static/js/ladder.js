@@ -46,7 +46,7 @@ export class Ladder {
     setText(this.leanText[0], `bids ${(share * 100).toFixed(0)} %`);
     setText(this.leanText[1], `${(100 - share * 100).toFixed(0)} % asks`);
     setText(this.leanText[2], ticker.imbalance === undefined ? "" : `imbalance ${signed(ticker.imbalance, 2)} · of 5 ${signed(ticker.imbalance_5, 2)}`);
-    setText(this.leanText[3], ticker.micro_price ? `µ ${decimal(ticker.micro_price)}` : "");
+    setText(this.leanText[3], ticker.micro_price ? `µ ${decimal(Number(ticker.micro_price).toFixed(pricePlaces + 1))}` : "");
     setText(this.unit, instrument.contract === "base" ? `size ${instrument.base}` : "contracts");
     setText(this.panel.note, book.state === "synced" ? `${state.depth_s ?? "–"}/s` : `${book.state}: ${book.reason}`);
     setClass(this.panel.note, book.state === "synced" ? "note" : "note ask");

@@ -86,7 +86,7 @@ export class Table {
       if (mark && !cell.mark) cell.node.append((cell.text = cell.mark = el("span", {})));
       const bar = gauge ?? share;
       if (bar !== undefined && !cell.gauge) {
-        cell.node.append((cell.text = el("span", {})), (cell.gauge = el("span", { class: "gauge" }, (cell.bar = el("i", {})))));
+        cell.node.append((cell.gauge = el("span", { class: "gauge" }, (cell.bar = el("i", {})))), (cell.text = el("span", {})));
       }
       setText(cell.text, String(text ?? "–"));
       if (cell.mark) setClass(cell.mark, `mark ${mark || ""}`);
