@@ -68,7 +68,7 @@ def test_a_person_walks_through_it(appliance, chrome):
         page.page.keyboard.press(str(n))
         page.until(f"() => location.hash.startsWith('#/{view}') && document.querySelector('nav a[aria-current=page]')?.dataset.view === '{view}'")
     page.page.get_by_label("Find a configuration key").fill("max_viewers")
-    assert page.page.locator(".tree .leaf:visible").all_inner_texts() == ["max_viewers\n32"]
+    page.until("() => [...document.querySelectorAll('.tree .leaf')].filter(leaf => leaf.checkVisibility()).map(leaf => leaf.innerText).join() === 'max_viewers\\n32'")
     page.page.keyboard.press("Escape")
     page.page.locator("nav a", has_text="Integrity").click()
     page.until("() => /of 18 synced/.test(document.querySelector('.lanes .note').innerText)")
