@@ -29,6 +29,7 @@ from p9.market.venue_clock import VenueClock
 from p9.markets import Markets
 from p9.ops import logs
 from p9.ops.audit_trail import AuditTrail
+from p9.ops.availability import Availability
 from p9.ops.dashboard.watch import Watch
 from p9.ops.lateness import Lateness
 from p9.ops.local_clock import LocalClock
@@ -39,6 +40,7 @@ from p9.reconfiguration import lateness_of, reconfigure
 LEDGER = "gaps.jsonl"
 AUDIT_TRAIL = "audit.jsonl"
 MICRO_PRICES = "micro_price.bin"
+AVAILABILITY = "availability.json"
 
 log = logs.get("app")
 
@@ -69,6 +71,7 @@ class Appliance:
         self._started_s = time.monotonic()
         self.ledger: Ledger | None = None
         self.audit_trail: AuditTrail | None = None
+        self.availability: Availability | None = None
         self.reload: HotReload | None = None
         self.local_clock: LocalClock | None = None
         self.lateness: Lateness | None = None
@@ -113,6 +116,11 @@ class Appliance:
             self.reload = HotReload(self._config_path, config, self.reconfigure, self._note_reload)
             self._begin("hot reload", self.reload.run())
         self._begin("readiness", self._watch_readiness())
+        self.availability = Availability(
+            lambda: {name: capture.whole for name, capture in self.captures.items()}, now_ns=self.clock.now, log=_said("availability"),
+            path=folder / AVAILABILITY if self.endpoints is None else None,
+        )  # fmt: skip
+        self._begin("availability", self.availability.run())
 
     async def open_pages(self, config: Config) -> None:
         """Serve the pages as `config` says; the old ones go on where the new cannot be. Raises ConfigError."""
@@ -200,6 +208,8 @@ class Appliance:
             await self.ledger.flush()
         if self.micro_prices is not None:
             await self.micro_prices.save()
+        if self.availability is not None:
+            self.availability.save()
         if self.audit_trail is not None:
             self.audit_trail.note("stop", spooled=left.spooled, unsent=left.unsent, lost=left.lost)
             await self.audit_trail.flush()
@@ -255,6 +265,7 @@ class Appliance:
             "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
             "micro_prices": self.micro_prices.status() if self.micro_prices is not None else {},
+            "availability": self.availability.status() if self.availability is not None else {},
             "audit_trail": self.audit_trail.status() if self.audit_trail is not None else {},
             "reload": self.reload.status() if self.reload is not None else None,
             "recorder": self._recorder.status() if self._recorder is not None else None,

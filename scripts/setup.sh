@@ -55,8 +55,12 @@ packages() {
 }
 
 setup() {
-    local python stamp
-    if [ "${1:-}" = dev ] && ! command -v redis-server >/dev/null; then packages redis-server; else packages; fi
+    local python stamp tools=()
+    if [ "${1:-}" = dev ]; then
+        command -v redis-server >/dev/null || tools+=(redis-server)
+        command -v promtool >/dev/null || tools+=(prometheus)
+    fi
+    packages "${tools[@]}"
 
     [ "${1:-}" != dev ] || wanted chromium
 

@@ -284,6 +284,11 @@ class Capture:
         return bool(self.instruments) and self.books() == {"synced": len(self.instruments)}
 
     @property
+    def whole(self) -> bool:
+        """Every book is synced, and no topic is stale."""
+        return self.synced and not self.delay.stale()
+
+    @property
     def feeds(self) -> list[Feed]:
         return self.sockets.feeds
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cext.outbox import bucket_bounds_s
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -42,6 +42,21 @@ class Status(Collector):
         yield from self._configuration(status["reload"])
         yield from self._boards(status["boards"])
         yield from self._micro_prices(status["micro_prices"])
+        yield from self._availability(status["availability"])
+
+    def _availability(self, markets: dict[str, Any]) -> Iterator[Metric]:
+        """Of each market: whether it is whole, for how long of what was seen it was, and the share of thirty days."""
+        now = GaugeMetricFamily("p9_market_available", "1: every book synced, no topic stale", labels=["market"])
+        available = CounterMetricFamily("p9_market_available_seconds", "Time in which the market was whole", labels=["market"])
+        observed = CounterMetricFamily("p9_market_observed_seconds", "Time in which that was looked at", labels=["market"])
+        ratio = GaugeMetricFamily("p9_market_availability_30d_ratio", "Share of the observed time of thirty days, over restarts", labels=["market"])
+        for market, row in markets.items():
+            now.add_metric([market], int(row["now"]))
+            available.add_metric([market], row["available_s"])
+            observed.add_metric([market], row["observed_s"])
+            if row["ratio_30d"] is not None:
+                ratio.add_metric([market], row["ratio_30d"])
+        yield from (now, available, observed, ratio)
 
     def _configuration(self, reload: dict[str, Any] | None) -> Iterator[Metric]:
         """As Prometheus tells of its own. Without a file there is nothing to tell."""
@@ -213,5 +228,6 @@ class Status(Collector):
 def exposition(status: Callable[[], dict[str, Any]]) -> Callable[[], bytes]:
     """A function that writes the text that Prometheus scrapes."""
     registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
     registry.register(Status(status))
     return lambda: generate_latest(registry)

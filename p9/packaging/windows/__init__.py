@@ -1,0 +1,1 @@
+"""The Windows executable, built and tried out where there is no Windows."""
