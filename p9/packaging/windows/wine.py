@@ -32,12 +32,13 @@ def check_machine() -> None:
 
 
 class WindowsPython:
-    """The interpreter in `folder`, with a Wine prefix of its own beside it."""
+    """The interpreter in `folder`, with a Wine prefix of its own."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.exe = folder / "python.exe"
-        self.prefix = folder.parent / "prefix"
+        # not in the checkout: its z: is a link to the root of everything, and setuptools follows links
+        self.prefix = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "p9-microstream" / "wine"
         self.packages = folder / "Lib" / "site-packages"
 
     def assemble(self) -> None:
@@ -112,6 +113,7 @@ class WindowsPython:
 
     def run(self, program: Path, *words: object, cwd: Path, timeout_s: float, **environment: str) -> tuple[int, str]:
         """A Windows program's exit code and what it printed. Through pipes: Wine's programs take a file, or nothing, for a broken console."""
+        self.prefix.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             ["wine", str(program), *map(str, words)], cwd=cwd, env=self.environment(**environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=timeout_s, check=False,
