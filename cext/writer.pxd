@@ -1,7 +1,7 @@
 """JSON text into memory that grows: the appliance's only way to write a payload."""
 
 from libc.stdint cimport int32_t, int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, strlen
 
 from cext.decimal cimport DECIMAL_TEXT_SIZE, decimal_write
 from cext.units cimport ns_t
@@ -40,6 +40,10 @@ cdef inline void put_decimal(Writer* w, int64_t value, int32_t scale) noexcept n
         w.size += decimal_write(w.at + w.size, value, scale)
         w.at[w.size] = c'"'
         w.size += 1
+
+cdef inline void put_text(Writer* w, const char* text) noexcept nogil:
+    """A literal that ends with a zero byte, as it is."""
+    put_bytes(w, text, strlen(text))
 
 cdef inline void put_bool(Writer* w, bint value) noexcept nogil:
     if value:

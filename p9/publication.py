@@ -19,6 +19,7 @@ from cext.streams.depth import Depth
 from cext.streams.flow import Flow
 from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
+from cext.streams.momentum import Momentum
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
 
@@ -53,6 +54,10 @@ ROWS = (
         configure=lambda stream, wanted: stream.configure(**_flow(stream.names, wanted)),
     ),
     Row(
+        Momentum, "momentum", lambda names, wanted, made: Momentum(names, word=wanted.publish_channel, **_momentum(wanted)),
+        configure=lambda stream, wanted: stream.configure(**_momentum(wanted)),
+    ),
+    Row(
         Snapshots, "periodic_snapshots",
         lambda names, wanted, made: Snapshots(names, made.get(Depth), interval_ns=_ns(wanted.interval), word=wanted.publish_channel), uses=(Depth,),
     ),
@@ -72,6 +77,15 @@ def _flow(names: Names, wanted: Any) -> dict[str, Any]:
         "impact_minutes": wanted.impact_minutes, "floors": floors,
         "shares": (wanted.mid_quantile, wanted.large_quantile, wanted.whale_quantile, wanted.mega_quantile), "cluster_prints": wanted.cluster_prints,
         "cluster_gap_ns": _ns(wanted.cluster_gap),
+    }  # fmt: skip
+
+
+def _momentum(wanted: Any) -> dict[str, Any]:
+    """Settings of `cext.streams.momentum`."""
+    return {
+        "every_ns": _ns(wanted.interval), "threshold": wanted.threshold, "volatility_horizons": wanted.volatility_horizons,
+        "jump_window": wanted.jump_window, "jump_significance": wanted.jump_significance, "spike_sigmas": wanted.spike_sigmas,
+        "spike_volume_z": wanted.spike_volume_z,
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ INSTRUMENT = Instrument(
 )  # fmt: skip
 SECTIONS = {
     "gaps": "Gaps", "integrity": "Integrity", "depth": "Depth", "book_ticker_aggregator": "BookTicker", "trades": "Trades", "candles": "Candles",
-    "cvd": "Cvd", "flow": "Flow", "periodic_snapshots": "Snapshots",
+    "cvd": "Cvd", "flow": "Flow", "momentum": "Momentum", "periodic_snapshots": "Snapshots",
 }
 
 

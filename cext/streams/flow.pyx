@@ -29,7 +29,7 @@ from cext.symbols cimport CONTRACT_BASE, Symbol
 from cext.turnover cimport Turnover, put_quote, turnover_base, turnover_rescale
 from cext.units cimport NO_ID, NO_TIME, ns_t
 from cext.wide cimport Wide, wide_add, wide_negated
-from cext.writer cimport Writer, put_bool, put_bytes, put_decimal, put_double, put_int, put_time, writer_free, writer_init
+from cext.writer cimport Writer, put_bool, put_bytes, put_decimal, put_double, put_int, put_text, put_time, writer_free, writer_init
 
 import msgspec
 
@@ -44,13 +44,6 @@ OFI_NAMES[:] = [b'"1s":', b'"10s":', b'"1m":']
 SIZE_WINDOW_NAMES[:] = [b'"1m":{', b'"1h":{']
 CLASS_NAMES[:] = [b'"retail":', b'"mid":', b'"large":', b'"whale":']
 TIER_NAMES[:] = [b"", b"", b'"large"', b'"whale"', b'"mega"']
-
-
-cdef void _put_text(Writer* w, const char* text) noexcept nogil:
-    cdef Py_ssize_t size = 0
-    while text[size] != 0:
-        size += 1
-    put_bytes(w, text, size)
 
 
 cdef class Flow(Stream):
@@ -245,7 +238,7 @@ cdef class Flow(Stream):
         put_double(w, self.sizes.tiers.thresholds[0], DIGITS)
         for i in range(1, N_TIERS):
             put_bytes(w, b",", 1)
-            _put_text(w, TIER_NAMES[SIZE_MID + i])
+            put_text(w, TIER_NAMES[SIZE_MID + i])
             put_bytes(w, b":", 1)
             put_double(w, self.sizes.tiers.thresholds[i], DIGITS)
         put_bytes(w, b'},"classes":{', 13)
@@ -281,7 +274,7 @@ cdef class Flow(Stream):
             window = &self.newest.ofi[i]
             if i > 0:
                 put_bytes(w, b",", 1)
-            _put_text(w, OFI_NAMES[i])
+            put_text(w, OFI_NAMES[i])
             put_bytes(w, b'{"changes":', 11)
             put_int(w, window.n)
             put_bytes(w, b',"ofi":', 7)
@@ -310,11 +303,11 @@ cdef class Flow(Stream):
             sums = &self.sizes.windows[i].sums
             if i > 0:
                 put_bytes(w, b",", 1)
-            _put_text(w, SIZE_WINDOW_NAMES[i])
+            put_text(w, SIZE_WINDOW_NAMES[i])
             for j in range(N_CLASSES):
                 if j > 0:
                     put_bytes(w, b",", 1)
-                _put_text(w, CLASS_NAMES[j])
+                put_text(w, CLASS_NAMES[j])
                 all = net = sums.bought[j]
                 put_bytes(w, b'{"net":', 7)
                 if wide_add(&net, wide_negated(sums.sold[j])) and wide_add(&all, sums.sold[j]):
@@ -348,7 +341,7 @@ cdef class Flow(Stream):
             put_bytes(w, b"null", 4)
             return
         put_bytes(w, b'{"tier":', 8)
-        _put_text(w, TIER_NAMES[<int>self.last.tier])
+        put_text(w, TIER_NAMES[<int>self.last.tier])
         if print.side == SIDE_BUY:
             put_bytes(w, b',"side":"buy","time":', 21)
         else:

@@ -7,7 +7,7 @@ from p9.config.capture import Capture, Monitors
 from p9.config.delivery import Confirmer, Redis
 from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BookTicker, Candles, Cvd, Flow, Snapshots, Stream
+from p9.config.streams import Audits, BookTicker, Candles, Cvd, Flow, Momentum, Snapshots, Stream
 from p9.config.venues import Venues
 
 
@@ -20,6 +20,7 @@ class Analytics(Section):
     candles: Candles = Candles()
     cvd: Cvd = Cvd()
     flow: Flow = Flow()
+    momentum: Momentum = Momentum()
     periodic_snapshots: Snapshots = Snapshots()
     funding: Funding = Funding()
     mark_price: MarkPrice = MarkPrice()

@@ -115,3 +115,14 @@ class Flow(Derived):
             floors = getattr(self, name)
             if floors[0] < 0 or list(floors) != sorted(floors):
                 raise ValueError(f"{name}: found {list(floors)}, allowed are three amounts, none below the one before it")
+
+
+class Momentum(Derived):
+    """Momentum by horizon, jumps of the price (Lee, Mykland 2008), spikes with their volume."""
+
+    threshold: Annotated[float, between(0.1, 100, "|z| beyond which a horizon has a trend")] = 3.0
+    volatility_horizons: Annotated[float, between(2, 10_000, "horizons that the volatility of a z-score remembers")] = 60.0
+    jump_window: Annotated[int, between(30, 600, "returns that tell the volatility beside which a jump is one")] = 270
+    jump_significance: Annotated[float, between(1e-9, 0.5, "share of days with a false alarm")] = 0.01
+    spike_sigmas: Annotated[float, between(0.1, 1000, "return of a second, in its volatility, that is a spike")] = 6.0
+    spike_volume_z: Annotated[float, between(-100, 1000, "on a volume so many deviations above the mean")] = 3.0
