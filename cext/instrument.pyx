@@ -154,6 +154,7 @@ cdef class Instrument:
         self.state = BOOK_RETIRED
         self.replace((), out, now_ns)
         held_free(&self.held)
+        prints_init(&self.prints)  # one that is open has nowhere to be counted
         quantiles_free(&self.print_sizes)
         self.book = Book(self.symbol.tick)
 

@@ -125,6 +125,15 @@ def test_other_settings_lose_nothing_that_was_measured():
     assert len(event["ofi"]["1m"]["levels"]) == 2 and event["ofi"]["1m"]["ofi"] == 4 + 2, "the first look at other levels is no change"
 
 
+def test_an_instrument_may_go_while_a_print_is_open():
+    """The timer then finished the print, and counted it among sizes whose memory was gone: the process ended."""
+    desk = desk_of()
+    desk.trade(0.1, "1", 10)
+    desk.pipeline.retire(desk.ix, START + S)
+    desk.tick(2)
+    assert desk.pipeline.instrument_counters(desk.ix)["prints"] == 0
+
+
 @pytest.mark.parametrize(
     "wrong, said",
     [
