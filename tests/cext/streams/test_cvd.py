@@ -124,7 +124,7 @@ def test_analytics_4_4_the_delta_is_that_of_the_simulated_venues_klines(market, 
     desk.tick(200.0)
     values = desk.streams[0].values()
     for name in ("1m", "3m", "5m", "1h", "1d"):
-        bars = {bar.open_ms: bar for bar in one.candles.between(PERIODS[name], START_S * 1000, START_S * 1000 + 200_000, history=False)}
+        bars = {bar.open_ms: bar for bar in one.candles.between(PERIODS[name], START_S * 1000, START_S * 1000 + 200_000)}
         row = values[name]
         bar = bars[row["open_time"] // 1_000_000]
         assert Decimal(row["delta"]) == one.qty.value(2 * bar.buy_lots - bar.lots) != 0
