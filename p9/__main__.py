@@ -21,7 +21,7 @@ from p9.errors import P9Error, Remedy
 from p9.instance import Instance
 from p9.ops import logs, service
 from p9.ops.systemd import Systemd
-from p9.ops.terminal import StatusLine
+from p9.ops.terminal import StatusView
 
 NAME = "p9_microstream"
 STOP_TIMEOUT_S = 30.0
@@ -139,6 +139,8 @@ async def _run(options: argparse.Namespace, config: Config, path: Path | None) -
     instance = Instance(data_dir.resolve(config.data_dir, path))
     if not instance.claim():
         logs.get("main").warning("data folder is shared", folder=str(instance.folder), with_=instance.whose(), hint="stop reaches that one")
+    if config.log.file:
+        logs.write_file(instance.folder / config.log.file, int(config.log.file_bytes), config.log.files)
     try:
         async with _venues(options) as simulator:
             appliance = Appliance(
@@ -162,6 +164,7 @@ async def _run(options: argparse.Namespace, config: Config, path: Path | None) -
     finally:
         instance.release()
         beat.cancel()
+        logs.close_file()
     if left.spooled:
         print(f"{left.spooled} events wait in {left.where}; the next start delivers them", flush=True)
     return left.exit_code
@@ -169,15 +172,17 @@ async def _run(options: argparse.Namespace, config: Config, path: Path | None) -
 
 async def _until_stopped(appliance: Any, stop: asyncio.Event, instance: Instance, systemd: Systemd) -> None:
     """Show how it goes, once a second."""
-    line = StatusLine()
+    view = StatusView()
+    logs.OUTPUT.through = view if view.shown else None
     while not stop.is_set() and not instance.asked_to_stop():
-        line.show(appliance.status())
         missing = appliance.not_ready()
+        view.show(appliance.status(), missing)
         systemd.status(f"not ready: {missing[0]}" if missing else "every book synced")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 await stop.wait()
-    line.clear()
+    logs.OUTPUT.through = None
+    view.clear()
 
 
 def _all_of(simulator: Any, config: Config) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from p9.config.section import Section, between, text
+from p9.config.section import Bytes, Section, between, text
 
 
 class Http(Section):
@@ -24,4 +24,9 @@ class Log(Section):
     """What is said, where and how."""
 
     level: Annotated[Literal["debug", "info", "warning", "error"], text("least severity that is written")] = "info"
+    file: Annotated[str, text("JSON lines go there too: a name in the data directory, or a whole path; empty: nowhere")] = "logs/p9_microstream.jsonl"
+    file_bytes: Annotated[Bytes, text("size of it; then it is set aside")] = Bytes("16MB")
+    files: Annotated[int, between(1, 100, "of those set aside that are kept")] = 5
     format: Annotated[Literal["auto", "text", "json"], text("auto: text on a terminal, else JSON lines")] = "auto"
+
+    _bounds = {"file_bytes": (Bytes("64kB"), Bytes("10GB"))}

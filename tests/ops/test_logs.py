@@ -53,3 +53,48 @@ def test_a_terminal_is_a_person():
     text = os.read(ours, 10_000).decode()
     os.close(ours)
     assert "socket lost" in text and not text.startswith("{")
+
+
+FLOODS = """
+from pathlib import Path
+from p9.ops import logs
+logs.configure("info", "json")
+logs.write_file(Path({path!r}), {most}, 2)
+for n in range({n}):
+    logs.get("feed").info("socket lost", n=n)
+logs.get("feed").info("live", n=-1)
+now = logs.time.monotonic
+logs.time.monotonic = lambda: now() + 11
+logs.get("feed").info("socket lost", n={n})
+logs.close_file()
+print(logs.FILE.left_out)
+"""
+
+
+def flooded(path: Path, n: int, most: int) -> list[dict]:
+    code = FLOODS.format(path=str(path), n=n, most=most)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "0"
+    return [json.loads(line) for line in ran.stderr.splitlines()]
+
+
+def test_a_part_that_repeats_itself_is_cut_short_and_the_next_line_says_by_how_much(tmp_path):
+    lines = flooded(tmp_path / "log.jsonl", 200, 1 << 20)
+    lost = [line for line in lines if line["event"] == "socket lost"]
+    assert [line["n"] for line in lost] == [*range(50), 200] and lost[-1]["suppressed"] == 150
+    assert [line["n"] for line in lines if line["event"] == "live"] == [-1], "others are not cut short for it"
+
+
+def test_the_file_has_the_same_lines_and_is_rotated(tmp_path):
+    path = tmp_path / "logs" / "log.jsonl"
+    said = flooded(path, 40, 1000)
+    files = sorted(path.parent.iterdir())
+    assert [file.name for file in files] == ["log.jsonl", "log.jsonl.1", "log.jsonl.2"]
+    kept = [json.loads(line) for file in reversed(files) for line in file.read_text().splitlines()]
+    assert kept == said[-len(kept) :] and all(file.stat().st_size <= 1000 for file in files)
+
+
+def test_a_place_that_cannot_be_written_costs_the_file_and_nothing_else(tmp_path):
+    (tmp_path / "taken").write_text("")
+    said = flooded(tmp_path / "taken" / "log.jsonl", 2, 1000)
+    assert [line["event"] for line in said] == ["no log file", "socket lost", "socket lost", "live", "socket lost"]
