@@ -65,3 +65,5 @@ cdef class Stream(Source):
     cdef void ask_survey(self, Survey survey)
     cdef void on_survey(self, Survey survey, ns_t now_ns) noexcept nogil
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil
+
+cdef const char* reason_word(Reason reason, Py_ssize_t* size) noexcept nogil  # as in REASON_NAMES

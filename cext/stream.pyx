@@ -19,6 +19,22 @@ REASON_NAMES = {
     REASON_DISAGREES: "disagrees", REASON_WINDOW: "window", REASON_STALE: "stale", REASON_REMOVED: "removed",
 }
 
+_words = [REASON_NAMES[reason].encode() for reason in range(<int>N_REASONS)]
+
+cdef const char* _word_at[N_REASONS]
+cdef Py_ssize_t _word_sizes[N_REASONS]
+
+cdef int _i
+for _i in range(<int>N_REASONS):
+    _word_at[_i] = _words[_i]
+    _word_sizes[_i] = len(_words[_i])
+
+
+cdef const char* reason_word(Reason reason, Py_ssize_t* size) noexcept nogil:
+    """The name of a reason, and its length."""
+    size[0] = _word_sizes[<int>reason]
+    return _word_at[<int>reason]
+
 
 cdef class Stream(Source):
     """Subclasses set `hears` in their constructor and override what they hear."""

@@ -6,8 +6,8 @@ from cext.book cimport Book
 from cext.events cimport Event, Level
 from cext.names cimport Names
 from cext.outbox cimport CRITICAL, Channel, Outbox
-from cext.stream cimport BOOK_INVALID, BOOK_SYNCED, HEARS_BOOK, HEARS_STATE, N_REASONS, BookState, Reason, Stream
-from cext.stream import REASON_NAMES, STATE_NAMES
+from cext.stream cimport BOOK_INVALID, BOOK_SYNCED, HEARS_BOOK, HEARS_STATE, BookState, Reason, Stream, reason_word
+from cext.stream import STATE_NAMES
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
 from cext.writer cimport Writer, put_bytes, put_int, put_string, put_time
@@ -16,20 +16,14 @@ cdef enum:
     N_STATES = BOOK_SYNCED + 1
     MAX_DETAIL = 500    # bytes
 
-# The words as C texts, for code that has no Python; the lists keep them alive.
+# The words as C texts, for code that has no Python; the list keeps them alive.
 _state_words = [STATE_NAMES[state].encode() for state in range(N_STATES)]
-_reason_words = [REASON_NAMES[reason].encode() for reason in range(<int>N_REASONS)]
 cdef const char* _states[N_STATES]
-cdef const char* _reasons[N_REASONS]
 cdef Py_ssize_t _state_sizes[N_STATES]
-cdef Py_ssize_t _reason_sizes[N_REASONS]
 cdef int _i
 for _i in range(N_STATES):
     _states[_i] = _state_words[_i]
     _state_sizes[_i] = len(_state_words[_i])
-for _i in range(<int>N_REASONS):
-    _reasons[_i] = _reason_words[_i]
-    _reason_sizes[_i] = len(_reason_words[_i])
 
 
 cdef void _put_id(Writer* w, int64_t id) noexcept nogil:
@@ -77,6 +71,8 @@ cdef class Integrity(Stream):
 
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
         cdef Writer* w
+        cdef const char* word
+        cdef Py_ssize_t size
         cdef bint repaired = state == BOOK_SYNCED and self._lost_at != NO_TIME
         if self._state == BOOK_SYNCED and state != BOOK_SYNCED:
             self.n_lost += 1
@@ -91,7 +87,8 @@ cdef class Integrity(Stream):
         else:
             put_bytes(w, b'","previous":null', 17)
         put_bytes(w, b',"reason":"', 11)
-        put_bytes(w, _reasons[<int>reason], _reason_sizes[<int>reason])
+        word = reason_word(reason, &size)
+        put_bytes(w, word, size)
         put_bytes(w, b'","expected_id":', 16)
         _put_id(w, expected_id)
         put_bytes(w, b',"got_id":', 10)
