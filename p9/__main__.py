@@ -1,7 +1,7 @@
 """The command line.
 
 p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR] [--check-config] [--version]
-               [replay … | backfill … | simulate … | stop | install-service]
+               [replay … | gaps … | snapshot … | backfill … | simulate … | stop | install-service]
 """
 
 import argparse
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from p9 import __version__, backfill, data_dir, executable, loop
+from p9.client.film import Snapshot
 from p9.config import Config, Seconds, load
-from p9.errors import P9Error, Remedy
+from p9.errors import BusAway, P9Error, Remedy
 from p9.instance import Instance
 from p9.ops import logs, service
 from p9.ops.systemd import Systemd
@@ -52,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     gaps.add_argument("--symbol", default="", help="only this symbol (ours)")
     gaps.add_argument("--json", action="store_true", help="one line of JSON a gap")
     backfill.add_arguments(commands.add_parser("backfill", help="history of a venue into files; the same command goes on where it was interrupted"))
+    snapshot = commands.add_parser("snapshot", help="a book as it was at some second of the last day, from what is stored")
+    snapshot.add_argument("exchange", metavar="EXCHANGE")
+    snapshot.add_argument("symbol", metavar="SYMBOL", help="ours, such as BTC-USDT-PERP")
+    snapshot.add_argument("--at", default="", metavar="TIME", help="2026-08-06T14:03:05Z, or s, ms or ns since 1970; left out: the newest")
+    snapshot.add_argument("--depth", type=int, default=20, metavar="N", help="levels a side; 0: all (20)")
+    snapshot.add_argument("--json", action="store_true", help="all of it as one line of JSON")
     simulate = commands.add_parser("simulate", help="run the simulated venues alone; prints their addresses as one line of JSON")
     from p9.simulate import command
 
@@ -213,6 +220,44 @@ async def _replay(options: argparse.Namespace, config: Config, path: Path | None
     return await run(options, config, path)
 
 
+async def _check_config(config: Config, path: Path | None) -> int:
+    """Say what is wrong, and how much of disk and Redis it will take."""
+    from p9 import confirmation, storage
+
+    need, unchecked = storage.need_of(config), ""
+    try:
+        max_memory, whose = await storage.room_of(config, lambda: confirmation.redis_of(config, Path(), simulated=False, mode="external"))
+        storage.check_room(config, need, max_memory or 0, whose)
+        if max_memory is None:
+            unchecked = f"room in Redis is not checked: {whose} does not tell its maxmemory"
+    except BusAway as error:
+        unchecked = f"room in Redis is not checked: {error}"
+    print(f"{path or 'the defaults'}: good; markets: {', '.join(config.venues.markets()) or 'none'}")
+    print("\n".join(filter(None, [*storage.room_report(config, need), unchecked])))
+    return 0
+
+
+async def _snapshot(options: argparse.Namespace, config: Config, folder: Path) -> int:
+    """From what is stored, whether the appliance runs or not."""
+    from p9 import confirmation, storage
+    from p9.ops import snapshot_report
+
+    async with contextlib.AsyncExitStack() as stack:
+        redis = None
+        if config.analytics.periodic_snapshots.storage == "redis":
+            try:
+                bus = (await confirmation.redis_of(config, folder, simulated=False, mode="external")).bus()
+            except BusAway as error:
+                raise BusAway(error.message, where=error.where, hint="an embedded Redis is reached by the appliance's own page, GET /snapshots") from None
+            stack.push_async_callback(bus.close)
+            redis = bus.client
+
+        async def look_up(exchange: str, symbol: str, at_ns: int | None) -> Snapshot:
+            return await storage.look_up(config.analytics.periodic_snapshots, folder, redis, exchange, symbol, at_ns, simulated=options.simulate)
+
+        return await snapshot_report.show(options, look_up)
+
+
 def _stop(folder: Path) -> int:
     try:
         stopped = Instance(folder).stop(STOP_TIMEOUT_S)
@@ -234,13 +279,14 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
         path = _first_start()
     config = load(path)
     if options.check_config:
-        print(f"{path or 'the defaults'}: good; markets: {', '.join(config.venues.markets()) or 'none'}")
-        return 0
+        return _check_config(config, path)
     if options.command == "gaps":
         from p9.app import LEDGER
         from p9.ops import gap_report
 
         return gap_report.show(data_dir.resolve(config.data_dir, path) / LEDGER, options)
+    if options.command == "snapshot":
+        return _snapshot(options, config, data_dir.resolve(config.data_dir, path))
     if options.command == "stop":
         return _stop(data_dir.resolve(config.data_dir, path))
     if options.command == "install-service":

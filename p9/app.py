@@ -10,16 +10,19 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.streams.book_ticker import BookTicker
 
-from p9 import __version__, data_dir
+from p9 import __version__, data_dir, storage
 from p9.analysis.micro_price import MicroPrices
 from p9.capture.capture import Capture
 from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
+from p9.client.film import Snapshot
 from p9.config import Config
+from p9.config.streams import Snapshots
 from p9.confirmation import delivery_of, redis_of
 from p9.delivery import embedded
 from p9.delivery.publisher import Left, Publisher
@@ -36,6 +39,7 @@ from p9.ops.local_clock import LocalClock
 from p9.ops.pages import Pages
 from p9.presentation import pages_of
 from p9.reconfiguration import lateness_of, reconfigure
+from p9.snapshots.keeper import Keeper
 
 LEDGER = "gaps.jsonl"
 AUDIT_TRAIL = "audit.jsonl"
@@ -70,6 +74,8 @@ class Appliance:
         self._recorder: Recorder | None = None
         self._started_s = time.monotonic()
         self.ledger: Ledger | None = None
+        self.snapshots: Keeper | None = None
+        self._storage = config.analytics.periodic_snapshots.storage
         self.audit_trail: AuditTrail | None = None
         self.availability: Availability | None = None
         self.reload: HotReload | None = None
@@ -85,6 +91,7 @@ class Appliance:
         self.redis = await redis_of(config, folder, simulated=self.endpoints is not None)
         log.info("redis chosen", **self.redis.status())
         bus = self.redis.bus()
+        await storage.check_start(config, bus, f"the {self.redis.kind} one")
         self.publisher = await delivery_of(config, self.clock, bus, folder, simulated=self.endpoints is not None)
         self.outbox = self.publisher.outbox
         self.watch = Watch(self.outbox)
@@ -92,6 +99,9 @@ class Appliance:
         self._begin("gap ledger", self.ledger.run())
         self.audit_trail = AuditTrail(folder / AUDIT_TRAIL, run_id=self.outbox.epoch, now_ns=self.clock.now, log=_said("audit trail"))
         self._begin("audit trail", self.audit_trail.run())
+        self.snapshots = storage.keeper_of(config, folder, bus, epoch=self.outbox.epoch, now_ns=self.clock.now, simulated=self.endpoints is not None)
+        if self.snapshots is not None:
+            self._begin("snapshots", self.snapshots.run())
         self.audit_trail.note("start", version=__version__, config=str(self._config_path or "defaults"), redis=self.redis.status())
         self.local_clock = LocalClock(self.clock.now, self._tell)
         self._begin("local clock", self.local_clock.run())
@@ -103,7 +113,7 @@ class Appliance:
             log.info("recording", folder=str(self._record_to))
         self.markets = Markets(
             config, self.outbox, self.clock, endpoints=self.endpoints, symbols=self._symbols, recorder=self._recorder, ledger=self.ledger,
-            tell=self._tell, on_notice=self._on_book, begin=self._begin,
+            tell=self._tell, on_notice=self._on_book, begin=self._begin, film_of=self.snapshots.film_of if self.snapshots is not None else None,
         )  # fmt: skip
         await self.markets.start()
         self.micro_prices = MicroPrices(
@@ -198,6 +208,8 @@ class Appliance:
             await self.pages.stop()
         if self.markets is not None:
             await self.markets.stop()
+        if self.snapshots is not None:
+            await self.snapshots.stop()
         left = Left()
         if self.publisher is not None:
             await self.publisher.drain(float(self.config.analytics.redis_publish_confirmer.drain_timeout))
@@ -264,6 +276,7 @@ class Appliance:
             "lateness": self.lateness.status() if self.lateness is not None else {},
             "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
+            "snapshots": self.snapshots.status() if self.snapshots is not None else None,
             "micro_prices": self.micro_prices.status() if self.micro_prices is not None else {},
             "availability": self.availability.status() if self.availability is not None else {},
             "audit_trail": self.audit_trail.status() if self.audit_trail is not None else {},
@@ -277,11 +290,32 @@ class Appliance:
 
     def book(self, exchange: str, symbol: str, n: int) -> dict[str, Any] | None:
         """The best `n` levels of one book; None if it is not captured."""
+        capture, ix = self._find(exchange, symbol)
+        return capture.pipeline.book(ix, n) if capture is not None else None
+
+    async def snapshot(self, exchange: str, symbol: str, at_ns: int | None) -> Snapshot:
+        """A stored book; `at_ns` None: the newest. Raises what storage.look_up does."""
+        assert self.publisher is not None
+        capture, ix = self._find(exchange, symbol)
+        if capture is not None:
+            symbol = capture.instruments[ix].symbol
+        if self.snapshots is not None:
+            await self.snapshots.flush()
+        return await storage.look_up(
+            self.snapshots_wanted(self.config), self.folder, self.publisher.bus.client, exchange, symbol, at_ns, simulated=self.endpoints is not None
+        )  # fmt: skip
+
+    def snapshots_wanted(self, config: Config) -> Snapshots:
+        """The section of snapshots as far as it can be in force: another place to keep them needs a restart."""
+        return msgspec.structs.replace(config.analytics.periodic_snapshots, storage=self._storage)
+
+    def _find(self, exchange: str, symbol: str) -> tuple[Capture | None, int]:
+        """Who captures it, under our name or the venue's, and its index there."""
         for capture in self.captures.values():
             for ix, row in capture.instruments.items():
                 if row.exchange == exchange and symbol in (row.symbol, row.venue_symbol):
-                    return capture.pipeline.book(ix, n)
-        return None
+                    return capture, ix
+        return None, -1
 
 
 def _said(part: str) -> Callable[..., None]:

@@ -21,11 +21,11 @@ from p9.ops import logs
 log = logs.get("delivery")
 
 
-async def redis_of(config: Config, folder: Path, *, simulated: bool) -> embedded.RedisServer:
-    """The Redis that the configuration names, or one of our own: always for made-up events. Raises P9Error."""
+async def redis_of(config: Config, folder: Path, *, simulated: bool, mode: embedded.Mode | None = None) -> embedded.RedisServer:
+    """The Redis that the configuration names, or one of our own: always for made-up events. `mode`: another than the configuration's. Raises P9Error."""
     redis = config.redis
     return await embedded.choose(
-        "embedded" if simulated else redis.mode, redis.url, username=redis.username, password=password_of(config),
+        "embedded" if simulated else mode or redis.mode, redis.url, username=redis.username, password=password_of(config),
         tls=embedded.Tls(ca_file=redis.tls_ca_file, cert_file=redis.tls_cert_file, key_file=redis.tls_key_file),
         sentinel_master=redis.sentinel_master, sentinel_password=os.environ.get(redis.sentinel_password_env, ""), data_dir=folder,
     )  # fmt: skip

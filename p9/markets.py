@@ -18,6 +18,7 @@ from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
 from p9.capture.venue_delay import VenueDelaySettings
 from p9.config import Config
+from p9.instrument import Instrument
 from p9.market.instruments import Instruments
 from p9.market.rest import RestClient, RestSettings
 from p9.market.venue_clock import VenueClock, VenueClockSettings
@@ -30,17 +31,17 @@ class Markets:
     """`endpoints`: other addresses for the venues, {market: {"rest", "ws"}}; `symbols`: other instruments than the configuration's, by market.
 
     `tell(kind, detail, **more)` publishes what concerns no single book, `on_notice(market, notice)` hears every change of a book's state,
-    `begin(name, job)` runs a task for as long as the appliance lives.
+    `begin(name, job)` runs a task for as long as the appliance lives, `film_of(instrument)` makes what its snapshots are stored with (None: they are not).
     """
 
     def __init__(
         self, config: Config, outbox: Outbox, clock: Clock, *, endpoints: Mapping[str, Mapping[str, str]] | None, symbols: Mapping[str, tuple[str, ...]],
         recorder: Recorder | None, ledger: Ledger, tell: Callable[..., None], on_notice: Callable[[str, Any], None],
-        begin: Callable[[str, Coroutine[Any, Any, None]], None],
+        begin: Callable[[str, Coroutine[Any, Any, None]], None], film_of: Callable[[Instrument], Any] | None = None,
     ):  # fmt: skip
         self.config, self.outbox, self.clock = config, outbox, clock
-        self.publication = Publication(config)
         self.boards = Boards(config, outbox, clock, recorder=recorder, log=_said("boards"))
+        self.publication = Publication(config, film_of=film_of)
         self.captures: dict[str, Capture] = {}
         self.clients: dict[str, RestClient] = {}
         self.venue_clocks: dict[str, VenueClock] = {}
@@ -154,7 +155,7 @@ class Markets:
 
     def republish(self, config: Config) -> None:
         """Other streams, or the same with other thresholds."""
-        was, self.publication, self.config = self.publication, Publication(config, self.publication.groups), config
+        was, self.publication, self.config = self.publication, Publication(config, self.publication.groups, self.publication.film_of), config
         for capture in self.captures.values():
             capture.republish(lambda row, before=(): self.publication.streams(row, before, was if before else None))
 

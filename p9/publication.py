@@ -114,10 +114,11 @@ def _configure_ticker(ticker: BookTicker, wanted: Any) -> bool:
 
 
 class Publication:
-    """What one configuration publishes of an instrument. `groups`: the symbols that several venues have, from one configuration to the next."""
+    """What one configuration publishes of an instrument. `groups`: the symbols that several venues have, from one configuration to the next. `film_of`
+    (snapshots.Keeper's) makes what its snapshots are stored with; None: they are not."""
 
-    def __init__(self, config: Config, groups: dict[str, Consolidated] | None = None):
-        self.wanted = config.analytics
+    def __init__(self, config: Config, groups: dict[str, Consolidated] | None = None, film_of: Callable[[Instrument], Any] | None = None):
+        self.wanted, self.film_of = config.analytics, film_of
         self.groups = groups if groups is not None else {}
 
     def streams(self, instrument: Instrument, before: Sequence[Any] = (), was: "Publication | None" = None) -> list[Any]:
@@ -135,6 +136,8 @@ class Publication:
                 stream = row.make(names, section, made)
                 if row.kind is BookTicker and instrument.base and instrument.quote:  # a replay may not know what it is of
                     stream.group = self.groups.setdefault(instrument.symbol, Consolidated(instrument.symbol, word=section.publish_channel))
+                if row.kind is Snapshots and self.film_of is not None:
+                    stream.store(self.film_of(instrument))
             made[row.kind] = stream
         return list(made.values())
 
@@ -148,6 +151,6 @@ def _kept(row: Row, stream: Any, section: Any, was: Any) -> bool:
     return row.configure(stream, section) is not False
 
 
-def streams_of(config: Config) -> Callable[[Instrument], list[Any]]:
+def streams_of(config: Config, film_of: Callable[[Instrument], Any] | None = None) -> Callable[[Instrument], list[Any]]:
     """A function that makes the streams of one instrument."""
-    return Publication(config).streams
+    return Publication(config, film_of=film_of).streams

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from redis.exceptions import RedisError
 
+from p9 import storage
 from p9.config import Config
 from p9.config.change import Change, changes
 from p9.confirmation import confirmer_of, redis_of
@@ -85,6 +86,8 @@ async def _redis(appliance: Any, config: Config, found: Sequence[Change]) -> lis
         await redis.stop()
         return list(found)
     await publisher.move(bus)
+    if appliance.snapshots is not None:
+        appliance.snapshots.move(bus.client)
     old, appliance.redis = appliance.redis, redis
     await old.stop()
     return []
@@ -120,6 +123,15 @@ async def _facts(appliance: Any, config: Config, found: Sequence[Change]) -> lis
     return []
 
 
+async def _snapshots(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
+    """Another interval, more or less that is kept. Another place to keep it needs a restart."""
+    if appliance.snapshots is not None:
+        wanted = appliance.snapshots_wanted(config)
+        appliance.snapshots.tune(storage.keeping_of(wanted), max_bytes=int(wanted.max_bytes))
+    appliance.markets.republish(config)
+    return [change for change in found if change.path.endswith(".storage")]
+
+
 async def _thresholds(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
     appliance.markets.tune(config)
     appliance.lateness.tune(lateness_of(config))
@@ -133,6 +145,7 @@ RULES = (
     Rule(("http.",), _pages),
     Rule(tuple(f"redis.{key}" for key in _SERVER), _redis),
     Rule(("venues.",), _markets),
+    Rule(("analytics.periodic_snapshots.",), _snapshots),
     Rule(tuple(f"analytics.{row.section}." for row in ROWS), _streams),
     Rule(("boards.", "analytics.funding.", "analytics.mark_price.", "analytics.open_interest."), _facts),
     Rule(("monitors.", "capture.timer", "capture.backfill", "capture.rest_share", "analytics.audits.books", "analytics.audits.candles"), _thresholds),

@@ -1,10 +1,10 @@
 """What is published of each instrument: one section a stream."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
-from p9.config.section import Seconds, Section, between, text
+from p9.config.section import Bytes, Seconds, Section, between, text
 
 
 class Audits(Section):
@@ -59,10 +59,31 @@ class BookTicker(Stream):
 
 
 class Snapshots(Stream):
-    interval: Annotated[Seconds, text("one full book each")] = Seconds("1s")
-    storage_duration: Annotated[Seconds, text("how long snapshots are kept")] = Seconds("24h")
+    """Full books, published and stored (docs/snapshots.md)."""
 
-    _bounds = {"interval": (Seconds("100ms"), Seconds("1h")), "storage_duration": (Seconds("1m"), Seconds("48h"))}
+    interval: Annotated[Seconds, text("one full book each")] = Seconds("1s")
+    storage: Annotated[
+        Literal["disk", "redis", "none"],
+        text("where they are kept: disk, in the data directory; redis, in memory, and nowhere else; none: they are only published"),
+    ] = "disk"
+    storage_duration: Annotated[Seconds, text("how long snapshots are kept; every interval of it can be shown")] = Seconds("24h")
+    key_interval: Annotated[Seconds, text("a whole frame each; what stands between are changes")] = Seconds("1m")
+    max_bytes: Annotated[Bytes, text("of storage disk; over it the oldest go")] = Bytes("16GB")
+    redis_newest: Annotated[Seconds, text("of storage disk: the newest are in Redis too, for so long; 0s: they are not")] = Seconds("60s")
+    waiting_bytes: Annotated[Bytes, text("what may wait in memory for the disk, and again for Redis; over it snapshots are lost, and counted")] = Bytes("16MB")
+
+    _bounds = {
+        "interval": (Seconds("100ms"), Seconds("1h")), "storage_duration": (Seconds("1m"), Seconds("48h")), "key_interval": (Seconds("1s"), Seconds("1h")),
+        "max_bytes": (Bytes("16MB"), Bytes("16384GB")), "redis_newest": (Seconds("0s"), Seconds("1h")), "waiting_bytes": (Bytes("1MB"), Bytes("1GB")),
+    }  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("interval", "key_interval"):
+            if round(getattr(self, field) * 1e3, 6) % 1:
+                raise ValueError(f"{field}: found {getattr(self, field)}, allowed are whole milliseconds")
+        if self.key_interval < self.interval:
+            raise ValueError(f"key_interval: found {self.key_interval}, allowed is the interval ({self.interval}) or more")
 
 
 class Candles(Stream):

@@ -38,6 +38,8 @@ class Status(Collector):
         yield from self._markets(status["markets"])
         yield from self._delivery(status["delivery"])
         yield from self._gaps(status["gaps"])
+        if status["snapshots"] is not None:
+            yield from self._snapshots(status["snapshots"])
         yield from self._times(status)
         yield from self._configuration(status["reload"])
         yield from self._boards(status["boards"])
@@ -156,6 +158,26 @@ class Status(Collector):
             kind, _, change = name.partition("_")
             family.add_metric([kind, change], n)
         yield from (missing, family)
+
+    def _snapshots(self, snapshots: dict[str, Any]) -> Iterator[Metric]:
+        frames = CounterMetricFamily("p9_snapshot_frames", "Snapshots made for storage, by kind", labels=["kind"])
+        frames.add_metric(["key"], snapshots["key_frames"])
+        frames.add_metric(["changes"], snapshots["change_frames"])
+        packed = CounterMetricFamily("p9_snapshot_packed_bytes", "Snapshots packed for storage")
+        packed.add_metric([], snapshots["packed_bytes"])
+        lost = CounterMetricFamily("p9_snapshots_lost", "Snapshots that were not stored, by where they were lost", labels=["where"])
+        errors = CounterMetricFamily("p9_snapshot_errors", "Refusals of what stores snapshots", labels=["where"])
+        for where, name in (("memory", "lost"), ("disk", "disk_lost"), ("redis", "redis_lost")):
+            lost.add_metric([where], snapshots[name])
+        errors.add_metric(["redis"], snapshots["redis_errors"])
+        waiting = GaugeMetricFamily("p9_snapshot_waiting_bytes", "Snapshots in memory that wait to be stored")
+        waiting.add_metric([], snapshots["waiting_bytes"])
+        if snapshots["disk"] is not None:
+            errors.add_metric(["disk"], snapshots["disk"]["errors"])
+            stored = GaugeMetricFamily("p9_snapshot_disk_bytes", "Stored snapshots on disk, as of the last minute")
+            stored.add_metric([], snapshots["disk"]["bytes"])
+            yield stored
+        yield from (frames, packed, lost, errors, waiting)
 
     def _delivery(self, delivery: dict[str, Any]) -> Iterator[Metric]:
         yield from self._events(delivery)

@@ -1,7 +1,7 @@
 """The appliance's own pages: health, metrics, status, and the dashboard that a person looks at. Loopback unless configured otherwise."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -20,15 +20,16 @@ MOST_BODY = 4096  # bytes that anybody may send us
 
 class Pages:
     """`status()` is the whole state as plain data, `ready()` a list of what is not ready (empty: all is), `gaps()` the rows of the gap ledger,
-    `config()` the configuration in force without secrets. `gate` decides who may ask; `most` connections at a time are answered."""
+    `config()` the configuration in force without secrets. `gate` decides who may ask; `most` connections at a time are answered. `more`: pages of others."""
 
     def __init__(
         self, *, host: str, port: int, status: Callable[[], dict[str, Any]], ready: Callable[[], list[str]],
         book: Callable[[str, str, int], dict[str, Any] | None], gaps: Callable[[], list[Any]], config: Callable[[], dict[str, Any]] = dict,
-        dashboard: Dashboard | None = None, gate: Gate | None = None, most: int = 256,
+        dashboard: Dashboard | None = None, gate: Gate | None = None, most: int = 256, more: Iterable[web.RouteDef] = (),
     ):
         self._host, self._port, self._status, self._ready, self._book, self._gaps, self._config = host, port, status, ready, book, gaps, config
         self._dashboard, self._gate, self._most = dashboard, gate or Gate(host=host), most
+        self._more = tuple(more)
         self._metrics = exposition(status)
         self._runner: web.AppRunner | None = None
         self._door: Door | None = None
@@ -42,7 +43,7 @@ class Pages:
             web.get("/livez", self._livez), web.get("/readyz", self._readyz), web.get("/startupz", self._readyz), web.get("/healthz", self._readyz),
             web.get("/metrics", self._scrape), web.get("/status", self._show_status), web.get("/gaps", self._show_gaps),
             web.get("/config", self._show_config), web.get("/books/{exchange}/{symbol}", self._show_book),
-            web.get("/login", self._login), web.post("/login", self._log_in),
+            web.get("/login", self._login), web.post("/login", self._log_in), *self._more,
         ])
         if self._dashboard is not None:
             app.add_routes([web.get("/", self._file), web.get("/static/{name:.+}", self._file), web.get("/live", self._dashboard.hub.serve)])

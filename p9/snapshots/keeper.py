@@ -29,6 +29,7 @@ STOP_S = 2.0  # for Redis to take the last ones
 class KeeperSettings(msgspec.Struct, frozen=True):
     interval_ms: int = 1000
     key_ms: int = 60_000
+    keep_ms: int = 86_400_000  # on disk
     flush_s: float = 1.0  # the longest that a snapshot is in memory alone
     waiting_bytes: int = 16 << 20  # of frames for the disk, and again of records for Redis
     redis_keep_ms: int = 60_000  # in Redis; 0: nothing is kept there
@@ -46,7 +47,7 @@ class Keeper:
         self.reel = Reel(max_bytes=self.settings.waiting_bytes)
         self.counts: Counter[str] = Counter()
         self.error = ""  # of Redis, while it refuses
-        self._redis = redis if self.settings.redis_keep_ms else None
+        self._redis = redis
         self._now_ns = now_ns
         self._films: list[Film] = []
         self._names: list[tuple[str, str]] = []
@@ -79,6 +80,17 @@ class Keeper:
             self._names.append(name)
             self._crcs.append(0)
         return film
+
+    def tune(self, settings: KeeperSettings, *, max_bytes: int) -> None:
+        """Other intervals and bounds from now on; films have them when they are asked for anew."""
+        self.settings = settings
+        self.reel.max_bytes = settings.waiting_bytes
+        if self.shelf is not None:
+            self.shelf.keep_ms, self.shelf.max_bytes = settings.keep_ms, max_bytes
+
+    def move(self, redis: Any) -> None:
+        """To another Redis."""
+        self._redis = redis
 
     async def run(self) -> None:
         """For ever, until cancelled; then comes `stop`."""
@@ -113,7 +125,7 @@ class Keeper:
             frames = self.reel.take()
             if frames:
                 records = await loop.run_in_executor(self._thread, self._pack, frames)
-                if self._redis is not None:
+                if self._redis is not None and self.settings.redis_keep_ms:
                     self._wait(records)
             if self.shelf is not None and loop.time() - self._swept_s >= SWEEP_S:
                 self._swept_s = loop.time()

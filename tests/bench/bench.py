@@ -6,6 +6,7 @@
     delivery  CPU of an event from accept to confirmation, and what a burst of 300 snapshots adds to an urgent one's way
     outage    memory while Redis is away at 10,000 events a second, and how much faster than they come they are then delivered
     latency   frame read -> confirmed by Redis, at 10,000 messages a second
+    snapshots CPU and bytes of a stored snapshot, of generated books and of the recordings that are here
     memory    of 300 instruments with 1000 levels a side, all streams on
 
 Each section runs in a process of its own. Figures are the best of the rounds: noise only ever adds. CPU is this process's, user + system. A
@@ -20,11 +21,12 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
-from tests.bench import books, delivery, memory, publish, streams
+from tests.bench import books, delivery, memory, publish, snapshots, streams
 
 SECTIONS: dict[str, Callable[[int, int], dict[str, Any]]] = {
     "book": books.measure, "streams": streams.measure, "redis": delivery.measure_redis, "latency": delivery.measure_latency,
     "memory": memory.measure, "delivery": publish.measure, "outage": publish.measure_outage,
+    "snapshots": snapshots.measure,
 }  # fmt: skip
 ANY = "*"
 NOISE = 1.5  # a shared machine's neighbours may cost that much
@@ -51,6 +53,7 @@ BOUNDS = {
     "delivery": (Bound(("cpu_us_per_event",), 1.5, 1.5), Bound(("added_ms",), 2, 2)),
     "outage": (Bound(("grown_mb",), 64, 64), Bound(("drain_to_live",), 5, 5, True)),
     "memory": (Bound(("resident_mb",), 512, 512),),
+    "snapshots": (Bound(("share_300",), 0.05, 0.02), Bound(("generated_bytes",), 700, 500)),
 }
 
 

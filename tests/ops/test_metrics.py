@@ -13,7 +13,10 @@ from p9.delivery.disk import Disk
 from p9.delivery.publisher import Confirmer, Publisher
 from p9.delivery.spool import Spool
 from p9.ops.metrics import Status
+from p9.snapshots.keeper import Keeper
+from p9.snapshots.shelf import Shelf
 from tests.delivery.redis_process import RedisProcess
+from tests.snapshots.books import INSTRUMENT, Book, S, shoot
 
 ENDS = ("confirmed", "conflated", "shed", "quarantined", "waiting")
 
@@ -78,3 +81,29 @@ async def test_the_ends_add_up_and_latency_counts_what_is_confirmed(tmp_path):
         await publisher.stop()
         await bus.close()
         server.kill()
+
+
+def test_what_is_stored_of_snapshots_is_scraped(tmp_path):
+    keeper = Keeper(epoch=7, shelf=Shelf(tmp_path, epoch=7, max_bytes=1 << 30, keep_ms=1 << 50))
+    film = keeper.film_of(INSTRUMENT)
+    for turn in range(3):
+        shoot(film, Book([(100, 5)], [(101, turn + 1)], turn * S), turn)
+    asyncio.run(keeper.flush())
+
+    class Snapshots(Collector):
+        def collect(self):
+            return Status(dict)._snapshots(keeper.status())
+
+    registry = CollectorRegistry()
+    registry.register(Snapshots())
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(generate_latest(registry).decode()) for sample in family.samples
+    }  # fmt: skip
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*.p9s"))
+    assert samples == {
+        ("p9_snapshot_frames_total", "key"): 1, ("p9_snapshot_frames_total", "changes"): 2, ("p9_snapshot_packed_bytes_total",): size,
+        ("p9_snapshots_lost_total", "memory"): 0, ("p9_snapshots_lost_total", "disk"): 0, ("p9_snapshots_lost_total", "redis"): 0,
+        ("p9_snapshot_errors_total", "redis"): 0, ("p9_snapshot_errors_total", "disk"): 0, ("p9_snapshot_waiting_bytes",): 0,
+        ("p9_snapshot_disk_bytes",): size,
+    }  # fmt: skip
