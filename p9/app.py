@@ -28,6 +28,8 @@ from p9.delivery import embedded
 from p9.delivery.publisher import Left, Publisher
 from p9.hot_reload import HotReload
 from p9.instrument import Instrument
+from p9.market import full_book
+from p9.market.full_book import FullBook
 from p9.market.venue_clock import VenueClock
 from p9.markets import Markets
 from p9.ops import logs
@@ -292,6 +294,13 @@ class Appliance:
         """The best `n` levels of one book; None if it is not captured."""
         capture, ix = self._find(exchange, symbol)
         return capture.pipeline.book(ix, n) if capture is not None else None
+
+    async def full_book(self, exchange: str, symbol: str) -> FullBook | None:
+        """The deepest book that the venue gives, asked for now; None if the instrument is not captured. Raises RestError."""
+        capture, ix = self._find(exchange, symbol)
+        if capture is None or self.markets is None:
+            return None
+        return await full_book.fetch(self.markets.clients[exchange], capture.market, capture.instruments[ix], self.clock.now)
 
     async def snapshot(self, exchange: str, symbol: str, at_ns: int | None) -> Snapshot:
         """A stored book; `at_ns` None: the newest. Raises what storage.look_up does."""

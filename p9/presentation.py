@@ -9,6 +9,7 @@ from p9.config.redacted import redacted
 from p9.ops.dashboard.dashboard import Dashboard
 from p9.ops.dashboard.history import History
 from p9.ops.dashboard.sources import Sources
+from p9.ops.full_book_page import full_book_page
 from p9.ops.gate import Gate, token_of
 from p9.ops.pages import Pages
 from p9.ops.snapshot_page import SnapshotPage
@@ -32,7 +33,7 @@ def pages_of(appliance: Any, http: Http) -> Pages:
     pages = Pages(
         host=http.host, port=http.port, status=appliance.status, ready=appliance.not_ready, book=appliance.book, gaps=appliance.ledger.rows,
         config=sources.config, dashboard=dashboard, gate=Gate(host=http.host, names=http.names, token=token), most=http.max_connections,
-        more=SnapshotPage(appliance.snapshot).routes,
+        more=SnapshotPage(appliance.snapshot).routes, full_book=full_book_page(appliance.full_book),
     )  # fmt: skip
     if not dashboard.charts:
         log.warning("the charts are missing", hint="the build found no npm; everything else is shown (docs/dashboard.md)")

@@ -134,6 +134,15 @@ class Trade(msgspec.Struct, frozen=True):
     block: bool = False
 
 
+class BookRows(msgspec.Struct, frozen=True):
+    """A REST order book as the venue wrote it: rows of (price, quantity, whatever else), best first."""
+
+    bids: Sequence[Any]
+    asks: Sequence[Any]
+    update_id: int | None = None
+    ts_event_ns: int | None = None
+
+
 class Kline(msgspec.Struct, frozen=True):
     """A candle of a minute as the venue made it; `volume` in its native unit (contracts where it counts contracts), `trades` where it tells them."""
 
@@ -158,6 +167,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     next_page: Callable[[Request, Any], Request | None]  # the question that follows this answer, if one does
     parse_instruments: Callable[["Market", Sequence[Any]], Parsed]  # all pages, as decoded JSON
     image_request: Callable[["Market", str, int], Request]  # venue symbol, levels -> the order book
+    full_book_request: Callable[["Market", str], Request]  # venue symbol -> the deepest order book that there is
+    read_full_book: Callable[[Any], BookRows]
     time_request: Callable[["Market"], Request]
     read_time: Callable[[Any], int]  # -> ns since 1970 UTC
     trades_request: Callable[["Market", "TopicForm", str, int | None], Request | None]  # venue symbol, first id wanted (None: the newest)

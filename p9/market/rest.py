@@ -135,6 +135,14 @@ class RestClient:
         for pool in self._pools.values():
             pool.window.limit = max(1.0, pool.limit * settings.share)
 
+    def wait_s(self, request: Request, priority: Priority) -> float:
+        """How long this question would wait for its budget if it were asked now; 0: it would go at once. Those that wait already go first."""
+        pool = self._pools.get(request.budget.name)
+        if pool is None:
+            return max(0.0, self._banned_until_s - _loop_s())
+        ahead = sum(weight for _, _, weight, future in pool.waiting if not future.done())
+        return self._wait_s(pool, request.weight + ahead, SHARES[priority])
+
     async def get(self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None) -> bytes:
         """The answer's body, asked again with jittered back-off where that may help; limits are waited for, and do not count as attempts.
 

@@ -1,7 +1,7 @@
 """The appliance's own pages: health, metrics, status, and the dashboard that a person looks at. Loopback unless configured otherwise."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -20,16 +20,18 @@ MOST_BODY = 4096  # bytes that anybody may send us
 
 class Pages:
     """`status()` is the whole state as plain data, `ready()` a list of what is not ready (empty: all is), `gaps()` the rows of the gap ledger,
-    `config()` the configuration in force without secrets. `gate` decides who may ask; `most` connections at a time are answered. `more`: pages of others."""
+    `config()` the configuration in force without secrets. `gate` decides who may ask; `most` connections at a time are answered. `more`: pages of others,
+    `full_book` what answers /books/…?full."""
 
     def __init__(
         self, *, host: str, port: int, status: Callable[[], dict[str, Any]], ready: Callable[[], list[str]],
         book: Callable[[str, str, int], dict[str, Any] | None], gaps: Callable[[], list[Any]], config: Callable[[], dict[str, Any]] = dict,
         dashboard: Dashboard | None = None, gate: Gate | None = None, most: int = 256, more: Iterable[web.RouteDef] = (),
+        full_book: Callable[[web.Request], Awaitable[web.Response]] | None = None,
     ):
         self._host, self._port, self._status, self._ready, self._book, self._gaps, self._config = host, port, status, ready, book, gaps, config
         self._dashboard, self._gate, self._most = dashboard, gate or Gate(host=host), most
-        self._more = tuple(more)
+        self._more, self._full_book = tuple(more), full_book
         self._metrics = exposition(status)
         self._runner: web.AppRunner | None = None
         self._door: Door | None = None
@@ -105,6 +107,9 @@ class Pages:
         return web.Response(body=msgspec.json.encode(rows), content_type="application/json")
 
     async def _show_book(self, request: web.Request) -> web.Response:
+        """The best ?n levels of the book that is kept; ?full: the deepest one that the venue gives."""
+        if "full" in request.query and self._full_book is not None:
+            return await self._full_book(request)
         try:
             n = min(max(int(request.query.get("n", "20")), 1), 5000)
         except ValueError:

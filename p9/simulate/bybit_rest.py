@@ -34,6 +34,7 @@ class BybitRest:
             "time": self._time,
             "instruments-info": self._instruments,
             "orderbook": self._orderbook,
+            "full_orderbook": self._full_orderbook,
             "recent-trade": self._trades,
             "kline": self._kline,
             "tickers": self._tickers,
@@ -136,6 +137,15 @@ class BybitRest:
         bids, asks = (streams.rows(one, some[:limit], trimmed=True) for some in levels)
         at_ms, now_ms = at_ns // 1_000_000, int(time.time() * 1000)
         return f'{{"s":"{one.symbol}","b":{bids},"a":{asks},"ts":{now_ms},"u":{u},"seq":{seq},"cts":{at_ms}}}'
+
+    def _full_orderbook(self, query) -> str:
+        """Up to 10,000 levels a side, of spot alone; `u` is of the topic orderbook.full, which nobody is sent here."""
+        one = self.one(query)
+        if not one.is_spot:
+            raise ResultError(10001, "params error: Category is invalid")
+        bids, asks = (streams.rows(one, side.top(10_000), trimmed=True) for side in one.model.sides)
+        at_ms, now_ms = one.model.last_ns // 1_000_000, int(time.time() * 1000)
+        return f'{{"s":"{one.symbol}","b":{bids},"a":{asks},"ts":{now_ms},"u":{one.model.last_id % 10**9},"seq":{one.model.last_id},"cts":{at_ms}}}'
 
     def _trades(self, query) -> str:
         one = self.one(query)

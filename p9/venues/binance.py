@@ -26,7 +26,7 @@ from cext.venues.binance.normalizer import BinanceNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
+from p9.venue import BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
 from p9.venues import binance_facts
 
 LONGEST_BAN_S = 3 * 86400.0  # as the venue has it; a pause beyond it is a mistake of somebody's
@@ -147,6 +147,17 @@ def image_request(market: Market, venue_symbol: str, levels: int) -> Request:
     return Request(f"{market.rest_path}/depth", market.rest_budget, market.image_weight(limit), (("symbol", venue_symbol), ("limit", str(limit))))
 
 
+def full_book_request(market: Market, venue_symbol: str) -> Request:
+    """Nothing is deeper than the deepest image."""
+    return image_request(market, venue_symbol, max(market.image_depths)[0])
+
+
+def read_full_book(answer: Any) -> BookRows:
+    """Futures tell the matching time (T) too."""
+    at_ms = answer.get("T")
+    return BookRows(answer["bids"], answer["asks"], int(answer["lastUpdateId"]), int(at_ms) * 1_000_000 if at_ms is not None else None)
+
+
 def time_request(market: Market) -> Request:
     return Request(f"{market.rest_path}/time", market.rest_budget, 1)
 
@@ -240,7 +251,7 @@ def _normalizer(market: Market) -> Any:
 BINANCE = Venue(
     exchange="binance", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, topic_of=topic_of,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
-    time_request=time_request, read_time=read_time,
+    full_book_request=full_book_request, read_full_book=read_full_book, time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip
 

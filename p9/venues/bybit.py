@@ -25,7 +25,7 @@ from cext.venues.bybit import BybitNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venue import BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 from p9.venues import bybit_facts
 
 # https://bybit-exchange.github.io/docs/v5/rate-limit: 600 questions in 5 s an address; beyond it, 403 for ten minutes.
@@ -153,6 +153,19 @@ def image_request(market: Market, venue_symbol: str, levels: int) -> Request:
     return Request(f"{market.rest_path}/orderbook", market.rest_budget, 1, params)
 
 
+def full_book_request(market: Market, venue_symbol: str) -> Request:
+    """Up to 10,000 levels a side of spot (https://bybit-exchange.github.io/docs/v5/market/full-orderbook); elsewhere nothing is deeper than the image."""
+    if market.product != "spot":
+        return image_request(market, venue_symbol, 1000)
+    return Request(f"{market.rest_path}/full_orderbook", market.rest_budget, 1, (("category", market.product), ("symbol", venue_symbol)))
+
+
+def read_full_book(answer: Any) -> BookRows:
+    """`cts` is the matching time; the `u` of a full book is that of its own stream."""
+    book = answer["result"]
+    return BookRows(book["b"], book["a"], int(book["u"]), int(book["cts"]) * 1_000_000 if book.get("cts") is not None else None)
+
+
 def time_request(market: Market) -> Request:
     return Request(f"{market.rest_path}/time", market.rest_budget)
 
@@ -237,7 +250,7 @@ def _normalizer(market: Market) -> Any:
 BYBIT = Venue(
     exchange="bybit", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, topic_of=topic_of,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
-    time_request=time_request, read_time=read_time,
+    full_book_request=full_book_request, read_full_book=read_full_book, time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,
 )  # fmt: skip
 

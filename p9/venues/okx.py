@@ -23,7 +23,7 @@ from cext.venues.okx import OkxNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, product, underlying_units
-from p9.venue import Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venue import BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 from p9.venues import okx_facts
 
 CLOSING_SOON = "64008"
@@ -178,6 +178,17 @@ def image_request(market: Market, venue_symbol: str, levels: int) -> Request:
     return Request("/api/v5/market/books", _budget("books", 40), 1, (("instId", venue_symbol), ("sz", str(market.image_levels(levels)))))
 
 
+def full_book_request(market: Market, venue_symbol: str) -> Request:
+    """5000 levels a side, refreshed each second (https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-full-order-book)."""
+    return Request("/api/v5/market/books-full", _budget("books-full", 10), 1, (("instId", venue_symbol), ("sz", "5000")))
+
+
+def read_full_book(answer: Any) -> BookRows:
+    """Rows have three elements, and no id says where the stream goes on from here."""
+    (book,) = answer["data"]
+    return BookRows(book["bids"], book["asks"], None, int(book["ts"]) * 1_000_000)
+
+
 def time_request(market: Market) -> Request:
     return Request("/api/v5/public/time", _budget("time", 10))
 
@@ -253,7 +264,7 @@ def _normalizer(market: Market) -> Any:
 OKX = Venue(
     exchange="okx", subscribe=subscribe, unsubscribe=unsubscribe, read_control=read_control, topic_of=topic_of,
     instruments_request=instruments_request, next_page=next_page, parse_instruments=parse_instruments, image_request=image_request,
-    time_request=time_request, read_time=read_time,
+    full_book_request=full_book_request, read_full_book=read_full_book, time_request=time_request, read_time=read_time,
     trades_request=trades_request, read_trades=read_trades, klines_request=klines_request, read_klines=read_klines, read_error=read_error, normalizer=_normalizer,
 )
 
