@@ -1,4 +1,4 @@
-"""Cumulative volume delta (analytics.md 4.4): CVD = sum of sign * volume, in fractions."""
+"""Cumulative volume delta (analytics.md 4.4): CVD = sum of sign * volume, in exact numbers."""
 
 from fractions import Fraction
 
@@ -7,7 +7,7 @@ import numpy as np
 STEPS = 60  # of the sliding span
 
 
-def amounts(price: list, quantity: list, *, contract: str = "base", value: Fraction = Fraction(1)) -> tuple[np.ndarray, np.ndarray]:
+def amounts(price: list, quantity: list, *, contract: str = "base", value: Fraction | int = 1) -> tuple[np.ndarray, np.ndarray]:
     """(base coins, quote coins) of each trade, exactly."""
     px, qty = np.array(price, dtype=object), np.array(quantity, dtype=object) * value
     return (qty / px, qty) if contract == "inverse" else (qty, qty * px)
@@ -21,7 +21,7 @@ def spans(at_s: list, sign: list, amount: np.ndarray, seconds: int, now_s: int) 
     slid = (now_s // step + 1) * step - seconds
 
     def total(since: int, until: int) -> Fraction:
-        return sum(net[(at >= since) & (at < until)], Fraction())
+        return Fraction(sum(net[(at >= since) & (at < until)]))
 
     return {
         "delta": total(opened, opened + seconds), "previous_delta": total(opened - seconds, opened), "rolling": total(slid, slid + seconds),
