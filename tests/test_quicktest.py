@@ -54,7 +54,8 @@ def test_an_appliance_runs_until_it_is_told_to_stop_and_says_where_its_pages_are
             status = json.load(answer)
         assert status["simulated"] and len(status["markets"]) == 9
         with urllib.request.urlopen(f"{url}/metrics") as answer:
-            assert b"p9_books{" in answer.read()
+            metrics = answer.read()
+            assert b"p9_books{" in metrics and b'p9_stream_findings_total{kind="large_prints",market="okx_swap",stream="flow"}' in metrics
         one = status["instruments"][0]
         with urllib.request.urlopen(f"{url}/books/{one['exchange']}/{one['symbol']}?n=5") as answer:
             book = json.load(answer)

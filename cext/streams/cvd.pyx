@@ -258,6 +258,10 @@ cdef class Cvd(Stream):
         to.complete = self._complete(delta_sliding_from(d), INT64_MAX)
         return True
 
+    def counters(self):
+        """What was counted, by name."""
+        return {"suspect_times": self.n_suspect_times, "restarts": self.n_restarts}
+
     def values(self):
         """{timeframe: its fields as they stand now}; empty before the first trade."""
         cdef Writer w

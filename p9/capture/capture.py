@@ -301,6 +301,15 @@ class Capture:
         states = self.pipeline.states()
         return dict(Counter(states[ix] for ix in self.instruments))
 
+    def _stream_counters(self) -> dict[str, Counter[str]]:
+        """{stream: what it counted, over all instruments}, of those that count."""
+        counted: dict[str, Counter[str]] = {}
+        for ix in self.instruments:
+            for stream in self.pipeline.streams(ix):
+                if hasattr(stream, "counters"):
+                    counted.setdefault(type(stream).__name__.lower(), Counter()).update(stream.counters())
+        return counted
+
     def status(self) -> dict[str, Any]:
         """The whole state as plain data, for /status and the metrics."""
         counters = self.pipeline.totals()
@@ -314,6 +323,7 @@ class Capture:
             "books": self.books(),
             "sockets": dict(Counter(feed.state for feed in self.feeds)),
             "counters": {name: counters[name] for name in _SUMMED},
+            "streams": self._stream_counters(),
             "feeds": [feed.status() for feed in self.feeds],
             "resync": self.resync.status() if self.resync is not None else {},
             "liveness": self.liveness.status() if self.liveness is not None else {},

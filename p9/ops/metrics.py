@@ -90,7 +90,11 @@ class Status(Collector):
         counters = {
             name: CounterMetricFamily(f"p9_{name}", text, labels=["market"]) for name, text in _BOOK_COUNTERS.items()
         }
+        derived = CounterMetricFamily("p9_stream_findings", "What derived streams found or gave up, by stream and kind", labels=["market", "stream", "kind"])
         for market, state in markets.items():
+            for stream, kinds in state["streams"].items():
+                for kind, n in kinds.items():
+                    derived.add_metric([market, stream, kind], n)
             for outcome, n in state["frames"]["outcomes"].items():
                 frames.add_metric([market, outcome], n)
             received.add_metric([market], state["frames"]["bytes"])
@@ -100,7 +104,7 @@ class Status(Collector):
                 sockets.add_metric([market, name], n)
             for name, family in counters.items():
                 family.add_metric([market], state["counters"][name])
-        yield from (frames, received, books, sockets, *counters.values())
+        yield from (frames, received, books, sockets, derived, *counters.values())
 
     def _times(self, status: dict[str, Any]) -> Iterator[Metric]:
         delay = GaugeMetricFamily("p9_venue_delay_seconds", "The venue's time to ours, median of the last second", labels=["market", "topic"])
