@@ -21,7 +21,6 @@ from p9.simulate.schedule import Schedule
 
 PUBLIC_ROUTE = re.compile(r".*@(depth.*|bookTicker|trade|rpiDepth.*)$|!bookTicker$")
 NAME = re.compile(r"^(?P<symbol>[^@]+)@(?P<kind>[A-Za-z]+?)(?P<arg>\d+|_[^@]+)?(?:@(?P<speed>[^@]+))?$")
-MOST_STREAMS = 1024
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Row:
     routed: bool
     speeds: dict[str | None, int]
     partial_speeds: dict[str | None, int]
+    most_streams: int = 1024
 
 
 FUTURES_SPEEDS = {None: 250, "100ms": 100, "250ms": 250, "500ms": 500, "0ms": 0}
@@ -50,6 +50,7 @@ ROWS = {
     ),
     "binance_usdm": Row("binance_usdm", 10, 180, 600, True, FUTURES_SPEEDS, FUTURES_SPEEDS),
     "binance_coinm": Row("binance_coinm", 10, 180, 600, False, FUTURES_SPEEDS, FUTURES_SPEEDS),
+    "binance_option": Row("binance_option", 10, 300, 900, True, {}, {}, most_streams=200),
 }
 
 
@@ -178,7 +179,7 @@ class BinanceMarket:
         self.connections.add(connection)
         beats = asyncio.create_task(self._ping(connection))
         try:
-            for name in names[:MOST_STREAMS]:
+            for name in names[: self.row.most_streams]:
                 self.subscribe(connection, name)
             await self._listen(ws, connection)
         finally:
@@ -233,7 +234,7 @@ class BinanceMarket:
             if not isinstance(params, list) or not all(isinstance(name, str) for name in params):
                 self._refuse(connection, 2, "Invalid request: invalid type, expected a sequence of strings", number)
                 return
-            if method == "SUBSCRIBE" and len(connection.subscriptions.keys() | set(params)) > MOST_STREAMS:
+            if method == "SUBSCRIBE" and len(connection.subscriptions.keys() | set(params)) > self.row.most_streams:
                 text = ujson.dumps({"error": {"code": 4, "msg": "Too many subscriptions"}, "id": number})
                 connection.send(text)
                 return

@@ -7,6 +7,7 @@ import ujson
 from aiohttp import WSMsgType, web
 
 from p9.simulate import bybit_streams as streams
+from p9.simulate.bybit_options import BybitOptions
 from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
@@ -26,8 +27,9 @@ class Category:
 
 
 class Bybit:
-    def __init__(self, markets: dict[str, list[Instrument]], schedule: Schedule, faults: Faults):
+    def __init__(self, markets: dict[str, list[Instrument]], schedule: Schedule, faults: Faults, options: BybitOptions | None = None):
         """`markets` by category: spot, linear, inverse."""
+        self.options = options
         self.categories = {
             name: Category(name, {one.symbol: one for one in instruments}, {}) for name, instruments in markets.items()
         }
@@ -104,6 +106,8 @@ class Bybit:
 
     async def socket(self, request: web.Request, path: str) -> web.StreamResponse:
         name = path.removeprefix("v5/public/")
+        if name == "option" and self.options is not None:
+            return await self.options.socket(request, self.connections)
         category = self.categories.get(name)
         if category is None or name == path:
             return web.Response(status=404, text="404 page not found")

@@ -186,7 +186,7 @@ class BybitRest:
     def _tickers(self, query) -> str:
         category = self._category(query, "spot", "linear", "inverse", "option")
         if category is None:
-            return '{"category":"option","list":[]}'
+            return self.venue.options.tickers(query, int(time.time() * 1000)) if self.venue.options else '{"category":"option","list":[]}'
         some = [self.one(query)] if query.get("symbol") else list(category.instruments.values())
         now_ms, rows = int(time.time() * 1000), []
         for one in some:
@@ -248,7 +248,8 @@ class BybitRest:
     def _instruments(self, query) -> str:
         category = self._category(query, "spot", "linear", "inverse", "option")
         if category is None:
-            return '{"category":"option","list":[],"nextPageCursor":""}'
+            empty = '{"category":"option","list":[],"nextPageCursor":""}'
+            return self.venue.options.instruments(query, int(time.time() * 1000)) if self.venue.options else empty
         some = list(category.instruments.values())
         if query.get("symbol"):
             some = [one for one in some if one.symbol == query["symbol"]]

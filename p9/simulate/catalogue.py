@@ -237,3 +237,4 @@ _BUILDERS = {
     "okx_futures": _okx_futures,
 }
 MARKETS = tuple(_BUILDERS)
+OPTION_MARKETS = ("binance_option", "bybit_option", "okx_option")  # their instruments: p9.simulate.option_chain

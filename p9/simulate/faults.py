@@ -20,7 +20,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from p9.simulate.catalogue import MARKETS, listings
+from p9.simulate.catalogue import MARKETS, OPTION_MARKETS, listings
 
 FRAME_FAULTS = ("drop", "duplicate", "reorder", "malformed")
 REST_FAULTS = ("stale_snapshot", "http_429", "http_500", "http_418")
@@ -51,7 +51,7 @@ class Scope:
 
     def check(self, item: str, instruments: int = 0) -> None:
         """Is there what it names? With `instruments` a market, the symbols are looked at too. Raises FaultSpecError; `item` is what it says was wrong."""
-        _one_of(self.market, (*MARKETS, *VENUES), "market", item)
+        _one_of(self.market, (*MARKETS, *OPTION_MARKETS, *VENUES), "market", item)
         if instruments and self.symbol != "*":
             now_ms = time.time_ns() // 1_000_000
             listed = [row.symbol for market in MARKETS if self.covers_market(market) for row in listings(market, instruments, now_ms)]

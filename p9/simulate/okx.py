@@ -11,6 +11,7 @@ from p9.simulate import okx_streams as streams
 from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
+from p9.simulate.okx_options import OkxOptions
 from p9.simulate.schedule import Schedule
 
 SILENCE_S = 30.0
@@ -18,7 +19,7 @@ REQUESTS_PER_HOUR = 480
 LONGEST_REQUEST = 65_536
 TYPES = {"okx_spot": "SPOT", "okx_swap": "SWAP", "okx_futures": "FUTURES"}
 PUBLIC = frozenset(
-    ["books", "books5", "bbo-tbt", "trades", "tickers", "mark-price", "index-tickers", "funding-rate", "open-interest", "liquidation-orders", "instruments", "status", "estimated-price", "price-limit", "adl-warning", "books-rpi"]
+    ["books", "books5", "bbo-tbt", "trades", "tickers", "mark-price", "index-tickers", "funding-rate", "open-interest", "liquidation-orders", "instruments", "status", "estimated-price", "price-limit", "adl-warning", "books-rpi", "opt-summary"]
 )
 BUSINESS = frozenset(["trades-all", "public-block-trades", "public-struc-block-trades"])
 NEEDS_TIER = ("books-l2-tbt", "books50-l2-tbt")
@@ -33,8 +34,9 @@ class ChannelRefused(Exception):
 
 
 class Okx:
-    def __init__(self, markets: dict[str, list[Instrument]], schedule: Schedule, faults: Faults):
+    def __init__(self, markets: dict[str, list[Instrument]], schedule: Schedule, faults: Faults, options: OkxOptions | None = None):
         """`markets` by market name; all share their sockets."""
+        self.options = options
         self.by_type = {TYPES[name]: {one.symbol: one for one in some} for name, some in markets.items()}
         self.instruments = {one.symbol: one for some in markets.values() for one in some}
         self.faults, self._schedule = faults, schedule
@@ -45,11 +47,10 @@ class Okx:
 
     def channel(self, arg: dict) -> tuple[tuple, streams.Channel]:
         """The running channel of an arg with its key, started if need be. Raises ChannelRefused."""
-        name, inst_id, inst_type = arg.get("channel"), arg.get("instId", ""), arg.get("instType", "")
-        key = (name, inst_id, inst_type)
+        name, inst_id, inst_type, family = key = _key(arg)
         channel = self._channels.get(key)
         if channel is None:
-            channel = self._make(name, inst_id, inst_type)
+            channel = self._make(name, inst_id, inst_type, family)
             if channel is None:
                 shown = ",".join(
                     f"{field}:{value}" if i else str(value) for i, (field, value) in enumerate(_ordered(arg))
@@ -66,7 +67,9 @@ class Okx:
                 self._schedule.add(channel, channel.period_ms)
         return key, channel
 
-    def _make(self, name: str, inst_id: str, inst_type: str) -> streams.Channel | None:
+    def _make(self, name: str, inst_id: str, inst_type: str, family: str) -> streams.Channel | None:
+        if name == "opt-summary":
+            return self.options.channel(family) if self.options is not None else None
         if name == "liquidation-orders":
             some = list(self.by_type.get(inst_type, {}).values())
             return streams.Liquidations(some) if some and inst_type != "SPOT" else None
@@ -234,7 +237,7 @@ class Okx:
             connection.deliver(f'{{"arg":{text},{tail}'.encode(), text, one.market, one.symbol, channel.kind)
 
     def _unsubscribe(self, connection: Connection, arg: dict, number: str | None) -> None:
-        self._leave(connection, (arg.get("channel"), arg.get("instId", ""), arg.get("instType", "")))
+        self._leave(connection, _key(arg))
         self._event(connection, "unsubscribe", arg, number)
 
     def notice(self) -> None:
@@ -244,6 +247,10 @@ class Okx:
                 '{"event":"notice","code":"64008","msg":"The connection will soon be closed for a service upgrade. '
                 f'Please reconnect.","connId":"{connection.id}"}}'
             )
+
+
+def _key(arg: dict) -> tuple[str, str, str, str]:
+    return arg.get("channel"), arg.get("instId", ""), arg.get("instType", ""), arg.get("instFamily", "")
 
 
 def _ordered(arg: dict) -> list[tuple[str, str]]:

@@ -73,7 +73,9 @@ class OkxRest:
                     "<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>",
                     content_type="text/html",
                 )
-            rows = self._books(query, fault == "stale_snapshot") if is_book else answer(query)
+            rows = self.venue.options.answer(name, query) if self.venue.options is not None else None
+            if rows is None:
+                rows = self._books(query, fault == "stale_snapshot") if is_book else answer(query)
             return json_response(f'{{"code":"0","msg":"","data":[{",".join(rows)}]}}')
         except (ValueError, OverflowError):  # a parameter that is no number
             return self._refused(CodeError("51000", "Parameter error", 400))

@@ -2,6 +2,7 @@
 
 /binance_spot/api/v3/…   /binance_spot/stream?streams=…      /bybit/v5/market/…   /bybit/v5/public/linear
 /binance_usdm/fapi/v1/…  /binance_usdm/public/stream         /okx/api/v5/…        /okx/ws/v5/public
+/oracle/options/{market}/{underlying}     the surface that its options are made of, and their texts
 /oracle/{market}/{venue_symbol}           the true book with its ids, the last trade's id, the sums of the tape
 /oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles        …/figures    mark, index, funding, open interest
 """
@@ -16,20 +17,25 @@ from aiohttp import web
 from p9.simulate import bybit_streams, figures
 from p9.simulate.archive import Shelf
 from p9.simulate.binance import BinanceMarket
+from p9.simulate.binance_options import BinanceOptions, BinanceOptionsRest
 from p9.simulate.binance_rest import BinanceRest, Weights
 from p9.simulate.binance_streams import PERIODS
 from p9.simulate.bybit import Bybit
+from p9.simulate.bybit_options import BybitOptions
 from p9.simulate.bybit_rest import BybitRest
-from p9.simulate.catalogue import COINS, MARKETS, listings
+from p9.simulate.catalogue import COINS, MARKETS, OPTION_MARKETS, listings
 from p9.simulate.faults import FRAME_FAULTS, REST_FAULTS, Faults, FaultSpecError, Scope, parse
 from p9.simulate.index import Index
 from p9.simulate.instrument import Instrument
 from p9.simulate.okx import Okx
+from p9.simulate.okx_options import OkxOptions
 from p9.simulate.okx_rest import OkxRest
+from p9.simulate.option_chain import OptionChain
 from p9.simulate.rest import dumps
 from p9.simulate.scale import plain
 from p9.simulate.schedule import SLOT_MS, Schedule
 
+OPTION_COINS = ("BTC", "ETH")
 PHOTO_EVERY = 200  # slots of 10 ms between two photographs of a book
 ID_STEPS = {
     "binance_spot": (1,),
@@ -50,7 +56,7 @@ class Simulator:
         self.seed, self.port, self.rate = seed, port, rate
         self.faults = Faults(faults, seed)
         self.instruments: dict[tuple[str, str], Instrument] = {}
-        self.weights = {"spot": Weights(6000), "futures": Weights(2400)}
+        self.weights = {"spot": Weights(6000), "futures": Weights(2400), "options": Weights(400)}
         self.schedule = Schedule()
         self.frozen = False
         self._runner: web.AppRunner | None = None
@@ -60,7 +66,7 @@ class Simulator:
     def endpoints(self) -> dict[str, dict[str, str]]:
         """{market: {"rest": base, "ws": base}}: the venue's own paths hang below both."""
         found = {}
-        for market in MARKETS:
+        for market in (*MARKETS, *OPTION_MARKETS):
             prefix = market if market.startswith("binance") else market.split("_")[0]
             base = f"127.0.0.1:{self.port}/{prefix}"
             found[market] = {"rest": f"http://{base}", "ws": f"ws://{base}"}
@@ -85,19 +91,24 @@ class Simulator:
             {name.removeprefix("bybit_"): markets[name] for name in MARKETS if "bybit" in name},
             self.schedule,
             self.faults,
+            BybitOptions(self.chains, self.schedule, self.faults),
         )
-        self.okx = Okx({name: markets[name] for name in MARKETS if "okx" in name}, self.schedule, self.faults)
+        okx_options = OkxOptions(self.chains)
+        self.okx = Okx({name: markets[name] for name in MARKETS if "okx" in name}, self.schedule, self.faults, okx_options)
         self._rests = {
             name: BinanceRest(market, self.weights["futures" if market.futures else "spot"]) for name, market in self.binance.items()
         }
         self.shelf = Shelf(self.instruments)
         self._rests |= {"bybit": BybitRest(self.bybit), "okx": OkxRest(self.okx)}
+        self.binance["binance_option"] = options = BinanceOptions(self.chains, self.schedule, self.faults)
+        self._rests["binance_option"] = BinanceOptionsRest(options, self.weights["options"])
         app = web.Application()
         app.router.add_get("/oracle/faults", self._report_faults)
         app.router.add_post("/oracle/faults", self._set_faults)
         app.router.add_post("/oracle/freeze", self._freeze)
         app.router.add_post("/oracle/resume", self._resume)
         app.router.add_post("/oracle/fault", self._fault)
+        app.router.add_get("/oracle/options/{market}/{underlying}", self._oracle_options)
         app.router.add_get("/oracle/{market}/{symbol}", self._oracle)
         app.router.add_get("/oracle/{market}/{symbol}/klines", self._oracle_klines)
         app.router.add_get("/oracle/{market}/{symbol}/figures", self._oracle_figures)
@@ -133,6 +144,7 @@ class Simulator:
 
     def _list(self, start_ns: int) -> dict[str, list[Instrument]]:
         indices: dict[str, Index] = {}
+        self.chains: dict[str, OptionChain] = {}
         markets: dict[str, list[Instrument]] = {}
         for market in MARKETS:
             venue = market.split("_")[0]
@@ -141,6 +153,8 @@ class Simulator:
                 if listing.base not in indices:
                     seed = f"{self.seed} index {listing.base}"
                     indices[listing.base] = Index(seed, start_ns, float(COINS[listing.base][0]))
+                    if listing.base in OPTION_COINS:
+                        self.chains[listing.base] = OptionChain(listing.base, indices[listing.base], f"{self.seed}")
                 one = Instrument(
                     listing,
                     indices[listing.base],
@@ -241,6 +255,17 @@ class Simulator:
     async def _oracle_figures(self, request: web.Request) -> web.Response:
         one = self._find(request)
         return _json(figures.truth(one, int(_number(request, "at", time.time_ns() // 1_000_000))))
+
+    async def _oracle_options(self, request: web.Request) -> web.Response:
+        """The surface behind an underlying (the venue's word for it) at `at` in ms, and the texts of every option as they are sent at that time."""
+        market, name = request.match_info["market"], request.match_info["underlying"]
+        venue = {"binance_option": self.binance["binance_option"], "bybit_option": self.bybit.options, "okx_option": self.okx.options}.get(market)
+        coin = name.removesuffix("USDT").partition("-")[0]
+        if venue is None or coin not in self.chains:
+            raise web.HTTPNotFound(text=f"there are no options {market}/{name}\n")
+        at_ms = int(_number(request, "at", time.time_ns() // 1_000_000))
+        texts = venue.texts(name if market == "okx_option" else coin, at_ms)
+        return _json(self.chains[coin].truth(at_ms) | {"options": texts})
 
     async def _oracle_klines(self, request: web.Request) -> web.Response:
         one = self._find(request)
