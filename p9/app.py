@@ -276,6 +276,7 @@ class Appliance:
                 "local": self.local_clock.status() if self.local_clock is not None else {},
             },
             "lateness": self.lateness.status() if self.lateness is not None else {},
+            "options": self.markets.options.status() if self.markets is not None else {},
             "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
             "snapshots": self.snapshots.status() if self.snapshots is not None else None,

@@ -23,6 +23,7 @@ from p9.market.instruments import Instruments
 from p9.market.rest import RestClient, RestSettings
 from p9.market.venue_clock import VenueClock, VenueClockSettings
 from p9.ops import logs
+from p9.options import Options
 from p9.publication import Publication
 from p9.venue import Market, market
 
@@ -42,6 +43,7 @@ class Markets:
         self.config, self.outbox, self.clock = config, outbox, clock
         self.boards = Boards(config, outbox, clock, recorder=recorder, log=_said("boards"))
         self.publication = Publication(config, film_of=film_of)
+        self.options = Options(config, outbox, clock, endpoints=endpoints, recorder=recorder, log=_said("options"))
         self.captures: dict[str, Capture] = {}
         self.clients: dict[str, RestClient] = {}
         self.venue_clocks: dict[str, VenueClock] = {}
@@ -54,9 +56,10 @@ class Markets:
         self.boards.start()
         for name in self.config.venues.markets():
             await self.open(name)
+        await self._open_options()
 
     async def stop(self) -> None:
-        await self.boards.close()
+        await asyncio.gather(self.boards.close(), self.options.close())
         await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
         await asyncio.gather(*(client.stop() for client in self.clients.values()))
 
@@ -84,6 +87,11 @@ class Markets:
         await self.boards.shut(name)
         await capture.stop()
         capture.retire()
+
+    async def _open_options(self) -> None:
+        for row in self.options.rows():
+            await self._meet(row)
+            await self.options.open(row, self.clients[row.exchange], self._connects[row.exchange])
 
     async def _meet(self, row: Market) -> None:
         """What the markets of a venue share is made with the first of them."""
@@ -163,6 +171,12 @@ class Markets:
         """Other polls, or the same with other intervals and thresholds."""
         self.config = config
         await self.boards.reconfigure(config)
+
+    async def reopen_options(self, config: Config) -> None:
+        """Other options, intervals or thresholds: they begin anew, no book notices."""
+        self.config = self.options.config = config
+        await self.options.close()
+        await self._open_options()
 
     def tune(self, config: Config) -> None:
         """Other thresholds and intervals of what looks after books and clocks."""

@@ -12,7 +12,7 @@ import msgspec
 from cext.amount import ANY, POSITIVE, UNSIGNED
 
 from p9.instrument import Instrument, Parsed
-from p9.venue import Market, Request
+from p9.venue import Market, Poll, Request
 
 # What may be anything, what may be 0, and what means nothing where it is 0 or less.
 FIELDS = {
@@ -40,17 +40,8 @@ class OptionTopic(NamedTuple):
     silent_s: float = 0.0
 
 
-class OptionPoll(msgspec.Struct, frozen=True):
-    """What is asked on a timer: `requests(market, the live options)`, and how an answer is read."""
-
-    name: str
-    every_s: float
-    requests: Callable[[Market, Sequence[Instrument]], Sequence[Request]]
-    read: Callable[[bytes], Told]
-
-
 class OptionMarket(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of a venue.
+    """The options of a venue. `polls` read Told for facts, and have a roster of all that is live.
 
     `whole(frame)`: it says all that its topic's earlier frames said, so that these need not be read any more.
     """
@@ -62,7 +53,7 @@ class OptionMarket(msgspec.Struct, frozen=True, kw_only=True):
     topics: Callable[[Sequence[Instrument]], Sequence[OptionTopic]]
     whole: Callable[[bytes], bool]
     read: Callable[[bytes], Told]
-    polls: tuple[OptionPoll, ...] = ()
+    polls: tuple[Poll, ...] = ()
 
 
 class Rows:

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from p9 import storage
 from p9.config import Config
 from p9.config.change import Change, changes
+from p9.config.venues import Venues
 from p9.confirmation import confirmer_of, redis_of
 from p9.delivery import epoch
 from p9.errors import ConfigError, P9Error
@@ -132,6 +133,11 @@ async def _snapshots(appliance: Any, config: Config, found: Sequence[Change]) ->
     return [change for change in found if change.path.endswith(".storage")]
 
 
+async def _options(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
+    await appliance.markets.reopen_options(config)
+    return []
+
+
 async def _thresholds(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
     appliance.markets.tune(config)
     appliance.lateness.tune(lateness_of(config))
@@ -144,6 +150,7 @@ _SERVER = ("url", "mode", "username", "password_env", "password_file", "sentinel
 RULES = (
     Rule(("http.",), _pages),
     Rule(tuple(f"redis.{key}" for key in _SERVER), _redis),
+    Rule(("analytics.options_iv_monitor.", *(f"venues.{venue}.option." for venue in Venues.__struct_fields__)), _options),
     Rule(("venues.",), _markets),
     Rule(("analytics.periodic_snapshots.",), _snapshots),
     Rule(tuple(f"analytics.{row.section}." for row in ROWS), _streams),

@@ -122,8 +122,10 @@ def _speed(text: str) -> float | None:
 
 
 def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
-    """The lines without recorded reference data, which is read on the way, and without answers that no book needs."""
+    """The lines without recorded reference data, which is read on the way, and without what no book needs."""
     for line in lines:
+        if recognition.has_no_books(line):
+            continue
         if line.rest and line.url and line.url.partition("?")[0].endswith(OTHER_PATHS):
             continue
         if line.rest and line.url and any(part in line.url for part in REFERENCE_PATHS):

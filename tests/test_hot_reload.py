@@ -16,7 +16,7 @@ from p9.simulate.server import Simulator
 from tests.delivery.redis_process import RedisProcess
 
 MARKETS = {"binance": ("usdm",), "bybit": ("linear",), "okx": ("swap",)}
-EVERY = {"binance": "spot usdm coinm", "bybit": "spot linear inverse", "okx": "spot swap futures"}
+EVERY = {"binance": "spot usdm coinm option", "bybit": "spot linear inverse option", "okx": "spot swap futures option"}
 BOTH = ["BTC-USDT-PERP", "ETH-USDT-PERP"]
 
 

@@ -8,7 +8,7 @@ from p9.config import parse
 from tests.delivery.redis_process import RedisProcess
 
 NO_VENUES = {venue: {line: {"enabled": False} for line in lines.split()} for venue, lines in {
-    "binance": "spot usdm coinm", "bybit": "spot linear inverse", "okx": "spot swap futures",
+    "binance": "spot usdm coinm option", "bybit": "spot linear inverse option", "okx": "spot swap futures option",
 }.items()}  # fmt: skip
 
 

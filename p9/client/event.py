@@ -165,6 +165,64 @@ class OpenInterest(Event, kw_only=True):
     change_since: int | None
 
 
+class Worst(msgspec.Struct, frozen=True):
+    """Strikes that would allow an arbitrage: how many, and the worst."""
+
+    strikes: int
+    worst_strike: float
+    worst_excess: float
+
+
+class Expiry(msgspec.Struct, kw_only=True):
+    """What is told of the options that end at one time. `rows`: their values, in the order of the event's `columns`."""
+
+    expiry: int
+    days: float
+    forward: Decimal | None
+    forward_used: float | None
+    atm_iv: float | None
+    call_25_iv: float | None
+    put_25_iv: float | None
+    risk_reversal_25: float | None
+    butterfly_25: float | None
+    malz_error: float | None
+    forward_iv: float | None
+    strikes: int
+    in_smile: int
+    not_used: dict[str, int]
+    checked: int
+    disagreeing: int
+    butterfly: Worst | None
+    calendar: Worst | None
+    rows: list[list[str | float | None]]
+    left_out: int
+
+
+class Maturity(msgspec.Struct, kw_only=True):
+    days: int
+    atm_iv: float | None
+    call_25_iv: float | None
+    put_25_iv: float | None
+    risk_reversal_25: float | None
+    butterfly_25: float | None
+
+
+class OptionsIv(Event, kw_only=True):
+    """The options of an underlying. A row's texts are the venue's figures, its numbers ours."""
+
+    streamed = False
+    price_unit: str
+    index_price: Decimal | None
+    options: int
+    maturities: list[Maturity]
+    term_slope: float | None
+    arbitrage: dict[str, int]
+    checked: int
+    disagreeing: int
+    columns: tuple[str, ...]
+    expiries: list[Expiry]
+
+
 class Integrity(Event, kw_only=True):
     """What became of a book (`kind` is `book_state`), what delivery says of itself, and other findings (`detail`)."""
 
@@ -229,7 +287,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "gaps": Gap, "audits": Audit, "integrity": Integrity,
+    "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]
 

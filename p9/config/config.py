@@ -6,6 +6,7 @@ from p9.config.appliance import Http, Log
 from p9.config.capture import Capture, Monitors
 from p9.config.delivery import Confirmer, Redis
 from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
+from p9.config.options import OptionsIv
 from p9.config.section import Section, text
 from p9.config.streams import Audits, BookTicker, Candles, Cvd, Flow, Momentum, Snapshots, Stream
 from p9.config.venues import Venues
@@ -25,6 +26,7 @@ class Analytics(Section):
     funding: Funding = Funding()
     mark_price: MarkPrice = MarkPrice()
     open_interest: OpenInterest = OpenInterest()
+    options_iv_monitor: OptionsIv = OptionsIv()
     integrity: Stream = Stream()
     gaps: Stream = Stream()
     audits: Audits = Audits()

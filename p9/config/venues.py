@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from p9.config.options import OptionLine
 from p9.config.section import Section, between, text
 
 
@@ -31,18 +32,21 @@ class Binance(Section):
     spot: Market = Market()
     usdm: Market = Market()
     coinm: Market = Market()
+    option: OptionLine = OptionLine()
 
 
 class Bybit(Section):
     spot: Market = Market()
     linear: Market = Market()
     inverse: Market = Market()
+    option: OptionLine = OptionLine()
 
 
 class Okx(Section):
     spot: OkxMarket = OkxMarket()
     swap: OkxMarket = OkxMarket()
     futures: OkxMarket = OkxMarket()
+    option: OptionLine = OptionLine()
 
 
 class Venues(Section):
@@ -58,5 +62,9 @@ class Venues(Section):
             f"{venue}_{line}": market
             for venue in self.__struct_fields__
             for line, market in ((name, getattr(getattr(self, venue), name)) for name in getattr(self, venue).__struct_fields__)
-            if market.enabled
+            if isinstance(market, Market) and market.enabled
         }
+
+    def options(self) -> dict[str, OptionLine]:
+        """{exchange: its options}, the enabled ones."""
+        return {venue: line for venue in self.__struct_fields__ if (line := getattr(self, venue).option).enabled}

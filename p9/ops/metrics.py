@@ -3,6 +3,7 @@
 Names: p9_<noun>_<unit>[_total]. Labels: market (venue_line), outcome, verdict, class.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,6 +45,7 @@ class Status(Collector):
         yield from self._configuration(status["reload"])
         yield from self._boards(status["boards"])
         yield from self._micro_prices(status["micro_prices"])
+        yield from self._options(status["options"])
         yield from self._availability(status["availability"])
 
     def _availability(self, markets: dict[str, Any]) -> Iterator[Metric]:
@@ -153,6 +155,32 @@ class Status(Collector):
             for outcome in ("agreed", "differed"):
                 compared.add_metric([kind, outcome], state[outcome])
         yield from (polls, refused, age, facts, compared)
+
+    def _options(self, options: dict[str, Any]) -> Iterator[Metric]:
+        names = {
+            "options": "Options that are captured", "age_s": "Since the newest quote", "checked": "Marks that the newest event compared with their volatility",
+            "disagreeing": "Those of them that do not fit",
+        }  # fmt: skip
+        gauges = {
+            name: GaugeMetricFamily(f"p9_option_chain_{name.replace('_s', '_seconds')}", text, labels=["exchange", "underlying"]) for name, text in names.items()
+        }
+        events = CounterMetricFamily("p9_option_events", "Events of option chains", labels=["exchange"])
+        busy = CounterMetricFamily("p9_option_busy_seconds", "Time that options were read and told", labels=["exchange"])
+        slices = GaugeMetricFamily("p9_option_longest_slice_seconds", "The longest time that options kept the loop", labels=["exchange"])
+        refused = CounterMetricFamily("p9_option_refusals", "Rows, frames and values of options that could not be used, by kind", labels=["exchange", "kind"])
+        for exchange, state in options.items():
+            events.add_metric([exchange], state["events"])
+            busy.add_metric([exchange], state["busy_s"])
+            slices.add_metric([exchange], state["longest_slice_s"])
+            kinds = Counter(state["counts"])
+            for underlying, chain in state["chains"].items():
+                kinds.update(chain["counts"])
+                for name, gauge in gauges.items():
+                    if chain[name] is not None:
+                        gauge.add_metric([exchange, underlying], chain[name])
+            for kind, n in kinds.items():
+                refused.add_metric([exchange, kind], n)
+        yield from (*gauges.values(), events, busy, slices, refused)
 
     def _gaps(self, gaps: dict[str, Any]) -> Iterator[Metric]:
         missing = GaugeMetricFamily("p9_open_gaps", "Gaps that are not settled")

@@ -30,7 +30,7 @@ class Quoted:
     def __init__(self, chain: OptionChain, mark: Mark, now_ms: int):
         tick = float(TICKS.get(chain.coin, TICK_ELSEWHERE))
         self.discount = math.exp(-chain.rate * mark.years)
-        self.name, self.index = name_of(chain.coin, mark.option), f"{chain.index.at(now_ms * 1_000_000):.8f}"
+        self.name, self.index = name_of(chain.coin, mark.option), f"{chain.spot(now_ms):.8f}"
         self.rate, self.mark = f"{chain.rate:.4f}", f"{mark.price * self.discount:.3f}"
         bid = math.floor((mark.bid or 0.0) * self.discount / tick) * tick
         ask = math.ceil((mark.ask or 0.0) * self.discount / tick) * tick
@@ -176,7 +176,7 @@ class BinanceOptionsRest:
         chain = self.market.chains.get(query.get("underlying", "").removesuffix("USDT"))
         if chain is None:
             raise error(-1121, "Invalid symbol.")
-        return f'{{"time":{now_ms},"indexPrice":"{chain.index.at(now_ms * 1_000_000):.8f}"}}'
+        return f'{{"time":{now_ms},"indexPrice":"{chain.spot(now_ms):.8f}"}}'
 
     def _open_interest(self, query, now_ms: int) -> str:
         chain = self.market.chains.get(query.get("underlyingAsset", ""))

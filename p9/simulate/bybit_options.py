@@ -38,7 +38,7 @@ class Quoted:
         tick = TICKS.get(chain.coin, 0.0001)
         bid, ask = math.floor((mark.bid or 0.0) / tick) * tick, math.ceil((mark.ask or 0.0) / tick) * tick
         self.name = name_of(chain.coin, mark.option)
-        self.forward, self.index = trimmed(mark.forward, 8), trimmed(chain.index.at(now_ms * 1_000_000), 2)
+        self.forward, self.index = trimmed(mark.forward, 8), trimmed(chain.spot(now_ms), 2)
         self.mark, self.bid, self.ask = trimmed(mark.price, 8), trimmed(bid, 4), trimmed(ask, 4)
         self.bid_size, self.ask_size = (trimmed(mark.bid_lots / 100, 2) if bid else "0"), (trimmed(mark.ask_lots / 100, 2) if ask else "0")
         self.vol = trimmed(mark.vol, 4)

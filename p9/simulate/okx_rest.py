@@ -62,7 +62,7 @@ class OkxRest:
             answer, most, own = route
             self._count(f"{name} {query.get(own, '')}", most)
             one = self.venue.instruments.get(query.get("instId", ""))
-            market = one.market if one else "*"
+            market = one.market if one else "okx_option" if query.get("instType") == "OPTION" else "*"
             is_book = name == "market/books"
             fault, _ = self.venue.faults.of_rest(market, query.get("instId", "*"), is_book)
             if fault in ("http_429", "http_418"):

@@ -98,6 +98,7 @@ class OptionChain:
         self._centre = float(COINS[coin][0])
         self._marks: tuple[int, list[Mark]] = (0, [])
         self._traits: dict[Option, Traits] = {}
+        self.held_ms: int | None = None  # frozen: prices and volatilities stay as they were then, time goes on
         self._listed: tuple[tuple[int, ...], list[Option]] = ((), [])
 
     # ------------------------------------------------------------------ what is listed
@@ -161,11 +162,16 @@ class OptionChain:
 
     def marks(self, now_ms: int) -> list[Mark]:
         """Every listed option, as it stands at `now_ms`."""
+        now_ms = now_ms if self.held_ms is None else self.held_ms
         if self._marks[0] != now_ms:
             self._marks = (now_ms, [self.mark(option, now_ms) for option in self.options(now_ms)])
         return self._marks[1]
 
+    def spot(self, now_ms: int) -> float:
+        return self.index.at((now_ms if self.held_ms is None else self.held_ms) * 1_000_000)
+
     def mark(self, option: Option, now_ms: int) -> Mark:
+        now_ms = now_ms if self.held_ms is None else self.held_ms
         years, forward = self.years(option.expiry_ms, now_ms), self.forward(option.expiry_ms, now_ms)
         vol = self.vol(math.log(option.strike / forward), years, now_ms)
         s = vol * math.sqrt(years)

@@ -133,11 +133,15 @@ class Simulator:
     def freeze(self) -> None:
         """No further orders; what is waiting in batches is still sent."""
         self.frozen = True
+        for chain in self.chains.values():
+            chain.held_ms = time.time_ns() // 1_000_000
 
     def resume(self) -> None:
         now_ns = time.time_ns()
         for one in self.instruments.values():
             one.model.skip(now_ns)
+        for chain in self.chains.values():
+            chain.held_ms = None
         self.frozen = False
 
     # ------------------------------------------------------------------ flow

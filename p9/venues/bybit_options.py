@@ -6,17 +6,16 @@ one that could not be told. The names of the stream and of REST differ.
 """
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
 from p9.errors import RestError
+from p9.fact import Reading, Roster
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds
-from p9.option import OptionMarket, OptionPoll, OptionTopic, Rows, Told
-from p9.venue import Market, Request
+from p9.option import OptionMarket, OptionTopic, Told
+from p9.venue import Market, Poll, Request
 from p9.venues.bybit import MARKETS
-
-T = TypeVar("T")
 
 CAP = "5"  # of a volatility: on an empty book it stands for nothing
 
@@ -59,7 +58,7 @@ def _instrument(market: Market, row: dict) -> Instrument:
 
 
 def topics(options: Sequence[Instrument]) -> list[OptionTopic]:
-    return [OptionTopic(f"tickers.{row.venue_symbol}") for row in options]  # a quiet one is what the poll is for
+    return [OptionTopic(f"tickers.{row.venue_symbol}", silent_s=300.0) for row in options]  # a mark follows its index; a new subscription tells it anew
 
 
 class _Ticker(msgspec.Struct):
@@ -83,45 +82,22 @@ class _Ticker(msgspec.Struct):
     theta: str | None = None
 
 
-class _RestTicker(msgspec.Struct):
-    symbol: str
-    underlyingPrice: str | None = None
-    indexPrice: str | None = None
-    markPrice: str | None = None
-    bid1Price: str | None = None
-    bid1Size: str | None = None
-    ask1Price: str | None = None
-    ask1Size: str | None = None
-    markIv: str | None = None
-    bid1Iv: str | None = None
-    ask1Iv: str | None = None
-    openInterest: str | None = None
-    delta: str | None = None
-    gamma: str | None = None
-    vega: str | None = None
-    theta: str | None = None
-
-
 class _Frame(msgspec.Struct):
     ts: int
     data: _Ticker
     type: str = "snapshot"
 
 
-class _Result(msgspec.Struct, Generic[T]):
-    list: list[T]
-
-
-class _Answer(msgspec.Struct, Generic[T]):
-    result: _Result[T]
-    time: int = 0
-
-
-_frame, _answer = msgspec.json.Decoder(_Frame), Rows(_Answer, _RestTicker)
+_frame = msgspec.json.Decoder(_Frame)
 _FIELDS = (
     "forward", "index_price", "mark_price", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "mark_iv", "bid_iv", "ask_iv", "open_interest",
     "delta", "gamma", "vega", "theta",
 )  # fmt: skip
+_REST_KEYS = (
+    "underlyingPrice", "indexPrice", "markPrice", "bid1Price", "bid1Size", "ask1Price", "ask1Size", "markIv", "bid1Iv", "ask1Iv", "openInterest",
+    "delta", "gamma", "vega", "theta",
+)  # fmt: skip
+_CAPPED = ("bid1Iv", "ask1Iv")
 
 
 def whole(frame: bytes) -> bool:
@@ -146,26 +122,25 @@ def read(frame: bytes) -> Told:
     return Told("tickers", tuple(name for name, _ in told), [(row.symbol, one.ts, tuple(value for _, value in told))])
 
 
-def _tickers(market: Market, options: Sequence[Instrument]) -> list[Request]:
+def tickers_requests(market: Market, roster: Roster) -> list[Request]:
     return [
         Request(f"{market.rest_path}/tickers", market.rest_budget, 1, (("category", market.product), ("baseCoin", coin)))
-        for coin in dict.fromkeys(row.family for row in options)
+        for coin in dict.fromkeys(row.family for row in roster)
     ]
 
 
-def read_tickers(answer: bytes) -> Told:
-    whole, found, refused = _answer.read(answer, lambda one: one.result.list)
-    rows = [
-        (
-            row.symbol, whole.time,
-            (
-                row.underlyingPrice, row.indexPrice, row.markPrice, row.bid1Price, row.bid1Size, row.ask1Price, row.ask1Size, row.markIv,
-                _uncapped(row.bid1Iv), _uncapped(row.ask1Iv), row.openInterest, row.delta, row.gamma, row.vega, row.theta,
-            ),
-        )
-        for row in found
-    ]  # fmt: skip
-    return Told("tickers", _FIELDS, rows, refused)
+def read_tickers(market: Market, reading: Reading, answer: Any) -> None:
+    result = answer.get("result") if isinstance(answer, dict) else None
+    if not isinstance(result, dict) or not isinstance(answer.get("time"), int):
+        reading.reject("no_result", answer)
+        return
+    rows = []
+    for row in reading.rows(result.get("list")):
+        if not isinstance(row.get("symbol"), str):
+            reading.reject("no_symbol", row)
+            continue
+        rows.append((row["symbol"], answer["time"], tuple(_uncapped(row.get(key)) if key in _CAPPED else row.get(key) for key in _REST_KEYS)))
+    reading.facts.append(Told("tickers", _FIELDS, rows))
 
 
 _LINEAR = MARKETS["bybit_linear"]
@@ -173,8 +148,8 @@ _LINEAR = MARKETS["bybit_linear"]
 OPTIONS = OptionMarket(
     market=msgspec.structs.replace(
         _LINEAR, name="bybit_option", product="option", routes={"public": "/v5/public/option"}, topics=(), image_depths=((25, 1),), default_symbols=(),
-        limits=msgspec.structs.replace(_LINEAR.limits, instruments_per_socket=500),
+        limits=msgspec.structs.replace(_LINEAR.limits, instruments_per_socket=500, topics_per_request=50),  # ten are the rule of spot alone
     ),
     route="public", instrument_requests=instrument_requests, parse=parse, topics=topics, whole=whole, read=read,
-    polls=(OptionPoll("tickers", 30.0, _tickers, read_tickers),),
+    polls=(Poll("option_tickers", tickers_requests, read_tickers, every=3),),  # for what the stream does not say: it speaks where something changed
 )  # fmt: skip

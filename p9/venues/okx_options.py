@@ -6,15 +6,15 @@ family that settles in coins the prices are coins: one is worth `fwdPx` dollars.
 """
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from p9.budget import Budget
+from p9.fact import Reading, Roster
 from p9.instrument import Instrument, Parsed
-from p9.option import OptionMarket, OptionPoll, OptionTopic, Rows, Told
-from p9.venue import Market, Request
+from p9.option import OptionMarket, OptionTopic, Rows, Told
+from p9.venue import Market, Poll, Request
 from p9.venues.okx import MARKETS, OKX
 
 T = TypeVar("T")
@@ -56,32 +56,11 @@ class _Summary(msgspec.Struct):
     theta: str | None = None
 
 
-class _Ticker(msgspec.Struct):
-    instId: str
-    ts: str
-    bidPx: str | None = None
-    bidSz: str | None = None
-    askPx: str | None = None
-    askSz: str | None = None
-
-
-class _Mark(msgspec.Struct):
-    instId: str
-    ts: str
-    markPx: str | None = None
-
-
-class _Interest(msgspec.Struct):
-    instId: str
-    ts: str
-    oi: str | None = None
-
-
 class _Data(msgspec.Struct, Generic[T]):
     data: list[T]
 
 
-_summaries, _tickers, _marks, _interest = (Rows(_Data, kind) for kind in (_Summary, _Ticker, _Mark, _Interest))
+_summaries = Rows(_Data, _Summary)
 _SUMMARY_FIELDS = (
     "forward", "mark_iv", "bid_iv", "ask_iv", "delta", "gamma", "vega", "theta", "delta_coin", "gamma_coin", "vega_coin", "theta_coin",
 )  # fmt: skip
@@ -111,42 +90,47 @@ def read(frame: bytes) -> Told:
     return Told("summary", _SUMMARY_FIELDS, rows, refused)
 
 
-def _by_family(path: str, limit: Budget) -> Callable[[Market, Sequence[Instrument]], Sequence[Request]]:
-    def requests(market: Market, options: Sequence[Instrument]) -> list[Request]:
-        families = dict.fromkeys(row.family for row in options)
-        return [Request(path, limit, 1, (("instType", market.product), ("instFamily", family))) for family in families]
+def _by_family(path: str, budget: Budget) -> Callable[[Market, Roster], Sequence[Request]]:
+    def requests(market: Market, roster: Roster) -> list[Request]:
+        return [Request(path, budget, 1, (("instType", market.product), ("instFamily", family))) for family in dict.fromkeys(row.family for row in roster)]
 
     return requests
 
 
-def read_tickers(answer: bytes) -> Told:
-    _, found, refused = _tickers.read(answer, lambda one: one.data)
-    rows = [(row.instId, int(row.ts), (row.bidPx, row.bidSz, row.askPx, row.askSz)) for row in found]
-    return Told("tickers", ("bid_price", "bid_quantity", "ask_price", "ask_quantity"), rows, refused)
+def _told(source: str, keys: dict[str, str], text: Callable[[Any], Any] = lambda text: text) -> Callable[[Market, Reading, Any], None]:
+    """A reader of {our field: the venue's key}; `text` cleans what stands there."""
+
+    def read(market: Market, reading: Reading, answer: Any) -> None:
+        rows = []
+        for row in reading.rows(answer.get("data") if isinstance(answer, dict) else None):
+            at_ns = reading.at(row, "ts")
+            if at_ns is None or not isinstance(row.get("instId"), str):
+                reading.reject("no_symbol_or_time", row)
+                continue
+            rows.append((row["instId"], at_ns // 1_000_000, tuple(text(row.get(key)) for key in keys.values())))
+        reading.facts.append(Told(source, tuple(keys), rows))
+
+    return read
 
 
-def read_marks(answer: bytes) -> Told:
-    _, found, refused = _marks.read(answer, lambda one: one.data)
-    return Told("marks", ("mark_price",), [(row.instId, int(row.ts), (row.markPx,)) for row in found], refused)
-
-
-def read_interest(answer: bytes) -> Told:
-    """In contracts, without the noise of a binary float behind the digits (36.0000000000003)."""
-    _, found, refused = _interest.read(answer, lambda one: one.data)
-    return Told("interest", ("open_interest",), [(row.instId, int(row.ts), (_unnoised(row.oi),)) for row in found], refused)
-
-
-def _unnoised(text: str | None) -> str | None:
-    """To four decimals, which no lot is finer than."""
-    return f"{Decimal(text):.4f}" if text and len(text.partition(".")[2]) > 4 else text
+def _unnoised(text: Any) -> Any:
+    """Contracts are whole, but for the noise of a binary float: 36.00000000000003."""
+    whole, _, fraction = text.partition(".") if isinstance(text, str) else ("", "", "")
+    return whole if len(fraction) > 8 and not fraction[:8].strip("0") else text
 
 
 OPTIONS = OptionMarket(
     market=MARKETS["okx_option"],
     route="public", instrument_requests=instrument_requests, parse=parse, topics=topics, whole=whole, read=read,
     polls=(
-        OptionPoll("tickers", 10.0, _by_family("/api/v5/market/tickers", Budget("okx tickers", 20, SPAN_S)), read_tickers),
-        OptionPoll("marks", 10.0, _by_family("/api/v5/public/mark-price", Budget("okx mark price OPTION", 10, SPAN_S)), read_marks),
-        OptionPoll("interest", 15.0, _by_family("/api/v5/public/open-interest", Budget("okx open interest OPTION", 20, SPAN_S)), read_interest),
+        Poll(
+            "option_tickers", _by_family("/api/v5/market/tickers", Budget("okx tickers", 20, SPAN_S)),
+            _told("tickers", {"bid_price": "bidPx", "bid_quantity": "bidSz", "ask_price": "askPx", "ask_quantity": "askSz"}),
+        ),
+        Poll("option_marks", _by_family("/api/v5/public/mark-price", Budget("okx mark price OPTION", 10, SPAN_S)), _told("marks", {"mark_price": "markPx"})),
+        Poll(
+            "option_interest", _by_family("/api/v5/public/open-interest", Budget("okx open interest OPTION", 20, SPAN_S)),
+            _told("interest", {"open_interest": "oi"}, _unnoised), every=2,
+        ),
     ),
 )  # fmt: skip

@@ -17,6 +17,8 @@ class Line(Protocol):
     url: str | None
 
 
+WITHOUT_BOOKS = ("binance_option", "bybit_option", "okx_option")  # as we record them: for their volatilities
+
 _OKX_ID = re.compile(rb'"instId"\s*:\s*"([^"]+)"')
 _BYBIT_TOPIC = re.compile(rb'"topic"\s*:\s*"[a-zA-Z]+\.(?:\d+\.)?([^"]+)"')
 _BYBIT_INVERSE = re.compile(rb".*USD$|.*USD[HMUZ]\d\d$")
@@ -38,6 +40,10 @@ class Recognition:
                 coin = symbol is not None and _BINANCE_COIN.match(symbol[1]) is not None
                 self._binance = "binance_coinm" if coin else "binance_usdm"
                 break
+
+    def has_no_books(self, line: Line) -> bool:
+        """It was recorded of a market whose books we do not take."""
+        return line.market in WITHOUT_BOOKS and not self._named
 
     def market_of(self, line: Line) -> str | None:
         """The market's name; None for a line of none that we replay."""

@@ -16,7 +16,7 @@ from tests.chaos.arena import RECOVERY_LIMIT_S, ROOT, Counts
 from tests.chaos.watcher import LiveReader, StreamReader
 from tests.delivery.redis_process import RedisProcess
 
-MARKETS = {"binance": ("spot", "usdm", "coinm"), "bybit": ("spot", "linear", "inverse"), "okx": ("spot", "swap", "futures")}
+MARKETS = {"binance": ("spot", "usdm", "coinm", "option"), "bybit": ("spot", "linear", "inverse", "option"), "okx": ("spot", "swap", "futures", "option")}
 USED = ("binance_usdm", "bybit_linear")
 SETTLE_S = 3.0
 

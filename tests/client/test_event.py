@@ -23,6 +23,7 @@ from p9.market.funding import FundingSheet
 from p9.market.mark_price import MarkPriceSheet
 from p9.market.open_interest import OpenInterestSheet
 from p9.market.sheet import POLL
+from tests.analysis.options.test_chain import Desk as OptionDesk
 from tests.cext.streams.desk import Desk
 from tests.venues.facts import instrument
 
@@ -69,6 +70,11 @@ def say_facts(outbox):
     facts = [fact.MarkPrice(mark="1", index="1", **said), fact.Funding(rate="1", interval_s=3600, **said), fact.OpenInterest(contracts="1", **said)]
     board.take(fact.Roster([one]), facts, POLL, 1)
     board.publish(1)
+    for tell in (True, False):  # of a chain all of whose figures are known, and of one of which nothing is
+        chain = OptionDesk(level={OptionDesk.ms("2026-12-25 08:00") * 10**6: 0.2})
+        if tell:
+            chain.tell()
+        outbox.emit(outbox.channel("options_iv", "venue", f"BTC-{tell}", "venue_option", "BTC", 2), chain.chain.payload(OptionDesk.NOW_NS), ts_recv=1)
 
 
 def published_of(contract):

@@ -40,7 +40,7 @@ def venues():
 
 def config_of(venues: dict, folder: Path, **keys: str) -> Path:
     markets = {name: {line: {"enabled": False} for line in lines} for name, lines in
-               (("binance", ("spot", "usdm", "coinm")), ("bybit", ("spot", "inverse")), ("okx", ("spot", "swap", "futures")))}  # fmt: skip
+               (("binance", ("spot", "usdm", "coinm", "option")), ("bybit", ("spot", "inverse", "option")), ("okx", ("spot", "swap", "futures", "option")))}  # fmt: skip
     place = venues["bybit_linear"]
     markets["bybit"]["linear"] = {"rest_url": place["rest"], "ws_url": place["ws"], "symbols": ["BTC-USDT-PERP"]}
     tree = {"data_dir": str(folder / "data"), "http": {"port": 0}, "redis": {"mode": "external", **keys}, "venues": markets}

@@ -84,6 +84,7 @@ class Chain:
         self.event_ms = self.recv_ns = 0  # of the newest row
         self.mark_places = 0
         self.heard = 0  # rows since the last event
+        self.checked = self.disagreeing = 0  # marks that the newest event compared, and those that do not fit
         self.fact: Fact | None = None
         self.settle = ""
         self.index_price: str | None = None
@@ -149,12 +150,13 @@ class Chain:
                 previous = expiry
             yield b""
         maturities = self._maturities(some, now_ns)
+        self.checked, self.disagreeing = flagged["checked"], flagged["disagreeing"]
         self.fact = Fact(self.exchange, self.underlying, now_ns, maturities, {one.at_ns: one.figures for one in some})
         whole = msgspec.json.encode({
             "price_unit": self.settle, "index_price": self.index_price if now_ns - self.recv_ns <= self.settings.stale_s * 1e9 else None, "options": len(self.options),
             "maturities": [{"days": days, **_figures(figures)} for days, figures in maturities.items()],
             "term_slope": _slope(maturities), "arbitrage": {"butterfly": flagged["butterfly"], "calendar": flagged["calendar"]},
-            "checked": flagged["checked"], "disagreeing": flagged["disagreeing"], "columns": columns,
+            "checked": self.checked, "disagreeing": self.disagreeing, "columns": columns,
         })  # fmt: skip
         yield whole[:-1] + b',"expiries":[' + b",".join(pieces) + b"]}"
 

@@ -8,8 +8,9 @@ import pytest
 from cext.black76 import delta, price
 
 from p9.analysis.options.chain import Chain, ChainSettings
+from p9.fact import Reading, Roster
 from p9.instrument import Instrument, canonical
-from p9.option import Told, options_of
+from p9.option import OptionMarket, Told, options_of
 from tests.recordings import recording
 
 DAY_MS = 86_400_000
@@ -32,6 +33,12 @@ def option(name: str, expiry: str, strike: str, kind: str, *, base="BTC", quote=
 def told_to(chain: Chain, told: Told, recv_ns: int) -> None:
     for symbol, at_ms, row in told.rows:
         chain.hear(told, at_ms, row, chain.options[symbol], recv_ns)
+
+
+def answered(venue: OptionMarket, kind: str, answer: dict) -> Told:
+    reading = Reading(Roster(()))
+    next(poll for poll in venue.polls if poll.kind == kind).read(venue.market, reading, answer)
+    return reading.facts[0]
 
 
 def event(chain: Chain, now_ns: int) -> dict:
@@ -113,9 +120,9 @@ def test_a_documented_summary_of_the_third_venue():
     now_ns = 1728703155650 * 10**6
     told_to(chain, venue.read(frame), now_ns)
     tickers = {"data": [{"instId": "BTC-USD-241013-70000-P", "ts": "1728703155000", "bidPx": "", "bidSz": "", "askPx": "0.1185", "askSz": "111"}]}
-    told_to(chain, venue.polls[0].read(json.dumps(tickers).encode()), now_ns)
+    told_to(chain, answered(venue, "option_tickers", tickers), now_ns)
     interest = {"data": [{"instId": "BTC-USD-241013-70000-P", "ts": "1728703155000", "oi": "36.0000000000003", "oiCcy": "0.36"}]}
-    told_to(chain, venue.polls[2].read(json.dumps(interest).encode()), now_ns)
+    told_to(chain, answered(venue, "option_interest", interest), now_ns)
     found = event(chain, now_ns)
     row = found["expiries"][0]["rows"]["70000", "P"]
     assert found["price_unit"] == "BTC" and found["expiries"][0]["forward"] == "62604.6993093463"
@@ -154,6 +161,7 @@ def vol_of(k: float, years: float, level: float = 0.5) -> float:
 class Desk:
     """A chain of one venue and the frames that fill it: `quote` changes what is told of an option."""
 
+    ms, NOW_NS = staticmethod(ms), NOW_NS
     FIELDS = ("forward", "mark_iv", "bid_iv", "ask_iv", "mark_price", "delta", "gamma", "vega", "theta", "open_interest")
 
     def __init__(self, expiries=("2026-09-24", "2026-09-30", "2026-10-30", "2026-12-25"), *, settings=None, level=None):
