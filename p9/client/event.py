@@ -43,7 +43,21 @@ class Event(msgspec.Struct, kw_only=True):
     late: bool = msgspec.field(default=False, name=" late")  # comes after newer ones of its channel: it was told as missed, or an older epoch's spool drained late
 
 
+class VenueTop(msgspec.Struct, kw_only=True):
+    """One venue's part of the best prices over all of them; prices only where it is live."""
+
+    exchange: str
+    state: str
+    bid_price: Decimal | None = None
+    bid_quantity: Decimal | None = None
+    ask_price: Decimal | None = None
+    ask_quantity: Decimal | None = None
+    ts_event: int | None = None
+
+
 class BookTicker(Event, kw_only=True):
+    """Of one instrument; with exchange `all` the best over the venues that have the symbol, and then `venues` and what follows it are there."""
+
     streamed = False
     bid_price: Decimal | None
     bid_quantity: Decimal | None
@@ -54,10 +68,24 @@ class BookTicker(Event, kw_only=True):
     spread: Decimal | None
     spread_bps: float | None
     mid: Decimal | None
-    micro_price: Decimal | None
+    micro_price: Decimal | None = None
+    micro_price_stoikov: Decimal | None = None
+    micro_price_fitted: bool | None = None
     imbalance: float | None
-    imbalance_5: float | None
-    update_id: int | None
+    imbalance_5: float | None = None
+    imbalance_10: float | None = None
+    imbalance_20: float | None = None
+    imbalance_50: float | None = None
+    imbalance_weighted: float | None = None
+    imbalance_10bps: float | None = None
+    imbalance_50bps: float | None = None
+    imbalance_100bps: float | None = None
+    imbalance_200bps: float | None = None
+    update_id: int | None = None
+    venues: list[VenueTop] | None = None
+    state: str | None = None
+    bid_exchange: str | None = None
+    ask_exchange: str | None = None
 
 
 class Depth(Event, kw_only=True):
@@ -130,6 +158,134 @@ class OpenCandle(Candle, kw_only=True):
     """The forming one."""
 
     streamed = False
+
+
+class Cvd(Event, kw_only=True):
+    """Bought less sold: of the forming interval, the one before, a sliding span and the session."""
+
+    streamed = False
+    open_time: int
+    close_time: int
+    delta: Decimal | None
+    quote_delta: Decimal | None
+    previous_delta: Decimal | None
+    previous_quote_delta: Decimal | None
+    rolling: Decimal | None
+    quote_rolling: Decimal | None
+    rolling_since: int
+    session: Decimal | None
+    quote_session: Decimal | None
+    since: int | None
+    contracts_delta: Decimal | None = None
+    contracts_previous: Decimal | None = None
+    contracts_rolling: Decimal | None = None
+    contracts_session: Decimal | None = None
+    complete: bool
+    previous_complete: bool
+    rolling_complete: bool
+    session_complete: bool
+
+
+class OfiWindow(msgspec.Struct, kw_only=True):
+    changes: int
+    ofi: float | None
+    depth: float | None
+    normalised: float | None
+    levels: list[float | None]
+
+
+class PrintSizes(msgspec.Struct, kw_only=True):
+    """From which size on a print is of a class; None: too few were seen."""
+
+    mid: float | None
+    large: float | None
+    whale: float | None
+    mega: float | None
+
+
+class ClassFlow(msgspec.Struct, kw_only=True):
+    net: Decimal | None
+    volume: Decimal | None
+    prints: int
+
+
+class Cluster(msgspec.Struct, kw_only=True):
+    prints: int
+    quote_quantity: Decimal | None
+    since: int
+    until: int
+
+
+class LargePrint(msgspec.Struct, kw_only=True):
+    tier: str
+    side: Side
+    time: int
+    price: Decimal
+    quote_quantity: Decimal | None
+    rows: int
+    first_id: int | None
+    last_id: int | None
+    threshold: float | None
+    backfill: bool
+
+
+class Flow(Event, kw_only=True):
+    """Order flow: its imbalance, its toxicity, what it moves, and who makes it by size."""
+
+    streamed = False
+    ofi: dict[str, OfiWindow] | None
+    ofi_since: int | None
+    vpin: float | None
+    vpin_buckets: int
+    vpin_bucket_volume: float | None
+    kyle_lambda: float | None
+    kyle_t: float | None
+    kyle_r2: float | None
+    amihud: float | None
+    impact_minutes: int
+    thresholds: PrintSizes
+    classes: dict[str, dict[str, ClassFlow]]
+    clusters: dict[str, Cluster | None]
+    prints: int
+    large_prints: int
+    whale_prints: int
+    mega_prints: int
+    cluster_count: int
+    last_large: LargePrint | None
+
+
+class Horizon(msgspec.Struct, kw_only=True):
+    return_bps: float | None
+    z: float | None
+    trend: int | None
+
+
+class Jumps(msgspec.Struct, kw_only=True):
+    l: float | None  # noqa: E741  (Lee and Mykland's letter)
+    limit: float
+    sigma_bps: float | None
+    count: int
+
+
+class Move(msgspec.Struct, kw_only=True):
+    """A jump, or a spike with its volume."""
+
+    interval: str | None = None
+    time: int
+    return_bps: float
+    l: float | None = None  # noqa: E741
+    volume_z: float | None = None
+
+
+class Momentum(Event, kw_only=True):
+    """Returns of the mid by horizon, jumps and spikes."""
+
+    streamed = False
+    horizons: dict[str, Horizon] | None
+    jumps: dict[str, Jumps]
+    last_jump: Move | None
+    spikes: int
+    last_spike: Move | None
 
 
 class MarkPrice(Event, kw_only=True):
@@ -287,6 +443,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
+    "cvd": Cvd, "flow": Flow, "momentum": Momentum,
     "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]
