@@ -61,6 +61,7 @@ def test_the_schema_is_one_and_the_document_refers_to_nothing_that_is_not_there(
         assert found
 
 
+@pytest.mark.timeout(240)
 async def test_every_event_of_a_running_appliance_is_as_the_schema_has_it(tmp_path):
     simulator = Simulator()
     await simulator.start()
@@ -71,8 +72,8 @@ async def test_every_event_of_a_running_appliance_is_as_the_schema_has_it(tmp_pa
         client = Redis.from_url(appliance.redis.status()["url"])
         heard = client.pubsub()
         await heard.psubscribe("*")
-        async with asyncio.timeout(60):
-            while not all(len(samples.get(kind, ())) >= 5 for kind in AT_ONCE):
+        async with asyncio.timeout(150):
+            while not all(len(samples.get(kind, ())) >= 2 for kind in AT_ONCE):
                 message = await heard.get_message(ignore_subscribe_messages=True, timeout=1.0)
                 if message is not None:
                     kept = samples.setdefault(message["channel"].decode().partition(":")[0], [])
