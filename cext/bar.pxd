@@ -32,9 +32,13 @@ cdef struct Bar:
     bint incomplete         # trades of it are missing, and will not come
     bint told_complete      # as published last
     bint outgrown           # the sums are not known any more: one did not fit
+    bint unsplit            # what of them was bought is not known: a part came from a venue that does not say, and is all in `rest`
+    bint uncounted          # nor how many trades they are
+    int64_t settled_s       # trades before this second are in it, whoever brings them again: it was made of history
 
 cdef void bar_blank(Bar* bar, int64_t index) noexcept nogil
 cdef bint bar_add(Bar* bar, const Symbol* symbol, const Event* event, ns_t at) noexcept nogil
 cdef bint bar_merge(Bar* bar, const Bar* second) noexcept nogil
+cdef bint bar_equal(const Bar* a, const Bar* b) noexcept nogil
 cdef void bar_flatten(Bar* bar, px_t px) noexcept nogil
 cdef bint bar_rescale(Bar* bar, const Symbol* symbol, int64_t px_factor, int64_t qty_factor) noexcept nogil

@@ -7,6 +7,7 @@ from cext.events cimport SIDE_BUY, Event
 from cext.symbols cimport Symbol
 from cext.turnover cimport turnover_add, turnover_merge, turnover_rescale
 from cext.units cimport NO_ID, ns_t, px_t
+from cext.wide cimport wide_compare
 
 
 cdef void bar_blank(Bar* bar, int64_t index) noexcept nogil:
@@ -47,6 +48,8 @@ cdef bint bar_merge(Bar* bar, const Bar* second) noexcept nogil:
     """Add a bar that comes after all that `bar` holds. False if it outgrew the sums."""
     bar.incomplete = bar.incomplete or second.incomplete
     bar.outgrown = bar.outgrown or second.outgrown
+    bar.unsplit = bar.unsplit or second.unsplit
+    bar.uncounted = bar.uncounted or second.uncounted
     bar.marks |= second.marks
     if second.trades == 0:
         return True
@@ -69,6 +72,14 @@ cdef bint bar_merge(Bar* bar, const Bar* second) noexcept nogil:
         return True
     bar.outgrown = True
     return False
+
+
+cdef bint bar_equal(const Bar* a, const Bar* b) noexcept nogil:
+    """The same candle, whatever became of it."""
+    return a.open == b.open and a.high == b.high and a.low == b.low and a.close == b.close and a.trades == b.trades and a.marks == b.marks \
+        and wide_compare(a.bought.native, b.bought.native) == 0 and wide_compare(a.bought.cross, b.bought.cross) == 0 \
+        and wide_compare(a.rest.native, b.rest.native) == 0 and wide_compare(a.rest.cross, b.rest.cross) == 0 \
+        and a.outgrown == b.outgrown and a.unsplit == b.unsplit and a.uncounted == b.uncounted
 
 
 cdef void bar_flatten(Bar* bar, px_t px) noexcept nogil:

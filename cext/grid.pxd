@@ -25,6 +25,7 @@ cdef struct Timeframe:
     Bar* bars
     int32_t n_bars
     int32_t n_amended
+    int64_t known_s         # trades before this second may be lacking: nobody saw them
 
 cdef class Grid(Stream):
     cdef readonly tuple timeframes          # as asked for; the second is always kept
@@ -33,11 +34,12 @@ cdef class Grid(Stream):
     cdef readonly int64_t n_suspect_times
     cdef readonly int64_t n_overflows
     cdef readonly int64_t n_restarts        # of the grid
+    cdef readonly int64_t n_losses          # spans whose trades will not come
+    cdef readonly int64_t first             # second of the first trade; NO_ID: none came
+    cdef readonly int64_t closed_to         # the oldest second that is not closed
+    cdef readonly int64_t newest            # the newest second with a trade
     cdef Timeframe frames[MAX_TIMEFRAMES]   # the first is the second
     cdef int32_t n_frames
-    cdef int64_t first                      # second of the first trade; NO_ID: none came
-    cdef int64_t closed_to                  # the oldest second that is not closed
-    cdef int64_t newest                     # the newest second with a trade
     cdef int64_t n_changes                  # of what is forming
     cdef int64_t _late_s
     cdef ns_t _close_delay_ns
@@ -49,16 +51,17 @@ cdef class Grid(Stream):
     cdef void on_bar(self, int32_t i, Bar* bar) noexcept nogil
     cdef Bar* bar_at(self, int32_t i, int64_t index) noexcept nogil
     cdef bint complete(self, int32_t i, const Bar* bar) noexcept nogil
+    cdef void begin(self, int32_t i, Bar* bar, int64_t index) noexcept nogil
+    cdef void mark_amended(self, Timeframe* frame, Bar* bar) noexcept nogil
+    cdef void spread_close(self, Timeframe* frame, Bar* bar) noexcept nogil
     cdef void forming(self, int32_t i, Bar* to) noexcept nogil
 
     cdef int _add_frame(self, int64_t seconds) except -1
     cdef void _clear(self, Timeframe* frame) noexcept nogil
-    cdef void _begin(self, int32_t i, Bar* bar, int64_t index) noexcept nogil
+    cdef void _know_from(self, int64_t second) noexcept nogil
     cdef void _close_second(self) noexcept nogil
     cdef void _close(self, int32_t i, Bar* bar) noexcept nogil
     cdef void _amend(self, const Event* event, int64_t second, ns_t at, uint32_t marks) noexcept nogil
-    cdef void _mark_amended(self, Timeframe* frame, Bar* bar) noexcept nogil
-    cdef void _spread_close(self, Timeframe* frame, Bar* bar) noexcept nogil
     cdef void _tell_amended(self, int32_t i) noexcept nogil
     cdef void _restart(self) noexcept nogil
     cdef void _doubt(self, int64_t number, int64_t from_s, int64_t to_s) noexcept nogil

@@ -106,7 +106,16 @@ cdef class Grid(Stream):
     cdef bint complete(self, int32_t i, const Bar* bar) noexcept nogil:
         """No trade of it is or may be missing."""
         cdef int64_t seconds = self.frames[i].seconds
-        return not bar.incomplete and not doubts_touch(&self._doubts, bar.index * seconds, (bar.index + 1) * seconds - 1)
+        cdef int64_t open_s = bar.index * seconds
+        return not bar.incomplete and open_s >= self.frames[i].known_s \
+            and not doubts_touch(&self._doubts, bar.settled_s if bar.settled_s > open_s else open_s, open_s + seconds - 1)
+
+    cdef void _know_from(self, int64_t second) noexcept nogil:
+        """The first trade is one of this second; others of it may have come before."""
+        cdef int32_t i
+        self.first = self.closed_to = second
+        for i in range(self.n_frames):
+            self.frames[i].known_s = second + 1
 
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
         cdef ns_t at = event.ts_event
@@ -127,7 +136,7 @@ cdef class Grid(Stream):
             self._restart()
         if self.first == NO_ID or (second < self.closed_to == self.first and self.newest - second < seconds.n_bars):
             # the first trade, or one from before it while nothing is closed
-            self.first = self.closed_to = second
+            self._know_from(second)
         elif second < self.closed_to:
             self._amend(event, second, at, marks)
             return
@@ -135,7 +144,7 @@ cdef class Grid(Stream):
             self._close_second()
         bar = _slot(seconds, second)
         if bar.index != second:
-            self._begin(0, bar, second)
+            self.begin(0, bar, second)
         if not bar_add(bar, self.symbol, event, at):
             self.n_overflows += 1
         bar.marks |= marks
@@ -144,7 +153,7 @@ cdef class Grid(Stream):
             self._newest_at = at
         self.n_changes += 1
 
-    cdef void _begin(self, int32_t i, Bar* bar, int64_t index) noexcept nogil:
+    cdef void begin(self, int32_t i, Bar* bar, int64_t index) noexcept nogil:
         """Give the ring's slot to a new interval."""
         if bar.index != NO_ID and bar.amended:
             self.on_bar(i, bar)
@@ -160,11 +169,9 @@ cdef class Grid(Stream):
         cdef Bar* larger
         cdef int32_t i
         if bar.index != second:
-            self._begin(0, bar, second)
+            self.begin(0, bar, second)
         if bar.trades == 0:
             bar_flatten(bar, _slot(frame, second - 1).close)
-        if second == self.first:
-            bar.incomplete = True
         self.closed_to = second + 1
         self._close(0, bar)
         if self._doubts.n > 0:
@@ -174,14 +181,12 @@ cdef class Grid(Stream):
             index = second // frame.seconds
             larger = _slot(frame, index)
             if larger.index != index:
-                self._begin(i, larger, index)
+                self.begin(i, larger, index)
             if not bar_merge(larger, bar):
                 self.n_overflows += 1
             if (index + 1) * frame.seconds == second + 1:
                 if larger.trades == 0:
                     bar_flatten(larger, bar.close)
-                if index * frame.seconds < self.first:
-                    larger.incomplete = True
                 self._close(i, larger)
 
     cdef void _close(self, int32_t i, Bar* bar) noexcept nogil:
@@ -194,22 +199,25 @@ cdef class Grid(Stream):
         cdef Bar* bar
         cdef px_t close
         cdef bint changed = False
+        cdef bint taken = False
         cdef int32_t i
         if second < self.first or second < self.closed_to - self._late_s:
             self.n_too_late += 1
             return
-        self.n_late += 1
         for i in range(self.n_frames):
             frame = &self.frames[i]
             bar = _slot(frame, second // frame.seconds)
+            if second < bar.settled_s:
+                continue
+            taken = True
             close = bar.close
             if not bar_add(bar, self.symbol, event, at):
                 self.n_overflows += 1
             bar.marks |= marks
             if bar.closed:
-                self._mark_amended(frame, bar)
+                self.mark_amended(frame, bar)
                 if bar.close != close:
-                    self._spread_close(frame, bar)
+                    self.spread_close(frame, bar)
             else:
                 changed = True
         if at > self._newest_at:
@@ -217,21 +225,22 @@ cdef class Grid(Stream):
             self._newest_at = at
             changed = True
         self.n_changes += changed
+        self.n_late += taken
 
-    cdef void _mark_amended(self, Timeframe* frame, Bar* bar) noexcept nogil:
+    cdef void mark_amended(self, Timeframe* frame, Bar* bar) noexcept nogil:
         if not bar.amended:
             bar.amended = True
             bar.revision += 1
             frame.n_amended += 1
 
-    cdef void _spread_close(self, Timeframe* frame, Bar* bar) noexcept nogil:
+    cdef void spread_close(self, Timeframe* frame, Bar* bar) noexcept nogil:
         """The flat bars after an amended one repeat its close."""
         cdef px_t close = bar.close
         cdef Bar* next = _slot(frame, bar.index + 1)
         while next.index == bar.index + 1 and next.closed and next.trades == 0:
             bar = next
             bar_flatten(bar, close)
-            self._mark_amended(frame, bar)
+            self.mark_amended(frame, bar)
             next = _slot(frame, bar.index + 1)
 
     cdef void _tell_amended(self, int32_t i) noexcept nogil:
@@ -303,16 +312,17 @@ cdef class Grid(Stream):
         cdef Timeframe* frame
         cdef Bar* bar
         cdef int32_t i, j
+        self.n_losses += lost
         for i in range(self.n_frames):
             frame = &self.frames[i]
             for j in range(frame.n_bars):
                 bar = &frame.bars[j]
                 if bar.index == NO_ID or bar.index * frame.seconds > doubt.to_s or (bar.index + 1) * frame.seconds <= doubt.from_s:
                     continue
-                if lost:
+                if lost and bar.settled_s <= doubt.to_s:
                     bar.incomplete = True
                 if bar.closed and bar.told_complete != self.complete(i, bar):
-                    self._mark_amended(frame, bar)
+                    self.mark_amended(frame, bar)
 
     cdef void on_timer(self, ns_t now_ns) noexcept nogil:
         cdef int64_t due = (now_ns - self._close_delay_ns) // NS    # seconds before this one are over
@@ -349,8 +359,6 @@ cdef class Grid(Stream):
                     bar_merge(to, bar)
                 second += 1
         to.closed = (index + 1) * frame.seconds <= self.closed_to
-        if index * frame.seconds <= self.first:
-            to.incomplete = True
 
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
         """All bars or none: where one does not fit, the grid begins anew rather than mix two scales."""

@@ -16,6 +16,7 @@ from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects
 from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
+from p9.capture.seeding import SeedingSettings
 from p9.capture.venue_delay import VenueDelaySettings
 from p9.config import Config
 from p9.instrument import Instrument
@@ -122,7 +123,7 @@ class Markets:
         section, settings, monitors, audits = self.config.venues.markets()[name], self.config.capture, self.config.monitors, self.config.analytics.audits
         return CaptureSettings(
             symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
-            timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill),
+            timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill), seeding=SeedingSettings(enabled=settings.history),
             audits=AuditSettings(books_s=float(audits.books), candles_s=float(audits.candles)), audits_word=audits.publish_channel,
             delay=VenueDelaySettings(
                 degraded_s=float(monitors.venue_delay_degraded), stale_s=float(monitors.venue_delay_stale), calm_s=float(monitors.calm)

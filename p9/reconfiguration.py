@@ -155,7 +155,7 @@ RULES = (
     Rule(("analytics.periodic_snapshots.",), _snapshots),
     Rule(tuple(f"analytics.{row.section}." for row in ROWS), _streams),
     Rule(("boards.", "analytics.funding.", "analytics.mark_price.", "analytics.open_interest."), _facts),
-    Rule(("monitors.", "capture.timer", "capture.backfill", "capture.rest_share", "analytics.audits.books", "analytics.audits.candles"), _thresholds),
+    Rule(("monitors.", "capture.timer", "capture.backfill", "capture.history", "capture.rest_share", "analytics.audits.books", "analytics.audits.candles"), _thresholds),
     Rule(
         tuple(
             f"analytics.redis_publish_confirmer.{key}"

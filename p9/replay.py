@@ -31,8 +31,7 @@ from p9.venues.recognition import Recognition
 SAMPLE = 2000  # lines that decide what a recording is of
 MAX_WAITING = 20_000  # events: then the bus is waited for
 REFERENCE_PATHS = ("exchangeInfo", "instruments-info", "public/instruments")
-# Answers that a run asked for its own sake: the stream tells the same, or it is about the clocks of that day.
-OTHER_PATHS = ("/time", "/aggTrades", "/historicalTrades", "/recent-trade", "/market/trades", "/history-trades", "/klines", "/kline", "/candles")
+IMAGE_PATHS = ("/depth", "/orderbook", "/books")  # all other answers were asked for their own sake: history, polls, clocks
 
 log = logs.get("replay")
 
@@ -126,8 +125,6 @@ def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
     for line in lines:
         if recognition.has_no_books(line):
             continue
-        if line.rest and line.url and line.url.partition("?")[0].endswith(OTHER_PATHS):
-            continue
         if line.rest and line.url and any(part in line.url for part in REFERENCE_PATHS):
             name = recognition.market_of(line)
             if name is not None:
@@ -135,6 +132,8 @@ def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
                     road.learn(market(name), line.raw)
                 except (RestError, msgspec.DecodeError, ValueError, KeyError) as error:
                     log.warning("reference data cannot be read", market=name, error=str(error))
+            continue
+        if line.rest and line.url and not line.url.partition("?")[0].endswith(IMAGE_PATHS):
             continue
         yield line
 

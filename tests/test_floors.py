@@ -41,6 +41,7 @@ CEXT_FLOORS = [
     ["consolidated"],
     ["stream"],
     ["grid"],
+    ["seeding"],
     ["venues*", "streams*"],
     ["instrument"],
     ["pipeline"],

@@ -35,7 +35,8 @@ cdef class Candles(Grid):
     once, half-even to 8 decimals, flag `rounded`), quote_volume, buy_volume and buy_quote_volume (of aggressors that bought), trades (fills,
     as the venue counts them; rows where it gives no fill ids), vwap (quote_volume / volume, half-even to four decimals under the tick; null
     without trades), revision, final, complete (false: trades are or may be missing, as in the interval of the very first one and around a
-    gap; once they were fetched the candle is published again). Contracts only: contracts, buy_contracts.
+    gap; once they were fetched the candle is published again). Contracts only: contracts, buy_contracts. What was made of the venue's history
+    too (cext/seeding.pyx) has the flag `backfill`; where that does not tell what was bought, or how many trades it was, these are null.
 
     When a candle closes and what amends it: cext/grid.pyx. An amended one is published again at the next tick with revision + 1 and `amends`.
     Flat ones have the flag `synthetic`. A sum that outgrew 128 bits makes the volumes null, never wrong.
@@ -154,17 +155,26 @@ cdef class Candles(Grid):
             put_quote(w, symbol, &all)
             put_bytes(w, b',"vwap":', 8)
             put_vwap(w, symbol, &all)
-            put_bytes(w, b',"buy_volume":', 14)
-            put_base(w, symbol, &bar.bought)
-            put_bytes(w, b',"buy_quote_volume":', 20)
-            put_quote(w, symbol, &bar.bought)
+            if bar.unsplit:
+                put_bytes(w, b',"buy_volume":null,"buy_quote_volume":null', 42)
+            else:
+                put_bytes(w, b',"buy_volume":', 14)
+                put_base(w, symbol, &bar.bought)
+                put_bytes(w, b',"buy_quote_volume":', 20)
+                put_quote(w, symbol, &bar.bought)
             if symbol.contract != CONTRACT_BASE:
                 put_bytes(w, b',"contracts":', 13)
                 put_contracts(w, symbol, &all)
                 put_bytes(w, b',"buy_contracts":', 17)
-                put_contracts(w, symbol, &bar.bought)
+                if bar.unsplit:
+                    put_bytes(w, b"null", 4)
+                else:
+                    put_contracts(w, symbol, &bar.bought)
         put_bytes(w, b',"trades":', 10)
-        put_int(w, bar.trades)
+        if bar.uncounted:
+            put_bytes(w, b"null", 4)
+        else:
+            put_int(w, bar.trades)
         put_bytes(w, b',"revision":', 12)
         put_int(w, bar.revision)
         if bar.closed:
@@ -180,22 +190,36 @@ cdef class Candles(Grid):
         """The closed candles of `timeframe` that late trades can still amend, oldest first, as published."""
         cdef int32_t i = self.frame_of(timeframe)
         cdef Bar* bar
-        cdef Writer w
         cdef int32_t j
         if i < 0:
             raise ValueError(f"{timeframe} is not kept")
-        if not writer_init(&w, 1024):
-            raise MemoryError
         rows = []
         for j in range(self.frames[i].n_bars):
             bar = &self.frames[i].bars[j]
-            if bar.index == NO_ID or not bar.closed:
-                continue
-            w.size = 0
-            self._put(&w, i, bar)
-            rows.append(msgspec.json.decode(b"{" + w.at[1:w.size] + b"}"))
-        writer_free(&w)
+            if bar.index != NO_ID and bar.closed:
+                rows.append(self._told(i, bar))
         return sorted(rows, key=lambda row: row["open_time"])
+
+    def formed(self, str timeframe):
+        """The newest candle of `timeframe` that has a trade, as it stands now; None before the first one."""
+        cdef int32_t i = self.frame_of(timeframe)
+        cdef Bar bar
+        if i < 0:
+            raise ValueError(f"{timeframe} is not kept")
+        if self.first == NO_ID:
+            return None
+        self.forming(i, &bar)
+        return self._told(i, &bar)
+
+    cdef object _told(self, int32_t i, const Bar* bar):
+        """Its fields as published."""
+        cdef Writer w
+        if not writer_init(&w, 1024):
+            raise MemoryError
+        self._put(&w, i, bar)
+        row = msgspec.json.decode(b"{" + w.at[1:w.size] + b"}")
+        writer_free(&w)
+        return row
 
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
         cdef int32_t i

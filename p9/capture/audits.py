@@ -182,6 +182,11 @@ class Audits:
             self.counts[f"{kind}_different"] += 1
             self._tell(ix, kind, detail, **more)
 
+    def say(self, ix: int, kind: str, detail: str, **more: Any) -> None:
+        """A finding of somebody who knows the instrument's index, unless it was removed meanwhile."""
+        if ix in self._channels:
+            self._tell(ix, kind, detail, **more)
+
     def _tell(self, ix: int, kind: str, detail: str, **more: Any) -> None:
         now_ns = self.pipeline.clock.now()
         self._log("audit", symbol=self._instruments[ix].symbol, kind=kind, detail=detail)

@@ -18,6 +18,7 @@ from p9.capture.ledger import Ledger
 from p9.capture.liveness import Liveness, LivenessSettings
 from p9.capture.recorder import Recorder
 from p9.capture.resync import Resync, ResyncSettings
+from p9.capture.seeding import Seeding, SeedingSettings
 from p9.capture.sockets import Sockets
 from p9.capture.venue_delay import VenueDelay, VenueDelaySettings
 from p9.errors import MarketRefused, RestError
@@ -47,6 +48,7 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     resync: ResyncSettings = ResyncSettings()
     liveness: LivenessSettings = LivenessSettings()
     backfill: BackfillSettings = BackfillSettings()
+    seeding: SeedingSettings = SeedingSettings()
     delay: VenueDelaySettings = VenueDelaySettings()
     audits: AuditSettings = AuditSettings()
     audits_word: str = ""  # another first word of their channel
@@ -78,6 +80,7 @@ class Capture:
         self.liveness: Liveness | None = None
         self.backfill: Backfill | None = None
         self.audits: Audits | None = None
+        self.seeding: Seeding | None = None
         self.ledger = ledger or Ledger(None, epoch=pipeline.outbox.epoch)
         self.delay = VenueDelay(pipeline, clock=clock, settings=self.settings.delay, tell=tell, log=self._log)
         self.state = "idle"  # then starting, running or refused, stopped
@@ -123,7 +126,7 @@ class Capture:
         while True:
             try:
                 async with asyncio.TaskGroup() as self._group:
-                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, self.audits.run):
+                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, self.audits.run, self.seeding.run):
                         self._group.create_task(job())
                     for feed in self.feeds:
                         self._run_feed(feed)
@@ -191,6 +194,9 @@ class Capture:
             self.market, prints, self.pipeline, self._client, self.ledger,
             instruments=self._rows, feed_of=self.sockets.trades_of, settings=self.settings.backfill, log=self._log,
         )  # fmt: skip
+        self.seeding = Seeding(
+            self.market, self.pipeline, self._client, instruments=self.instruments, tell=self.audits.say, settings=self.settings.seeding, log=self._log
+        )
         watched = [(ix, topic, feed) for ix in self.instruments for topic, feed in self.sockets.topics(ix)]
         self.liveness = Liveness(self.pipeline, watched, settings=self.settings.liveness, log=self._log)
 
@@ -263,7 +269,7 @@ class Capture:
         self.delay.tune(settings.delay)
         if self.resync is not None:
             self.resync.settings, self.liveness.settings, self.backfill.settings = settings.resync, settings.liveness, settings.backfill
-            self.audits.settings = settings.audits
+            self.audits.settings, self.seeding.settings = settings.audits, settings.seeding
 
     def _run_feed(self, feed: Feed) -> None:
         self._feeds_run[feed.name] = self._group.create_task(feed.run())
@@ -330,4 +336,5 @@ class Capture:
             "delay": self.delay.status(),
             "audits": self.audits.status() if self.audits is not None else {},
             "backfill": self.backfill.status() if self.backfill is not None else {},
+            "seeding": self.seeding.status() if self.seeding is not None else {},
         }  # fmt: skip

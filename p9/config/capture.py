@@ -12,6 +12,7 @@ class Capture(Section):
     max_held_bytes: Annotated[Bytes, text("the same bound in bytes")] = Bytes("8MB")
     timer: Annotated[Seconds, text("tick of what is published by the clock")] = Seconds("50ms")
     backfill: Annotated[bool, text("fetch trades that are missing by REST; false: every gap is told as lost")] = True
+    history: Annotated[bool, text("fetch by REST what the first candles lack; false: they stay incomplete until their intervals are over")] = True
     rest_share: Annotated[float, between(0.05, 0.95, "share of a venue's REST budget that we allow ourselves")] = 0.5
 
     _bounds = {"max_held_bytes": (Bytes("64kB"), Bytes("1GB")), "timer": (Seconds("10ms"), Seconds("1s"))}

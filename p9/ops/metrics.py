@@ -47,6 +47,7 @@ class Status(Collector):
         yield from self._micro_prices(status["micro_prices"])
         yield from self._options(status["options"])
         yield from self._availability(status["availability"])
+        yield from self._history(status["markets"])
 
     def _availability(self, markets: dict[str, Any]) -> Iterator[Metric]:
         """Of each market: whether it is whole, for how long of what was seen it was, and the share of thirty days."""
@@ -181,6 +182,17 @@ class Status(Collector):
             for kind, n in kinds.items():
                 refused.add_metric([exchange, kind], n)
         yield from (*gauges.values(), events, busy, slices, refused)
+
+    def _history(self, markets: dict[str, Any]) -> Iterator[Metric]:
+        """How far the first candles have been made whole."""
+        instruments = GaugeMetricFamily("p9_seeding_instruments", "Instruments whose first candles wait for history, or are whole", labels=["market", "stage"])
+        results = CounterMetricFamily("p9_seeding", "Seconds seen live and in history, questions that failed, differences told", labels=["market", "result"])
+        for market, state in markets.items():
+            for stage, n in state["seeding"].get("stages", {}).items():
+                instruments.add_metric([market, stage], n)
+            for result, n in state["seeding"].get("counts", {}).items():
+                results.add_metric([market, result], n)
+        yield from (instruments, results)
 
     def _gaps(self, gaps: dict[str, Any]) -> Iterator[Metric]:
         missing = GaugeMetricFamily("p9_open_gaps", "Gaps that are not settled")

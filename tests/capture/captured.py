@@ -12,6 +12,7 @@ from p9.capture.backfill import BackfillSettings
 from p9.capture.capture import Capture, CaptureSettings
 from p9.capture.feed import Connects, FeedSettings
 from p9.capture.ledger import Ledger
+from p9.capture.seeding import SeedingSettings
 from p9.market.instruments import Instruments
 from p9.market.rest import RestClient
 from p9.simulate.bybit_streams import trade_id
@@ -25,25 +26,26 @@ from tests.cext.streams.published import published
 class Captured:
     """One market of a simulator, captured: all that it published, by channel type."""
 
-    def __init__(self, simulator: Simulator, name: str, backfill: BackfillSettings, *, form: str = "default", speed: str = ""):
+    def __init__(self, simulator: Simulator, name: str, backfill: BackfillSettings, *, form: str = "default", speed: str = "",
+                 timeframes: tuple[str, ...] = ("1s", "1m"), seeding: SeedingSettings | None = None):  # fmt: skip
         self.simulator, self.name = simulator, name
         self.row = market(name).at(simulator.endpoints[name]["rest"], simulator.endpoints[name]["ws"])
-        self.pipeline = make_pipeline(self.row)
+        self.pipeline, self._timeframes = make_pipeline(self.row), timeframes
         self.client = RestClient(self.row.exchange)
         self.ledger = Ledger(None, epoch=1)
         self.capture = Capture(
             self.row, self.pipeline, client=self.client, known=Instruments(self.row.exchange), connects=Connects(self.row.limits.connects),
             streams_of=self._streams, ledger=self.ledger,
             settings=CaptureSettings(
-                speed=speed, backfill=backfill, trades=form, depth=400, feed=FeedSettings(tick_s=0.05, backoff_first_s=0.05)
+                speed=speed, backfill=backfill, trades=form, depth=400, feed=FeedSettings(tick_s=0.05, backoff_first_s=0.05),
+                seeding=seeding or SeedingSettings(enabled=False),
             ),
         )  # fmt: skip
         self.events: dict[str, list[dict]] = {"trades": [], "gaps": [], "candles": [], "audits": [], "book_ticker": []}
 
-    @staticmethod
-    def _streams(row):
+    def _streams(self, row):
         names = Names(exchange=row.exchange, symbol=row.symbol, market=row.market, venue_symbol=row.venue_symbol)
-        return [Gaps(names), BookTicker(names), Trades(names), Candles(names, ["1s", "1m"], forming=False)]
+        return [Gaps(names), BookTicker(names), Trades(names), Candles(names, self._timeframes, forming=False)]
 
     async def __aenter__(self):
         await self.client.start()
