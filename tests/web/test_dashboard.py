@@ -48,10 +48,9 @@ def test_a_person_walks_through_it(appliance, chrome):
     page.until("() => document.querySelectorAll('.tape li').length > 3")
     page.changes(".ladder")
     page.changes(".tape")
-    rows = page.page.eval_on_selector_all(".ladder .row.bids, .ladder .row.asks", "rows => rows.map(row => [row.className, row.children[1].innerText.replaceAll(',', '')])")
-    bids = [float(price) for name, price in rows if "bids" in name and price]
-    asks = [float(price) for name, price in rows if "asks" in name and price]
-    assert len(bids) >= 10 and bids == sorted(bids, reverse=True) and asks == sorted(asks, reverse=True) and bids[0] < asks[-1]
+    rows = "rows => rows.map(row => [row.getBoundingClientRect().y, Number(row.children[1].innerText.replaceAll(',', ''))]).sort((a, b) => a[0] - b[0]).map(row => row[1])"
+    prices = page.page.eval_on_selector_all(".ladder .side .row:not(.gone)", rows)
+    assert len(prices) >= 20 and prices == sorted(set(prices), reverse=True)  # from the highest ask down to the lowest bid
     if charts.fetched():
         page.until("() => document.querySelectorAll('.candles canvas').length >= 2")
     page.until("() => document.querySelector('.heat .note').innerText.includes('a row')")

@@ -16,7 +16,9 @@ export function el(name, more = {}, ...children) {
 export function setText(node, text) {
   if (node._text !== text) {
     node._text = text;
-    node.textContent = text;
+    const inner = node.firstChild;
+    if (inner?.nodeType === Node.TEXT_NODE && !inner.nextSibling) inner.data = text; // the same node: its neighbours are not laid out anew
+    else node.textContent = text;
   }
 }
 

@@ -12,6 +12,7 @@ const SHOWN = {
 };
 const DERIVED = ["flow", "momentum", "liquidity"];
 const MOST = 22;
+const EVERY_MS = 240;
 
 export class Facts {
   constructor() {
@@ -22,7 +23,11 @@ export class Facts {
     this.node = this.panel.node;
   }
 
-  render({ state }) {
+  // Values change four times a second at most; the book that comes with them changes more often.
+  render({ state, whole }) {
+    const now = performance.now();
+    if (!whole && now - this.shownAt < EVERY_MS) return;
+    this.shownAt = now;
     const facts = [];
     for (const [channel, rows] of Object.entries(SHOWN)) {
       const values = state.newest[channel];

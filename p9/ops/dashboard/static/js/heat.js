@@ -7,6 +7,7 @@ import { colours, faded, onTheme } from "./theme.js";
 const COLUMNS = 300; // at most
 const LEAST = 90; // while there are fewer, each is as wide as if there were so many
 const ROWS = 110;
+const DOTS = 250; // trades that are drawn, about
 const AXIS = 66; // for prices, to the right
 const FOOT = 18; // for times
 const ZERO = 50, OCTAVE = 7; // of the server's bytes: heat.py
@@ -24,6 +25,7 @@ export class Heat {
     this.image.height = ROWS;
     this.pixels = new ImageData(COLUMNS, ROWS);
     this.words = new Uint32Array(this.pixels.data.buffer);
+    this.reach = [0, 255]; // bytes
     this.lowest = null; // price of the lowest row drawn
     this.step = 0;
     this.canvas = new Canvas(this.node_, (context, width, height) => this.draw(context, width, height));
@@ -41,11 +43,17 @@ export class Heat {
     for (const [at, price, , side, money, mark] of trades) if (price !== null) this.trades.push({ at, price: Number(price), side, money: money || 0, mark });
     const oldest = this.columns[0]?.at ?? 0;
     while (this.trades.length && this.trades[0].at < oldest - 1000) this.trades.shift();
-    if (this.trades.length > 4000) this.trades.splice(0, this.trades.length - 4000);
+    if (this.trades.length > 2 * DOTS) this.thin();
     if (!fresh.length && !whole) return;
-    this.paint();
+    this.paint(whole ? undefined : fresh.length);
     const last = this.columns.at(-1);
     setText(this.panel.note, last ? `${brief(last.step)} a row, ${Math.round((last.at - oldest) / 1000)} s` : "the book is not synced");
+  }
+
+  // Of too many trades the smallest are not drawn; what is marked always is.
+  thin() {
+    const least = this.trades.map((trade) => trade.money).sort((a, b) => b - a)[DOTS];
+    this.trades = this.trades.filter((trade) => trade.money >= least || (trade.mark && trade.mark !== "backfill"));
   }
 
   shown() {
@@ -63,32 +71,44 @@ export class Heat {
     }
   }
 
-  paint() {
+  // All of it only when the window, the colours or the whole list are new; else the picture moves on by the columns that came.
+  paint(fresh = this.columns.length) {
     if (!this.columns.length) return this.canvas.redraw();
+    const before = `${this.lowest} ${this.step}`;
     this.window();
-    const palette = this.shades();
     const { words } = this;
-    words.fill(0);
-    const [low, high] = this.range();
-    const scale = 255 / Math.max(high - low, 1);
-    const first = COLUMNS - this.columns.length;
-    this.columns.forEach((column, n) => {
-      const ratio = column.step / this.step;
-      const offset = (column.low - this.lowest) / this.step;
-      for (let i = 0; i < column.bytes.length; i++) {
-        const byte = column.bytes[i];
-        if (!byte) continue;
-        const colour = palette[Math.max(0, Math.min(255, Math.round((byte - low) * scale)))];
-        const from = Math.round(offset + i * ratio), to = Math.max(from + 1, Math.round(offset + (i + 1) * ratio));
-        for (let row = Math.max(0, from); row < Math.min(ROWS, to); row++) words[(ROWS - 1 - row) * COLUMNS + first + n] = colour;
+    const moved = before !== `${this.lowest} ${this.step}` || !this.palette || fresh >= this.columns.length || this.fit();
+    if (moved) {
+      this.fit(true);
+      words.fill(0);
+      fresh = this.columns.length;
+    } else {
+      for (let row = 0; row < ROWS; row++) {
+        words.copyWithin(row * COLUMNS, row * COLUMNS + fresh, (row + 1) * COLUMNS);
+        words.fill(0, (row + 1) * COLUMNS - fresh, (row + 1) * COLUMNS);
       }
-    });
+    }
+    const palette = this.shades();
+    for (let n = this.columns.length - fresh; n < this.columns.length; n++) this.column(this.columns[n], COLUMNS - this.columns.length + n, palette);
     this.image.getContext("2d").putImageData(this.pixels, 0, 0);
     this.canvas.redraw();
   }
 
-  // Bytes that are as dark and as warm as it gets, of what was seen in the last half minute.
-  range() {
+  column(column, x, palette) {
+    const [low, high] = this.reach;
+    const scale = 255 / (high - low);
+    const ratio = column.step / this.step, offset = (column.low - this.lowest) / this.step;
+    for (let i = 0; i < column.bytes.length; i++) {
+      const byte = column.bytes[i];
+      if (!byte) continue;
+      const from = Math.round(offset + i * ratio), to = Math.max(from + 1, Math.round(offset + (i + 1) * ratio));
+      const colour = palette[Math.max(0, Math.min(255, Math.round((byte - low) * scale)))];
+      for (let row = Math.max(0, from); row < Math.min(ROWS, to); row++) this.words[(ROWS - 1 - row) * COLUMNS + x] = colour;
+    }
+  }
+
+  // Bytes that are as dark and as warm as it gets, of the last half minute. True if those in use do not fit any more.
+  fit(take = false) {
     const counts = new Uint32Array(256);
     let n = 0;
     for (const column of this.columns.slice(-60)) for (const byte of column.bytes) if (byte) { counts[byte] += 1; n += 1; }
@@ -97,7 +117,9 @@ export class Heat {
       for (let byte = 1; byte < 256; byte++) if ((below += counts[byte]) >= share * n) return byte;
       return 255;
     };
-    return [at(0.05), Math.max(at(0.998), at(0.05) + 12)];
+    const low = at(0.05), high = Math.max(at(0.998), low + 12);
+    if (take) this.reach = [low, high];
+    return Math.abs(low - this.reach[0]) > 3 || Math.abs(high - this.reach[1]) > 3;
   }
 
   shades() {
