@@ -63,7 +63,7 @@ class Dashboard:
             case "boards":
                 return Boards(self._sources)
             case "options":
-                return Options(self._sources, look.get("exchange", ""), look.get("underlying", ""))
+                return Options(self._sources, look.get("exchange", ""), look.get("underlying", ""), look.get("expiry", ""))
             case "timeline":
                 return Timeline(self._sources, self.chronicle)
             case "system":

@@ -9,7 +9,7 @@ from cext.channel import Channel
 from p9.capture.capture import Capture
 from p9.instrument import Instrument
 from p9.ops.dashboard.heat import LEVELS, Heat
-from p9.ops.dashboard.payload import at_ms, number, own_fields
+from p9.ops.dashboard.payload import at_ms, measures, number, own_fields
 from p9.ops.dashboard.rates import Rates, brief
 from p9.ops.dashboard.sources import Sources
 from p9.ops.dashboard.view import View
@@ -52,7 +52,7 @@ class Desk(View):
         wanted = [channel for type in (*NEWEST, *MARKED, *TOLD, "trades") for channel in watch.channels(type, exchange, symbol)]
         wanted += [channel for type in ("candles", "candles_open") for channel in watch.channels(type, exchange, symbol, self._timeframe)]
         wanted += [channel for type in TIMED for channel in watch.channels(type, exchange, symbol) if channel.timeframe in ("", self._timeframe)]
-        return wanted + watch.channels("signals", "all", symbol)
+        return wanted + watch.channels("signals", "all", symbol) + watch.channels("book_ticker", "all", symbol)
 
     def _hold_new(self, now_s: float) -> None:
         """Channels may come later than we: a market starts, a stream is switched on."""
@@ -105,7 +105,7 @@ class Desk(View):
         elif type in TOLD:
             self.add("events", {"type": type, "exchange": event["exchange"], **own_fields(event)})
         else:
-            self._newest[type] = own_fields(event)
+            self._newest[type if event["exchange"] != "all" else "all_venues"] = measures(event)
 
     # ---- what is shown
 

@@ -37,9 +37,9 @@ const BOARDS = {
   insurance_fund: {
     title: "Insurance funds", why: "they are asked for every 5 min; the stress is known after 24 h", sort: 2,
     columns: [{ ...name, title: "asset", of: (_, key) => key.split(" ")[1] }, venue,
-      { title: "total", by: numeric("total"), of: (row) => brief(row.total, 5) }, { title: "24 h", by: numeric("change_24h"), of: toned("change_24h", (value) => signed(value, 2, " %")) },
+      { title: "total", by: numeric("total"), of: (row) => brief(row.total, 5) }, { title: "24 h", by: numeric("change_24h_percent"), of: toned("change_24h_percent", (value) => signed(value, 2, " %")) },
       { title: "stress", left: true, by: numeric("score"), of: (row) => ({ text: row.stress ?? "not known yet", mark: LEVELS[row.stress] || "" }) },
-      { title: "score", by: numeric("score"), of: (row) => brief(row.score) }, { title: "pools", of: (row) => row.pools?.length ?? "–" }, age],
+      { title: "score", by: numeric("score"), of: (row) => brief(row.score) }, { title: "worst pool", left: true, of: (row) => ({ text: row.worst_pool ?? (row.pools ? `${row.pools.length} pools` : "–"), class: "soft" }) }, { title: "as of", of: (row) => (known(row.as_of) ? `${duration((Date.now() - row.as_of / 1e6) / 1000)} ago` : "–") }],
   },
 };
 

@@ -3,7 +3,7 @@ import { Candles } from "./candles.js";
 import { Awaited, el, panel, setClass, setText } from "./dom.js";
 import { Events } from "./events.js";
 import { Facts } from "./facts.js";
-import { brief, decimal, percent, places, side, signed } from "./format.js";
+import { brief, decimal, percent, places, rounded, side, signed } from "./format.js";
 import { Heat } from "./heat.js";
 import { Ladder } from "./ladder.js";
 import { Tape } from "./tape.js";
@@ -23,7 +23,7 @@ export class Desk {
     this.price = el("span", { class: "price", text: "–" });
     this.name = el("button", { type: "button", text: this.symbol, onclick: () => app.search.open(app.hello.instruments) });
     this.venue = el("span", { class: "soft", text: this.exchange });
-    this.chips = Object.fromEntries(["spread", "mark", "basis", "funding", "open interest", "gaps"].map((name) => [name, el("dd", { text: "–" })]));
+    this.chips = Object.fromEntries(["best bid anywhere", "best ask anywhere", "mark", "basis", "funding", "open interest", "gaps"].map((name) => [name, el("dd", { text: "–" })]));
     this.frames = el("div", { class: "frames", role: "group", "aria-label": "Timeframe" }, ...this.timeframes().map((name) =>
       el("button", { type: "button", text: name, "aria-pressed": String(name === this.timeframe), onclick: () => this.go(this.exchange, this.symbol, name) })));
     const head = el("section", { class: "panel head", "aria-label": "Instrument" }, el("h1", {}, this.name, this.venue), this.price,
@@ -96,13 +96,12 @@ export class Desk {
 
   renderHead(state, lists) {
     const last = lists.tape?.at(-1);
+    const all = state.newest.all_venues;
     const mark = state.newest.mark_price || {}, funding = state.newest.funding || {}, interest = state.newest.open_interest || {};
     setText(this.price, last ? decimal(last[1], places(state.instrument.tick)) : "–");
     setClass(this.price, `price ${last ? (last[3] === "sell" ? "ask" : "bid") : ""}`);
     setText(this.venue, state.instrument.market.replace("_", " "));
-    const ticker = state.newest.book_ticker || {};
-    setText(this.chips.spread, ticker.spread_bps === undefined ? "–" : `${brief(ticker.spread_bps)} bp`);
-    setText(this.chips.mark, decimal(mark.mark));
+    setText(this.chips.mark, decimal(rounded(mark.mark)));
     setText(this.chips.basis, signed(mark.basis_bps, 1, " bp"));
     setClass(this.chips.basis, side(mark.basis_bps));
     setText(this.chips.funding, percent(funding.rate));
@@ -110,6 +109,11 @@ export class Desk {
     setText(this.chips["open interest"], brief(interest.base));
     setText(this.chips.gaps, String(state.gaps));
     setClass(this.chips.gaps, state.gaps ? "warn" : "");
+    for (const name of ["bid", "ask"]) {
+      const chip = this.chips[`best ${name} anywhere`];
+      setText(chip, all ? `${decimal(all[`${name}_price`])} ${all[`${name}_exchange`] ?? ""}` : "–");
+      chip.parentNode.hidden = !all;
+    }
     const spot = state.instrument.kind === "spot";
     for (const name of ["mark", "basis", "funding", "open interest"]) this.chips[name].parentNode.hidden = spot;
   }

@@ -1,62 +1,93 @@
-// What is derived and polled of one instrument, each fact with its name; what is not published here is left out.
+// What is derived and polled of one instrument, in groups; what leans to one side has a bar that does. What is not published is left out.
 import { Awaited, el, panel, setClass, setText } from "./dom.js";
-import { brief, decimal, known, percent, side, signed, titled } from "./format.js";
+import { brief, decimal, known, percent, rounded, side, signed, titled } from "./format.js";
 
-const signed3 = (value) => signed(value, 3);
-// channel -> the fields that have words of their own; other numbers are shown as they are named
-const SHOWN = {
-  cvd: [["CVD, interval", "delta", signed3, side], ["CVD, interval before", "previous_delta", signed3, side], ["CVD, rolling", "rolling", signed3, side], ["CVD, session", "session", signed3, side]],
-  mark_price: [["index", "index", decimal]],
-  funding: [["predicted", "predicted_rate", percent, side], ["a year", "annualised", (v) => percent(v, 1), side]],
-  open_interest: [["open interest, quote", "quote", brief], ["contracts", "contracts", brief]],
+const EVERY_MS = 240; // values change four times a second at most; the book that comes with them changes more often
+const OWN = new Set(["at", "flags", "since", "complete"]);
+const three = (value) => signed(value, 3);
+const money = (value) => (Number(value) < 0 ? "−" : Number(value) > 0 ? "+" : "") + brief(Math.abs(value));
+
+// group -> (newest values by channel) -> rows of [title, text, tone, lean -1 to 1 or undefined]
+const GROUPS = {
+  "Book imbalance": ({ book_ticker: best = {} }) => [["best", "imbalance"], ["5 levels", "imbalance_5"], ["20 levels", "imbalance_20"], ["50 levels", "imbalance_50"], ["10 bp", "imbalance_10bps"], ["100 bp", "imbalance_100bps"]]
+    .filter(([, field]) => known(best[field])).map(([title, field]) => [title, signed(best[field], 2), side(best[field]), Number(best[field])]),
+  "Order flow (ticks, net by size)": ({ flow }) => [
+    ...Object.entries(flow?.ofi || {}).filter(([, row]) => known(row?.normalised)).map(([window, row]) => [`OFI ${window}`, signed(row.normalised, 2), side(row.normalised), Math.tanh(row.normalised / 5)]),
+    ...Object.entries(flow?.classes?.["1m"] || {}).filter(([, row]) => Number(row?.volume)).map(([name, row]) => [`${name} 1m`, money(row.net), side(row.net), row.net / row.volume]),
+    ...(known(flow?.vpin) ? [["VPIN", Number(flow.vpin).toFixed(3), "", undefined]] : []), ...(known(flow?.kyle_lambda) ? [["Kyle λ", brief(flow.kyle_lambda), "", undefined]] : []),
+    ...(flow?.last_large ? [[`last ${flow.last_large.tier}`, brief(flow.last_large.quote_quantity), flow.last_large.side === "sell" ? "ask" : "bid", undefined]] : []),
+  ],
+  "Bought less sold (CVD)": ({ cvd = {} }) => [["interval", "delta"], ["rolling", "rolling"], ["session", "session"]].filter(([, field]) => known(cvd[field])).map(([title, field]) => [title, three(cvd[field]), side(cvd[field]), undefined]),
+  Momentum: ({ momentum }) => [
+    ...Object.entries(momentum?.horizons || {}).filter(([, row]) => known(row?.z)).map(([horizon, row]) => [horizon, `z ${signed(row.z, 2)}`, side(row.z), Math.max(-1, Math.min(1, row.z / 6))]),
+    ...(momentum?.last_jump ? [["last jump", signed(momentum.last_jump.return_bps, 1, " bp"), side(momentum.last_jump.return_bps), undefined]] : []),
+  ],
+  Liquidity: ({ liquidity }) => plain(liquidity),
+  "Funding and interest": ({ mark_price: mark = {}, funding = {}, open_interest: interest = {} }) => [
+    ["index", mark.index, (value) => decimal(rounded(value))], ["predicted", funding.predicted_rate, percent, true], ["a year", funding.annualised, (value) => percent(value, 1), true], ["in quote", interest.quote, brief], ["contracts", interest.contracts, brief],
+  ].filter(([, value]) => known(value)).map(([title, value, write, leans]) => [title, write(value), leans ? side(value) : "", undefined]),
 };
-const DERIVED = ["flow", "momentum", "liquidity"];
-const MOST = 22;
-const EVERY_MS = 240;
+
+function plain(values) {
+  return Object.entries(values || {}).filter(([name, value]) => !OWN.has(name) && known(value) && typeof value !== "object" && typeof value !== "boolean").slice(0, 8)
+    .map(([name, value]) => [titled(name), brief(value), "", undefined]);
+}
 
 export class Facts {
   constructor() {
-    this.list = el("dl", { class: "facts" });
-    this.cells = new Map();
+    this.groups = new Map();
+    this.list = el("div", { class: "measures" });
     this.awaited = new Awaited(this.list, "Nothing derived yet", "flow, momentum, liquidity, funding and open interest appear as they are published");
     this.panel = panel("Measures", { body: [this.awaited.node] });
     this.node = this.panel.node;
+    this.shownAt = 0;
   }
 
-  // Values change four times a second at most; the book that comes with them changes more often.
   render({ state, whole }) {
     const now = performance.now();
     if (!whole && now - this.shownAt < EVERY_MS) return;
     this.shownAt = now;
-    const facts = [];
-    for (const [channel, rows] of Object.entries(SHOWN)) {
-      const values = state.newest[channel];
-      if (!values) continue;
-      for (const [title, field, write, tone] of rows) if (values[field] !== undefined) facts.push([title, write(values[field]), tone ? tone(values[field]) : ""]);
+    let any = false;
+    for (const [title, read] of Object.entries(GROUPS)) {
+      const rows = read(state.newest);
+      any ||= rows.length > 0;
+      this.group(title, rows);
     }
-    for (const channel of DERIVED) facts.push(...derived(channel, state.newest[channel]));
-    this.awaited.show(facts.length > 0);
-    const shown = facts.slice(0, MOST);
-    const wanted = new Set(shown.map(([title]) => title));
-    for (const [title, cell] of this.cells) if (!wanted.has(title)) { cell.node.remove(); this.cells.delete(title); }
-    for (const [title, text, tone] of shown) {
-      let cell = this.cells.get(title);
-      if (!cell) {
-        const value = el("dd");
-        cell = { value, node: el("div", {}, el("dt", { text: title }), value) };
-        this.cells.set(title, cell);
-        this.list.append(cell.node);
-      }
-      setText(cell.value, text);
-      setClass(cell.value, tone);
+    this.awaited.show(any);
+  }
+
+  group(title, rows) {
+    let group = this.groups.get(title);
+    if (!group) {
+      group = { rows: new Map(), list: el("dl", {}), node: el("section", { "aria-label": title }, el("h3", { text: title })) };
+      group.node.append(group.list);
+      this.groups.set(title, group);
+      this.list.append(group.node);
+    }
+    group.node.hidden = !rows.length;
+    const wanted = new Set(rows.map(([name]) => name));
+    for (const [name, row] of group.rows) if (!wanted.has(name)) { row.node.remove(); group.rows.delete(name); }
+    for (const [name, text, tone, lean] of rows) this.row(group, name, text, tone, lean);
+  }
+
+  row(group, name, text, tone, lean) {
+    let row = group.rows.get(name);
+    if (!row) {
+      const parts = { value: el("b"), bar: el("i"), gauge: null };
+      parts.gauge = el("span", { class: "gauge" }, parts.bar);
+      row = { ...parts, node: el("div", {}, el("dt", { text: name }), el("dd", {}, parts.gauge, parts.value)) };
+      group.rows.set(name, row);
+      group.list.append(row.node);
+    }
+    setText(row.value, text);
+    setClass(row.value, tone);
+    row.gauge.hidden = lean === undefined;
+    if (lean === undefined) return;
+    setClass(row.gauge, lean < 0 ? "gauge ask" : "gauge");
+    const scale = Math.max(-1, Math.min(1, lean || 0)).toFixed(2);
+    if (row.scale !== scale) {
+      row.scale = scale;
+      row.bar.style.transform = `scaleX(${scale})`;
     }
   }
-}
-
-function derived(channel, values) {
-  if (!values) return [];
-  return Object.entries(values)
-    .filter(([name, value]) => name !== "at" && name !== "flags" && known(value) && typeof value !== "object" && typeof value !== "boolean")
-    .slice(0, 8)
-    .map(([name, value]) => [titled(name.startsWith(channel) ? name : `${channel} ${name}`), brief(value), /imbalance|delta|cvd|ofi|net|return|z/.test(name) ? side(value) : ""]);
 }

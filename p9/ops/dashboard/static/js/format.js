@@ -30,6 +30,9 @@ export function decimal(text, places) {
   return fraction ? `${grouped}.${fraction}` : grouped;
 }
 
+// Eight significant digits: what the eye needs of a mark price
+export const rounded = (value) => (known(value) ? String(Number(Number(value).toPrecision(8))) : null);
+
 export const places = (text) => (String(text).split(".")[1] || "").length;
 
 export function signed(value, digits = 2, unit = "") {

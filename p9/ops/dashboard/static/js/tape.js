@@ -20,6 +20,7 @@ export class Tape {
       this.list.replaceChildren();
       this.rows = [];
     }
+    this.threshold = Number(state.newest.flow?.thresholds?.large) || 0; // the market's own, where it is known; else what this page has seen
     const fresh = (whole ? lists.tape || [] : added.tape || []).slice(-ROWS);
     const pricePlaces = places(state.instrument.tick);
     for (const row of fresh) this.put(row, pricePlaces);
@@ -30,7 +31,8 @@ export class Tape {
   put([at, price, quantity, side, money, mark], pricePlaces) {
     const row = this.rows.length < ROWS ? this.make() : this.rows.pop();
     this.rows.unshift(row);
-    const large = mark === "block_trades" || this.isLarge(money || 0);
+    const largest = this.isLarge(money || 0);
+    const large = mark === "block_trades" || (this.threshold ? (money || 0) >= this.threshold : largest);
     setClass(row.node, `${side || ""} ${large ? "large" : ""} ${mark || ""}`.trim());
     setText(row.time, time(at, true));
     setText(row.price, decimal(price, pricePlaces));
