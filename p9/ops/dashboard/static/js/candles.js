@@ -54,14 +54,15 @@ export class Candles {
   }
 
   render({ state, lists, added, whole }) {
-    const fresh = whole ? lists.candles || [] : added.candles || [];
+    const fresh = (whole ? lists.candles || [] : added.candles || []).filter((each) => each[1] !== null);
     if (whole) this.rows.clear();
     const last = Math.max(0, ...this.rows.keys());
     for (const row of fresh) this.rows.set(row[0], row);
-    const forming = state.forming;
-    if (forming && forming[0] >= last) this.rows.set(forming[0], forming);
+    // the forming candle may be an old one still, where the closed one that follows it overtook it
+    const forming = state.forming && state.forming[0] >= Math.max(last, ...fresh.map((each) => each[0])) ? state.forming : null;
+    if (forming) this.rows.set(forming[0], forming);
     if (this.rows.size > 600) for (const key of [...this.rows.keys()].sort((a, b) => a - b).slice(0, this.rows.size - 600)) this.rows.delete(key);
-    const row = forming || fresh.at(-1);
+    const row = forming || fresh.at(-1) || state.forming;
     if (row) setText(this.panel.note, `${state.timeframe} · O ${decimal(row[1])} H ${decimal(row[2])} L ${decimal(row[3])} C ${decimal(row[4])} · vol ${brief(row[5])} · ${row[7] ?? 0} trades${row[8] ? " · some may be missing" : ""}`);
     if (!this.chart) return;
     const digits = places(state.instrument.tick);
@@ -70,7 +71,7 @@ export class Candles {
       this.price.applyOptions({ priceFormat: { type: "price", precision: digits, minMove: Number(`1e-${digits}`) } });
     }
     if (whole || fresh.some((each) => each[0] < last - 1e-9)) this.all();
-    else if (fresh.length || forming !== this.shown) this.newest(fresh, forming);
+    else if (fresh.length || (forming && forming !== this.shown)) this.newest(fresh, forming);
     this.shown = forming;
   }
 
