@@ -1,6 +1,6 @@
 """A dashboard over markets that never rest: 10,000 messages a second through real pipelines into a real Redis, as the appliance would have them.
 
-    python -m tests.web.busy FOLDER SECONDS        prints its address, and at the end a line of JSON with what was taken
+    python -m tests.web.busy FOLDER SECONDS        prints its address, begins at a line of input, then tells in JSON what was taken, and ends at the next line
 """
 
 import asyncio
@@ -83,6 +83,7 @@ async def run(folder: Path, seconds: float) -> None:
             "messages_per_s": round(len(messages) / spent_s), "cores": round(used_s / spent_s, 3), "gaps": gaps, "hub": dashboard.hub.status(),
             "shed": {name: row["shed"] for name, row in stats.items()}, "grown_mb": round((resident_bytes() - before) / 1e6, 1),
         }), flush=True)  # fmt: skip
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)  # until nobody looks any more
         await pages.stop()
         await publisher.drain(5)
         await publisher.stop()
