@@ -14,6 +14,8 @@ cdef enum EventKind:
     EVENT_SNAPSHOT      # a full image: replaces the book
     EVENT_BBO           # best bid and ask; a side may be empty
     EVENT_TRADE
+    EVENT_LIQUIDATION   # a forced order; `side` is the order's: a liquidated long is sold
+    EVENT_BLOCK_TRADE   # a negotiated trade of a feed of its own, with ids of its own (in a feed of all trades it is a trade with EVENT_BLOCK)
 
 cdef enum Side:
     SIDE_NONE = 0
@@ -27,6 +29,9 @@ cdef enum EventFlag:
     EVENT_RESTART = 8       # the venue says that its numbering began anew
     EVENT_OFF_BOOK = 16     # a trade that never stood in the book (block, RPI): out of checks against the book
     EVENT_BLOCK = 32        # a negotiated trade, always off the book too: venues leave it out of their candles (RPI trades are in them)
+    EVENT_SAMPLED = 64      # of a feed that does not tell everything: what is missing is not known
+    EVENT_BANKRUPTCY = 128  # liquidation: px is the price of the takeover, at which nothing need have traded
+    EVENT_ORDERED = 256     # liquidation: px is the price that the order asks for; what it got is not told
 
 cdef enum Topic:
     TOPIC_NONE = 0
@@ -34,6 +39,8 @@ cdef enum Topic:
     TOPIC_BBO
     TOPIC_TRADES
     TOPIC_CONTROL
+    TOPIC_LIQUIDATIONS
+    TOPIC_BLOCKS
 
 cdef enum Outcome:  # What became of a frame. Each has a counter; the first two are the only good ones.
     OUTCOME_EVENTS = 0
@@ -72,11 +79,15 @@ cdef struct Event:
     int32_t n_asks
     int32_t checksum
     Side side
-    px_t px                 # trade
+    px_t px                 # trade, liquidation
     qty_t qty
+    px_t order_px           # liquidation: what the order asks for, where px is what it got; 0: not told
+    int32_t px_scale        # liquidation: of px and order_px, as an average may be finer than any price of the book ...
+    int32_t qty_scale       # ... and nothing here may be a reason to rescale one
     int64_t agg_id          # trade: the venue's id of the aggregate whose fills are first_id..last_id; NO_ID for a single fill
     int32_t trade_id_size
     char trade_id[TRADE_ID_SIZE]  # the venue's own text, of the id that its REST history is asked by (an aggregate's where it aggregates)
+    # (liquidation: the venue's own word for the side)
 
 cdef struct Batch:
     Event* events
@@ -88,6 +99,7 @@ cdef struct Batch:
     int32_t instrument      # as far as the frame was understood; -1 unknown
     Topic topic             # as far as the frame was understood
     int32_t unknown_enums   # rows left out
+    int64_t number          # of the frame, as its pipeline counts: two events of one frame are two, the same again in another may be a repeat
     View unknown            # the symbol nobody knows; inside the frame
 
 

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t
 
 from cext.book cimport Book
 from cext.events cimport Batch, Event, Level
+from cext.heard cimport Heard
 from cext.held cimport Held
 from cext.outbox cimport Outbox
 from cext.prints cimport Print, Prints
@@ -52,6 +53,10 @@ cdef struct InstrumentCounters:  # int64_t and nothing else: pipeline.totals add
     int64_t backfilled_trades
     int64_t trade_gaps
     int64_t prints          # bursts of trades, where a stream hears of them
+    int64_t liquidations
+    int64_t repeated_liquidations
+    int64_t blocks
+    int64_t repeated_blocks
     int64_t rescales
 
 cdef class Instrument:
@@ -74,6 +79,7 @@ cdef class Instrument:
     cdef Held* shadowed             # an audit's: it keeps every depth frame; NULL: there is none
     cdef Touches touches
     cdef Tape tape
+    cdef Heard heard                # liquidations and block trades of late
     cdef Prints prints
     cdef Quantiles print_sizes      # in quote coins, of PRINT_WINDOW_NS; no counts where no stream hears of prints
     cdef Survey survey              # None: no stream hears of it
@@ -87,6 +93,9 @@ cdef class Instrument:
     cdef int _attach(self, Stream stream, Outbox out) except -1
     cdef bint on_event(self, const Event* event, const Batch* batch, ns_t ts_recv) noexcept nogil
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil
+    cdef void on_block(self, const Event* event, int64_t frame, ns_t ts_recv) noexcept nogil
+    cdef void _tell_block(self, const Event* event, ns_t ts_recv) noexcept nogil
+    cdef void _on_liquidation(self, const Event* event, int64_t frame, ns_t ts_recv) noexcept nogil
     cdef void _tell_print(self, const Print* print, ns_t now_ns) noexcept nogil
     cdef void interrupt(self, ns_t now_ns) noexcept nogil
     cdef bint close_hole(self, int64_t number, bint filled, ns_t now_ns) noexcept nogil

@@ -12,8 +12,10 @@ from libc.stdlib cimport realloc
 from cext.book cimport ASKS, BIDS, Book
 from cext.checksum cimport book_checksum
 from cext.events cimport (
-    EVENT_BACKFILL, EVENT_BBO, EVENT_FROM_REST, EVENT_HAS_CHECKSUM, EVENT_RESTART, EVENT_SNAPSHOT, EVENT_TRADE, Batch, Event, Level,
+    EVENT_BACKFILL, EVENT_BBO, EVENT_BLOCK, EVENT_BLOCK_TRADE, EVENT_FROM_REST, EVENT_HAS_CHECKSUM, EVENT_LIQUIDATION, EVENT_RESTART, EVENT_SNAPSHOT, EVENT_TRADE, Batch, Event,
+    Level,
 )
+from cext.heard cimport heard_before, heard_free
 from cext.held cimport held_clear, held_free
 from cext.outbox cimport Outbox
 from cext.prints cimport Print, prints_add, prints_due, prints_init, prints_rescale
@@ -23,8 +25,9 @@ from cext.sequence cimport (
     Verdict, sequence_check, sequence_reset,
 )
 from cext.stream cimport (
-    BOOK_BUFFERING, BOOK_INVALID, BOOK_RETIRED, BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_PRINTS, HEARS_STATE, HEARS_SURVEY, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM,
-    REASON_CROSSED, REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW, REASON_REMOVED, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
+    BOOK_BUFFERING, BOOK_INVALID, BOOK_RETIRED, BOOK_SYNCED, HEARS_BBO, HEARS_BLOCKS, HEARS_BOOK, HEARS_LIQUIDATIONS, HEARS_PRINTS, HEARS_STATE,
+    HEARS_SURVEY, HEARS_TAPE, HEARS_TIMER, HEARS_TRADES, REASON_CHECKSUM, REASON_CROSSED, REASON_DISAGREES, REASON_GAP, REASON_OVERFLOW,
+    REASON_REMOVED, REASON_RESTART, REASON_SNAPSHOT, REASON_START, REASON_WINDOW, BookState, Reason, Stream,
 )
 from cext.measures.survey cimport Survey
 from cext.symbols cimport Symbol
@@ -75,7 +78,8 @@ cdef dict counters_named(const InstrumentCounters* n):
         "checksums_matched": n.checksums_matched, "touches": n.touches, "touches_compared": n.touches_compared,
         "touches_agreed": n.touches_agreed, "touches_crossed": n.touches_crossed, "trades": n.trades,
         "repeated_trades": n.repeated_trades, "backfilled_trades": n.backfilled_trades, "trade_gaps": n.trade_gaps,
-        "rescales": n.rescales, "prints": n.prints,
+        "rescales": n.rescales, "prints": n.prints, "liquidations": n.liquidations,
+        "repeated_liquidations": n.repeated_liquidations, "blocks": n.blocks, "repeated_blocks": n.repeated_blocks,
     }
 
 
@@ -102,6 +106,7 @@ cdef class Instrument:
         held_free(&self.held)
         tape_free(&self.tape)
         quantiles_free(&self.print_sizes)
+        heard_free(&self.heard)
 
     cdef void attach(self, Symbol* symbol, SequenceRule rule, Numbering numbering, Notices* notices, NewsList* news, Outbox out):
         """Called once by the pipeline, before any event."""
@@ -156,6 +161,8 @@ cdef class Instrument:
         held_free(&self.held)
         prints_init(&self.prints)  # one that is open has nowhere to be counted
         quantiles_free(&self.print_sizes)
+        prints_init(&self.prints)
+        heard_free(&self.heard)
         self.book = Book(self.symbol.tick)
 
     cdef int _attach(self, Stream stream, Outbox out) except -1:
@@ -203,6 +210,12 @@ cdef class Instrument:
         if event.kind == EVENT_BBO:
             self._on_touch(event, batch.levels, ts_recv)
             return False
+        if event.kind == EVENT_LIQUIDATION:
+            self._on_liquidation(event, batch.number, ts_recv)
+            return False
+        if event.kind == EVENT_BLOCK_TRADE:
+            self.on_block(event, batch.number, ts_recv)
+            return False
         return self._on_depth(event, batch.levels, ts_recv)
 
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
@@ -234,10 +247,36 @@ cdef class Instrument:
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_TRADES:
                 (<Stream>self._streams[i]).on_trade(event, ts_recv)
+        if event.flags & EVENT_BLOCK:
+            self._tell_block(event, ts_recv)
         if self.print_sizes.counts != NULL and prints_add(&self.prints, self.symbol, event, ts_recv, &print):
             self._tell_print(&print, ts_recv)
         if verdict == TAPE_FILLED:
             self._tell_tape(NEWS_FILLED, &self.tape.filled, ts_recv)
+
+    cdef void on_block(self, const Event* event, int64_t frame, ns_t ts_recv) noexcept nogil:
+        """Take a negotiated trade of a feed of its own: no tape knows its ids."""
+        if heard_before(&self.heard, event, frame, ts_recv):
+            self.n.repeated_blocks += 1
+            return
+        self._tell_block(event, ts_recv)
+
+    cdef void _tell_block(self, const Event* event, ns_t ts_recv) noexcept nogil:
+        cdef int32_t i
+        self.n.blocks += 1
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_BLOCKS:
+                (<Stream>self._streams[i]).on_block(event, ts_recv)
+
+    cdef void _on_liquidation(self, const Event* event, int64_t frame, ns_t ts_recv) noexcept nogil:
+        cdef int32_t i
+        if heard_before(&self.heard, event, frame, ts_recv):
+            self.n.repeated_liquidations += 1
+            return
+        self.n.liquidations += 1
+        for i in range(self._n_streams):
+            if (<Stream>self._streams[i]).hears & HEARS_LIQUIDATIONS:
+                (<Stream>self._streams[i]).on_liquidation(event, ts_recv)
 
     cdef void _tell_print(self, const Print* print, ns_t now_ns) noexcept nogil:
         cdef int32_t i

@@ -7,8 +7,8 @@ from libc.string cimport memcmp, memcpy, memset
 from cext.cursor cimport Cursor, cursor_expect, cursor_skip, cursor_take
 from cext.decimal cimport DECIMAL_FINER, DECIMAL_OK, DECIMAL_OVERFLOW, DECIMAL_REACH, MAX_QUOTED_SCALE, DecimalVerdict, Widths, decimal_quoted, decimal_read
 from cext.events cimport (
-    EVENT_BBO, EVENT_DEPTH, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_IGNORED, OUTCOME_MALFORMED,
-    OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, Batch, Event, Level, Outcome,
+    EVENT_BBO, EVENT_BLOCK_TRADE, EVENT_DEPTH, EVENT_LIQUIDATION, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_IGNORED,
+    OUTCOME_MALFORMED, OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, Batch, Event, Level, Outcome,
     batch_clear, batch_free, batch_init, batch_level,
 )
 from cext.symbols cimport Symbol, Symbols
@@ -23,7 +23,8 @@ OUTCOME_NAMES = {
     OUTCOME_UNKNOWN_SYMBOL: "unknown_symbol", OUTCOME_UNKNOWN_ENUM: "unknown_enum", OUTCOME_FINER: "finer",
     OUTCOME_OVERFLOW: "overflow", OUTCOME_MALFORMED: "malformed", OUTCOME_OVERSIZED: "oversized",
 }
-KIND_NAMES = {EVENT_DEPTH: "depth", EVENT_SNAPSHOT: "snapshot", EVENT_BBO: "bbo", EVENT_TRADE: "trade"}
+KIND_NAMES = {EVENT_DEPTH: "depth", EVENT_SNAPSHOT: "snapshot", EVENT_BBO: "bbo", EVENT_TRADE: "trade", EVENT_LIQUIDATION: "liquidation",
+              EVENT_BLOCK_TRADE: "block"}
 
 
 cdef Outcome outcome_of(DecimalVerdict verdict) noexcept nogil:
@@ -191,9 +192,12 @@ cdef class Normalizer:
                 e = &batch.events[i]
                 row = {"kind": KIND_NAMES[e.kind], "instrument": e.instrument, "flags": e.flags, "ts_event": e.ts_event,
                        "first_id": e.first_id, "last_id": e.last_id, "prev_id": e.prev_id, "cross_id": e.cross_id}
-                if e.kind == EVENT_TRADE:
+                if e.kind == EVENT_TRADE or e.kind == EVENT_BLOCK_TRADE:
                     row |= {"side": e.side, "px": e.px, "qty": e.qty, "agg_id": e.agg_id,
                             "trade_id": e.trade_id[:e.trade_id_size].decode("utf-8", "replace")}
+                elif e.kind == EVENT_LIQUIDATION:
+                    row |= {"side": e.side, "px": e.px, "order_px": e.order_px, "px_scale": e.px_scale, "qty": e.qty, "qty_scale": e.qty_scale,
+                            "own_side": e.trade_id[:e.trade_id_size].decode("utf-8", "replace")}
                 else:
                     row |= {"bids": [(batch.levels[j].px, batch.levels[j].qty) for j in range(e.bids, e.bids + e.n_bids)],
                             "asks": [(batch.levels[j].px, batch.levels[j].qty) for j in range(e.asks, e.asks + e.n_asks)],

@@ -166,12 +166,14 @@ cdef class Pipeline:
 
     cdef Outcome feed(self, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil:
         """One WebSocket frame, received at `ts_recv`. A frame is atomic: it is decoded whole before anything is applied."""
-        cdef Outcome outcome = self._decode(-1, frame, size)
+        cdef Outcome outcome
         cdef Event* event
         cdef int32_t i
+        self._n_frames += 1
+        self.batch.number = self._n_frames
+        outcome = self._decode(-1, frame, size)
         if outcome == OUTCOME_FINER:
             outcome = self._decode_finer(-1, frame, size)
-        self._n_frames += 1
         self._n_bytes += size
         self._outcomes[<int>outcome] += 1
         self._n_unknown_enums += self.batch.unknown_enums

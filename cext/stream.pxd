@@ -25,6 +25,8 @@ cdef enum Hears:
     HEARS_TAPE = 32
     HEARS_PRINTS = 64
     HEARS_SURVEY = 128
+    HEARS_LIQUIDATIONS = 256
+    HEARS_BLOCKS = 512
 
 cdef enum BookState:
     BOOK_INVALID = 0        # nothing derived may be published
@@ -59,6 +61,8 @@ cdef class Stream(Source):
     cdef void on_bbo(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void on_print(self, const Print* print, const Quantiles* sizes, ns_t now_ns) noexcept nogil
+    cdef void on_liquidation(self, const Event* event, ns_t ts_recv) noexcept nogil
+    cdef void on_block(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil
     cdef void on_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil
     cdef void on_timer(self, ns_t now_ns) noexcept nogil

@@ -57,6 +57,12 @@ cdef class Stream(Source):
     cdef void on_print(self, const Print* print, const Quantiles* sizes, ns_t now_ns) noexcept nogil:
         """One taker's burst, finished; `sizes`: those of this instrument's prints of the last day, this one not among them yet."""
 
+    cdef void on_liquidation(self, const Event* event, ns_t ts_recv) noexcept nogil:
+        """One forced order; its numbers are at the event's own scales."""
+
+    cdef void on_block(self, const Event* event, ns_t ts_recv) noexcept nogil:
+        """One negotiated trade, of whichever feed."""
+
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
         """The book's state changed; the ids are those that did not fit (NO_ID where there are none)."""
 

@@ -12,6 +12,7 @@ from cext.consolidated import Consolidated
 from cext.measures.imbalance import Imbalances
 from cext.measures.micro_price import MicroPrice
 from cext.names import Names
+from cext.streams.block_trades import BlockTrades
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
 from cext.streams.cvd import Cvd
@@ -19,12 +20,14 @@ from cext.streams.depth import Depth
 from cext.streams.flow import Flow
 from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
+from cext.streams.liquidations import Liquidations
 from cext.streams.momentum import Momentum
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
 
 from p9.config import Config
 from p9.instrument import Instrument
+from p9.venue import market
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -35,6 +38,11 @@ class Row(msgspec.Struct, frozen=True):
     make: Callable[[Names, Any, dict[type, Any]], Any]
     uses: tuple[type, ...] = ()  # other streams that it holds on to
     configure: Callable[[Any, Any], bool | None] | None = None  # (stream, its new section): new thresholds, nothing forgotten; False: it cannot
+    of: Callable[[Instrument], bool] = lambda instrument: True  # whether an instrument can have it at all
+
+
+def _forced(instrument: Instrument) -> bool:
+    return any(form.kind == "liquidations" for form in market(instrument.market).topics)
 
 
 # Gaps and Integrity come first: they say what the others then show.
@@ -44,6 +52,11 @@ ROWS = (
     Row(Depth, "depth", lambda names, wanted, made: Depth(names, word=wanted.publish_channel)),
     Row(BookTicker, "book_ticker_aggregator", lambda names, wanted, made: _book_ticker(names, wanted), configure=lambda stream, wanted: _configure_ticker(stream, wanted)),
     Row(Trades, "trades", lambda names, wanted, made: Trades(names, word=wanted.publish_channel)),
+    Row(
+        BlockTrades, "block_trades", lambda names, wanted, made: BlockTrades(names, word=wanted.publish_channel, **_blocks(names, wanted)),
+        configure=lambda stream, wanted: stream.configure(**_blocks(stream.names, wanted)),
+    ),
+    Row(Liquidations, "liquidations", lambda names, wanted, made: Liquidations(names, word=wanted.publish_channel), of=_forced),
     Row(Candles, "candles", lambda names, wanted, made: Candles(names, close_delay_ns=_ns(wanted.close_delay), word=wanted.publish_channel)),
     Row(
         Cvd, "cvd", lambda names, wanted, made: Cvd(names, every_ns=_ns(wanted.interval), word=wanted.publish_channel),
@@ -66,6 +79,11 @@ ROWS = (
 
 def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
+
+
+def _blocks(names: Names, wanted: Any) -> dict[str, Any]:
+    floor = 0.0 if names.quote not in wanted.floor_quotes else wanted.major_floor if names.base in wanted.majors else wanted.other_floor
+    return {"floor": floor, "share": wanted.quantile}
 
 
 def _flow(names: Names, wanted: Any) -> dict[str, Any]:
@@ -129,7 +147,7 @@ class Publication:
         made: dict[type, Any] = {}
         for row in ROWS:
             section = getattr(self.wanted, row.section)
-            if not section.enabled:
+            if not section.enabled or not row.of(instrument):
                 continue
             stream = old.get(row.kind)
             if stream is None or any(made.get(kind) is not old.get(kind) for kind in row.uses) or not _kept(row, stream, section, getattr(was.wanted, row.section)):

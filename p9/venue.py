@@ -4,7 +4,7 @@ A product line (spot, linear, inverse, ...) is a Market row; what its siblings s
 """
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -14,11 +14,12 @@ from p9.errors import ConfigError, RestError
 from p9.fact import Reading, Roster
 from p9.instrument import Parsed
 
-TopicKind = Literal["depth", "best", "trades"]
+TopicKind = Literal["depth", "best", "trades", "liquidations", "blocks"]
 
 
 class TopicForm(msgspec.Struct, frozen=True):
-    """How a market writes one kind of topic. In `template`, {symbol} is the venue's symbol and {lower} the same in lower case."""
+    """How a market writes one kind of topic. In `template`, {symbol} is the venue's symbol and {lower} the same in lower case; one with neither is
+    a topic of all instruments."""
 
     kind: TopicKind
     template: str
@@ -27,6 +28,10 @@ class TopicForm(msgspec.Struct, frozen=True):
     speed: str = ""  # depth: its cadence, where the venue offers several
     raw: bool = False  # trades: one event a fill, where the venue also offers aggregated ones
     folds_ms: int = 0  # trades: fills of so long a time may stand in one row
+
+    @property
+    def shared(self) -> bool:
+        return "{" not in self.template
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -211,8 +216,9 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     def socket_url(self, route: str) -> str:
         return self.ws_url + self.routes[route]
 
-    def choose(self, *, depth: int, speed: str = "", trades: str = "default") -> tuple[TopicForm, ...]:
-        """The topic forms for these wishes, one of each kind: depth, best, trades ("default", "aggregated" or "raw").
+    def choose(self, *, depth: int, speed: str = "", trades: str = "default", also: Collection[TopicKind] = ()) -> tuple[TopicForm, ...]:
+        """The topic forms for these wishes, one of each kind: depth, best, trades ("default", "aggregated" or "raw"); then those of the
+        kinds in `also` that the market has.
 
         Raises ConfigError for a depth or a speed that the market does not offer; where it has but one form of trades, that is it.
         """
@@ -229,7 +235,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
             books = sorted(fitting, key=lambda form: form.levels)
         prints = [form for form in self.topics if form.kind == "trades"]
         best = next(form for form in self.topics if form.kind == "best")
-        return books[0], best, next((form for form in prints if trades != "default" and form.raw == (trades == "raw")), prints[0])
+        tape = next((form for form in prints if trades != "default" and form.raw == (trades == "raw")), prints[0])
+        return books[0], best, tape, *(form for form in self.topics if form.kind in also)
 
     def image_levels(self, depth: int) -> int:
         """The least depth of a REST order book that holds `depth` levels a side (or the most there is)."""

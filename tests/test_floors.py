@@ -31,7 +31,7 @@ CEXT_FLOORS = [
     ["decimal"],
     ["wide"],
     ["events", "symbols", "writer", "held", "crc32c", "tap"],
-    ["backlog", "replies", "journal", "latency", "retention", "film"],
+    ["backlog", "heard", "replies", "journal", "latency", "retention", "film"],
     ["channel"],
     ["batch", "store"],
     ["intake"],

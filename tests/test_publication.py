@@ -13,7 +13,8 @@ INSTRUMENT = Instrument(
 )  # fmt: skip
 SECTIONS = {
     "gaps": "Gaps", "integrity": "Integrity", "depth": "Depth", "book_ticker_aggregator": "BookTicker", "trades": "Trades", "candles": "Candles",
-    "cvd": "Cvd", "flow": "Flow", "momentum": "Momentum", "periodic_snapshots": "Snapshots",
+    "cvd": "Cvd", "block_trades": "BlockTrades", "liquidations": "Liquidations", "flow": "Flow", "momentum": "Momentum",
+    "periodic_snapshots": "Snapshots",
 }
 
 

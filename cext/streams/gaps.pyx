@@ -1,4 +1,4 @@
-"""What is missing of an instrument's trades, with its exact range, and what became of it."""
+"""What is missing of an instrument's trades, with its exact range, and what became of it; and when its liquidations could not be heard."""
 
 from libc.stdint cimport int64_t
 
@@ -16,7 +16,8 @@ import msgspec
 cdef class Gaps(Stream):
     """`gaps`: one event when trades are missing, one when the matter is settled.
 
-    kind ("trades"), gap (counts this instrument's gaps), state: open (being fetched), filled (all came, late or by REST: see `trades` with flag
+    kind (trades; liquidations, which have no ids and cannot be fetched), gap (counts this instrument's gaps of that kind),
+    state: open (being fetched), filled (all came, late or by REST: see `trades` with flag
     backfill), lost (`left` says what never came). reason: numbers (a trade id was skipped), disconnect (ids tell nothing; the socket was
     lost), restart (the venue's numbering began anew). first_id, last_id and missing (their count): null where ids are no numbers. since, until:
     the venue's times of the trades before and after (ns). fetched: trades that came meanwhile. left: what is still missing, as [first id, last id]
@@ -36,14 +37,17 @@ cdef class Gaps(Stream):
         Stream.attach(self, book, out, symbol)
         self.channel = self.names.channel(out, "gaps", self.word, HIGH, self)
 
-    def report(self, *, int64_t gap, str state not None, str reason not None, first_id, last_id, ns_t since_ns, ns_t until_ns, int64_t fetched,
+    def report(self, *, str kind="trades", int64_t gap, str state not None, str reason not None, first_id, last_id, ns_t since_ns, ns_t until_ns, int64_t fetched,
                left, ns_t noticed_ns, ns_t now_ns):
         """Publish one event; `left`: pairs of ids, or None."""
+        cdef bytes what = kind.encode()
         cdef bytes word = state.encode()
         cdef bytes why = reason.encode()
         cdef bytes pairs = msgspec.json.encode(left)
         cdef Writer* w = self.out.open(self.channel, until_ns, NO_TIME, 0)
-        put_bytes(w, b',"kind":"trades","gap":', 23)
+        put_bytes(w, b',"kind":', 8)
+        put_string(w, what, len(what))
+        put_bytes(w, b',"gap":', 7)
         put_int(w, gap)
         put_bytes(w, b',"state":', 9)
         put_string(w, word, len(word))

@@ -20,11 +20,12 @@ from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_parse
 from cext.events cimport (
     EVENT_BBO, EVENT_BLOCK, EVENT_DEPTH, EVENT_FROM_REST, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_IGNORED,
     OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, SIDE_BUY, SIDE_SELL,
-    TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind, Outcome, Topic, batch_clear, batch_event,
+    TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_LIQUIDATIONS, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind, Outcome, Topic, batch_clear, batch_event,
 )
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
+from cext.venues.bybit_forced cimport bybit_forced
 from cext.venues.bybit_plain cimport bybit_plain
 from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_flag, read_id, read_ms, says
 
@@ -157,7 +158,7 @@ cdef class BybitNormalizer(Normalizer):
                 batch.topic = TOPIC_CONTROL
                 return OUTCOME_CONTROL
             return OUTCOME_UNKNOWN_TOPIC
-        if not met & DATA or (topic != TOPIC_TRADES and not met & TYPE):
+        if not met & DATA or (topic < TOPIC_TRADES and not met & TYPE):
             return OUTCOME_MALFORMED
         if topic == TOPIC_BBO and type_ == TYPE_DELTA:
             return OUTCOME_IGNORED
@@ -165,7 +166,7 @@ cdef class BybitNormalizer(Normalizer):
             outcome = self._data(&data, topic, name, &book, batch)
             if outcome != OUTCOME_EVENTS:
                 return outcome
-        if topic == TOPIC_TRADES:
+        if topic >= TOPIC_TRADES:
             return OUTCOME_EVENTS
         if type_ == TYPE_UNKNOWN:
             batch.unknown_enums += 1
@@ -190,6 +191,10 @@ cdef class BybitNormalizer(Normalizer):
             topic[0] = batch.topic = TOPIC_TRADES
             batch.instrument = find_name(self.symbols, name[0])    # -1 for options: their topic names the base coin
             return OUTCOME_EVENTS
+        if dotted and view_is(head, b"allLiquidation", 14):
+            topic[0] = batch.topic = TOPIC_LIQUIDATIONS
+            batch.instrument = find_name(self.symbols, name[0])
+            return OUTCOME_EVENTS
         if not view_is(head, b"orderbook", 9):
             return OUTCOME_IGNORED if _is_known(head) else OUTCOME_UNKNOWN_TOPIC
         if not _cut(name, &depth):
@@ -211,6 +216,8 @@ cdef class BybitNormalizer(Normalizer):
     cdef Outcome _data(self, Cursor* c, Topic topic, View name, Book* book, Batch* batch) noexcept nogil:
         if topic == TOPIC_TRADES:
             return self._trades(c, name, batch)
+        if topic == TOPIC_LIQUIDATIONS:
+            return bybit_forced(self.symbols, c, name, batch)
         return self._book(c, name, book, batch)
 
     cdef Outcome _book(self, Cursor* c, View name, Book* book, Batch* batch) noexcept nogil:
@@ -477,6 +484,6 @@ cdef inline bint _cut(View* rest, View* head) noexcept nogil:
 
 cdef bint _is_known(View head) noexcept nogil:
     """Topics of the public sockets that become no events."""
-    return view_is(head, b"tickers", 7) or view_is(head, b"kline", 5) or view_is(head, b"allLiquidation", 14) \
+    return view_is(head, b"tickers", 7) or view_is(head, b"kline", 5) \
         or view_is(head, b"liquidation", 11) or view_is(head, b"insurance", 9) or view_is(head, b"adlAlert", 8) \
         or view_is(head, b"priceLimit", 10) or view_is(head, b"system", 6)

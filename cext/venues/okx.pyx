@@ -22,12 +22,13 @@ from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_parse
 from cext.events cimport (
     EVENT_BBO, EVENT_DEPTH, EVENT_FROM_REST, EVENT_HAS_CHECKSUM, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_CONTROL,
     OUTCOME_EVENTS, OUTCOME_IGNORED, OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL,
-    OUTCOME_UNKNOWN_TOPIC, SIDE_BUY, SIDE_SELL, TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES, Batch, Event, EventKind,
-    Outcome, Topic, batch_clear, batch_event,
+    OUTCOME_UNKNOWN_TOPIC, SIDE_BUY, SIDE_SELL, TOPIC_BBO, TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_LIQUIDATIONS, TOPIC_NONE, TOPIC_TRADES, Batch,
+    Event, EventKind, Outcome, Topic, batch_clear, batch_event,
 )
 from cext.normalizer cimport Normalizer, outcome_of, read_levels
 from cext.symbols cimport Symbol
 from cext.units cimport NO_ID, NO_TIME, ns_t
+from cext.venues.okx_forced cimport okx_forced
 from cext.venues.okx_plain cimport okx_plain
 from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_id, read_ms, says
 
@@ -166,6 +167,9 @@ cdef class OkxNormalizer(Normalizer):
             topic[0] = TOPIC_BBO
         elif view_is(channel, b"trades", 6) or view_is(channel, b"trades-all", 10):
             topic[0] = TOPIC_TRADES
+        elif view_is(channel, b"liquidation-orders", 18):  # of all instruments of a type: the rows say whose they are
+            topic[0] = batch.topic = TOPIC_LIQUIDATIONS
+            return OUTCOME_EVENTS
         else:
             return OUTCOME_IGNORED if _is_known(channel) else OUTCOME_UNKNOWN_TOPIC
         batch.topic = topic[0]
@@ -181,6 +185,8 @@ cdef class OkxNormalizer(Normalizer):
         cdef bint strangers = False
         cdef int32_t instrument = batch.instrument
         cdef Outcome outcome
+        if topic == TOPIC_LIQUIDATIONS:
+            return okx_forced(self.symbols, c, batch)
         if not cursor_expect(c, c'['):
             return OUTCOME_MALFORMED
         while cursor_next_item(c, first):
@@ -452,7 +458,7 @@ cdef bint _is_known(View channel) noexcept nogil:
     return view_is(channel, b"tickers", 7) or view_is(channel, b"books5", 6) or view_is(channel, b"books-rpi", 9) \
         or view_is(channel, b"books-elp", 9) or view_is(channel, b"index-tickers", 13) or view_is(channel, b"mark-price", 10) \
         or view_is(channel, b"funding-rate", 12) or view_is(channel, b"open-interest", 13) or view_is(channel, b"price-limit", 11) \
-        or view_is(channel, b"liquidation-orders", 18) or view_is(channel, b"liquidations", 12) or view_is(channel, b"adl-warning", 11) \
+        or view_is(channel, b"liquidations", 12) or view_is(channel, b"adl-warning", 11) \
         or view_is(channel, b"instruments", 11) or view_is(channel, b"status", 6) or view_is(channel, b"opt-summary", 11) \
         or view_is(channel, b"option-trades", 13) or view_is(channel, b"estimated-price", 15) \
         or view_is(channel, b"call-auction-details", 20) or view_is(channel, b"public-block-trades", 19) \

@@ -20,18 +20,20 @@ from p9.capture.recorder import Recorder
 from p9.capture.resync import Resync, ResyncSettings
 from p9.capture.seeding import Seeding, SeedingSettings
 from p9.capture.sockets import Sockets
+from p9.capture.unheard import Unheard
 from p9.capture.venue_delay import VenueDelay, VenueDelaySettings
 from p9.errors import MarketRefused, RestError
 from p9.instrument import Instrument, Refused
 from p9.market.instruments import Instruments, load
 from p9.market.rest import RestClient
 from p9.market.venue_clock import VenueClock
-from p9.venue import Market, Topic
+from p9.venue import Market, Topic, TopicKind
 
 FAULT_PAUSE_S = 2.0
 _SUMMED = (
     "depth_frames", "applied", "stale", "gaps", "images", "too_old", "crossed", "lost_frames", "checksums", "checksums_matched",
-    "touches_compared", "touches_agreed", "trades", "repeated_trades", "backfilled_trades", "trade_gaps",
+    "touches_compared", "touches_agreed", "trades", "repeated_trades", "backfilled_trades", "trade_gaps", "prints", "lost_prints", "liquidations",
+    "repeated_liquidations", "blocks", "repeated_blocks",
 )  # fmt: skip
 
 
@@ -52,6 +54,7 @@ class CaptureSettings(msgspec.Struct, frozen=True):
     delay: VenueDelaySettings = VenueDelaySettings()
     audits: AuditSettings = AuditSettings()
     audits_word: str = ""  # another first word of their channel
+    also: tuple[TopicKind, ...] = ("liquidations", "blocks")  # topics beside book, best price and trades, where the market has them
 
 
 class Capture:
@@ -70,7 +73,7 @@ class Capture:
     ):  # fmt: skip
         self.market, self.pipeline, self.known = market, pipeline, known
         self.settings = settings or CaptureSettings()
-        self.forms = market.choose(depth=self.settings.depth, speed=self.settings.speed, trades=self.settings.trades)
+        self.forms = market.choose(depth=self.settings.depth, speed=self.settings.speed, trades=self.settings.trades, also=self.settings.also)
         self.depth = self.forms[0].levels or market.image_levels(self.settings.depth)
         self.instruments: dict[int, Instrument] = {}
         self.sockets = Sockets(market, self.forms, self._make_feed)
@@ -81,6 +84,7 @@ class Capture:
         self.backfill: Backfill | None = None
         self.audits: Audits | None = None
         self.seeding: Seeding | None = None
+        self.unheard: Unheard | None = None
         self.ledger = ledger or Ledger(None, epoch=pipeline.outbox.epoch)
         self.delay = VenueDelay(pipeline, clock=clock, settings=self.settings.delay, tell=tell, log=self._log)
         self.state = "idle"  # then starting, running or refused, stopped
@@ -126,7 +130,7 @@ class Capture:
         while True:
             try:
                 async with asyncio.TaskGroup() as self._group:
-                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, self.audits.run, self.seeding.run):
+                    for job in (self._tick, self.resync.run, self.liveness.run, self.backfill.run, self.delay.run, self.audits.run, self.seeding.run, self.unheard.run):
                         self._group.create_task(job())
                     for feed in self.feeds:
                         self._run_feed(feed)
@@ -197,6 +201,7 @@ class Capture:
         self.seeding = Seeding(
             self.market, self.pipeline, self._client, instruments=self.instruments, tell=self.audits.say, settings=self.settings.seeding, log=self._log
         )
+        self.unheard = Unheard(self.pipeline, self.sockets, self.ledger, instruments=self.instruments, log=self._log)
         watched = [(ix, topic, feed) for ix in self.instruments for topic, feed in self.sockets.topics(ix)]
         self.liveness = Liveness(self.pipeline, watched, settings=self.settings.liveness, log=self._log)
 
@@ -337,4 +342,5 @@ class Capture:
             "audits": self.audits.status() if self.audits is not None else {},
             "backfill": self.backfill.status() if self.backfill is not None else {},
             "seeding": self.seeding.status() if self.seeding is not None else {},
+            "unheard": self.unheard.status() if self.unheard is not None else {},
         }  # fmt: skip

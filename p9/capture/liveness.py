@@ -48,7 +48,8 @@ class _Pulse(msgspec.Struct):
 
 
 class Liveness:
-    """`topics`: (index, topic, the feed that carries it). Trades are watched, but never an alarm: some instruments trade once an hour."""
+    """`topics`: (index, topic, the feed that carries it). Trades are watched, but never an alarm: some instruments trade once an hour;
+    liquidations and block trades, which some never have, are not."""
 
     def __init__(
         self, pipeline: Pipeline, topics: Sequence[tuple[int, Topic, Feed]], *, settings: LivenessSettings | None = None,
@@ -63,8 +64,9 @@ class Liveness:
             self.add(ix, topic, feed)
 
     def add(self, ix: int, topic: Topic, feed: Feed) -> None:
-        """One more topic."""
-        self._pulses[ix, topic.kind] = _Pulse(ix, topic, feed)
+        """One more topic, if it is of a kind that is watched."""
+        if topic.kind in COUNTED:
+            self._pulses[ix, topic.kind] = _Pulse(ix, topic, feed)
 
     def remove(self, ix: int) -> None:
         for key in [key for key in self._pulses if key[0] == ix]:

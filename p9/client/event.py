@@ -133,6 +133,46 @@ class Trade(Event, kw_only=True):
     contract_unit: str | None = None
 
 
+class BlockTrade(Event, kw_only=True):
+    """`kind` venue: negotiated; print: one taker's burst, larger than the `threshold`."""
+
+    streamed = True
+    kind: str
+    side: Side | None
+    price: Decimal | None
+    quantity: Decimal | None
+    quote_quantity: Decimal | None
+    contracts: Decimal | None = None
+    contract_value: Decimal | None = None
+    contract_unit: str | None = None
+    trade_id: str | None
+    first_trade_id: int | None
+    last_trade_id: int | None
+    first_price: Decimal | None
+    last_price: Decimal | None
+    rows: int | None
+    threshold: float | None
+    threshold_reason: str | None
+
+
+class Liquidation(Event, kw_only=True):
+    """A forced order. `side` is the order's, `position` what it closed; `price_type` says what kind of price `price` is."""
+
+    streamed = True
+    side: Side
+    position: Literal["long", "short"]
+    price: Decimal
+    price_type: str
+    bankruptcy_price: Decimal | None
+    order_price: Decimal | None
+    quantity: Decimal | None
+    quote_quantity: Decimal | None
+    contracts: Decimal | None = None
+    contract_value: Decimal | None = None
+    contract_unit: str | None = None
+    venue_side: str
+
+
 class Candle(Event, kw_only=True):
     streamed = True
     open_time: int
@@ -406,7 +446,8 @@ class Integrity(Event, kw_only=True):
 
 
 class Gap(Event, kw_only=True):
-    """Trades that are missing (`state` open), came after all (filled), or never will (lost; `left` says which)."""
+    """Trades that are missing (`state` open), came after all (filled), or never will (lost; `left` says which); and when liquidations, which have no
+    ids, could not be heard (`kind`)."""
 
     streamed = True
     kind: str
@@ -443,7 +484,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "cvd": Cvd, "flow": Flow, "momentum": Momentum,
+    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "momentum": Momentum,
     "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]

@@ -8,7 +8,7 @@ from p9.config.delivery import Confirmer, Redis
 from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
 from p9.config.options import OptionsIv
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BookTicker, Candles, Cvd, Flow, Momentum, Snapshots, Stream
+from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Momentum, Snapshots, Stream
 from p9.config.venues import Venues
 
 
@@ -18,6 +18,8 @@ class Analytics(Section):
     book_ticker_aggregator: BookTicker = BookTicker()
     depth: Stream = Stream()
     trades: Stream = Stream()
+    block_trades: BlockTrades = BlockTrades()
+    liquidations: Stream = Stream()
     candles: Candles = Candles()
     cvd: Cvd = Cvd()
     flow: Flow = Flow()

@@ -6,6 +6,9 @@ import msgspec
 
 from p9.config.section import Bytes, Seconds, Section, between, text
 
+MAJORS = ("BTC", "ETH")
+FLOOR_QUOTES = ("USD", "USDT", "USDC", "FDUSD", "TUSD", "DAI", "USDE", "USD1", "USD_UM")  # amounts in them are dollars, near enough
+
 
 class Audits(Section):
     """Timed audits against what the venue made apart from its streams."""
@@ -92,6 +95,16 @@ class Candles(Stream):
     _bounds = {"close_delay": (Seconds("0ms"), Seconds("10s"))}
 
 
+class BlockTrades(Stream):
+    """Negotiated trades, and prints (one taker's burst) over a threshold of the instrument's own, at least the floor. Both are a convention."""
+
+    quantile: Annotated[float, between(0.5, 0.999999, "of the prints of the last day: a larger print is a block")] = 0.999
+    majors: Annotated[tuple[str, ...], text("base coins with the floor of majors")] = MAJORS
+    major_floor: Annotated[float, between(0, 1e12, "quote coins: no smaller print of a major is a block; 0: no floor")] = 250_000
+    other_floor: Annotated[float, between(0, 1e12, "the same of all others")] = 50_000
+    floor_quotes: Annotated[tuple[str, ...], text("quote coins that floors are counted in; with another there are none")] = FLOOR_QUOTES
+
+
 class Derived(Stream):
     """A stream of scores: its newest value, as often as that, and only when it changed."""
 
@@ -117,12 +130,10 @@ class Flow(Derived):
     large_quantile: Annotated[float, between(0.01, 0.999999, "a print beyond it, and beyond the floor, is large")] = 0.99
     whale_quantile: Annotated[float, between(0.01, 0.999999, "a whale")] = 0.999
     mega_quantile: Annotated[float, between(0.01, 0.999999, "a mega print")] = 0.9999
-    majors: Annotated[tuple[str, ...], text("base coins with the floors of majors")] = ("BTC", "ETH")
+    majors: Annotated[tuple[str, ...], text("base coins with the floors of majors")] = MAJORS
     major_floors: Annotated[tuple[float, float, float], text("quote coins, of a large print, a whale and a mega print of a major")] = (50_000, 250_000, 1_000_000)
     other_floors: Annotated[tuple[float, float, float], text("the same of all others")] = (10_000, 50_000, 250_000)
-    floor_quotes: Annotated[tuple[str, ...], text("quote coins that floors are counted in; with another there are none")] = (
-        "USD", "USDT", "USDC", "FDUSD", "TUSD", "DAI", "USDE", "USD1", "USD_UM",
-    )  # fmt: skip
+    floor_quotes: Annotated[tuple[str, ...], text("quote coins that floors are counted in; with another there are none")] = FLOOR_QUOTES
     cluster_prints: Annotated[int, between(2, 1000, "large prints of one side in a row that are a cluster")] = 3
     cluster_gap: Annotated[Seconds, text("between two of them at most")] = Seconds("5s")
 

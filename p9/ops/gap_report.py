@@ -37,7 +37,7 @@ def _row(gap: Gap) -> tuple[str, ...]:
     after = "" if gap.settled_ns is None else f"{(gap.settled_ns - gap.noticed_ns) / 1e6:.0f} ms"
     unknown = ""
     if gap.state == "lost":
-        unknown = ", ".join(f"{first}..{last}" for first, last in gap.left) if gap.left else "trades of that time"
+        unknown = ", ".join(f"{first}..{last}" for first, last in gap.left) if gap.left else f"{gap.kind} of that time"
     elif gap.state == "open":
         unknown = "all of it"
     return (noticed, gap.market, gap.symbol, gap.kind, gap.reason, ids, gap.state, after, str(gap.fetched) if gap.kind == "trades" else "", unknown)

@@ -21,7 +21,9 @@ _BOOK_COUNTERS = {
     "checksums_matched": "Checksums that matched", "touches_compared": "Best bid/ask events compared with the book at the same update id",
     "touches_agreed": "Best bid/ask events that agreed with the book", "trades": "Trades",
     "repeated_trades": "Trades that were known already", "backfilled_trades": "Trades fetched by REST",
-    "trade_gaps": "Holes in the trades",
+    "trade_gaps": "Holes in the trades", "prints": "Trades merged into bursts of one taker", "lost_prints": "Bursts too large to add up",
+    "liquidations": "Liquidations", "repeated_liquidations": "Liquidations that were known already", "blocks": "Negotiated trades",
+    "repeated_blocks": "Negotiated trades that were known already",
 }
 
 

@@ -367,7 +367,7 @@ class ForceOrders(Stream):
             px, qty = one.px.pad, one.qty.pad
             body = (
                 f'"s":"{symbol}","S":"{"SELL" if forced.is_sell else "BUY"}","o":"LIMIT","f":"IOC",'
-                f'"q":"{qty(lots)}","p":"{px(forced.tick)}","ap":"{px(forced.last_tick)}","X":"FILLED",'
+                f'"q":"{qty(lots)}","p":"{px(forced.tick)}","ap":"{plain(one.average_price(forced))}","X":"FILLED",'
                 f'"l":"{qty(last)}","z":"{qty(lots)}","T":{forced.at_ns // 1_000_000},"ps":"{pair(one)}"{suffix(one)}'
             )
             self.publish(f'{{"e":"forceOrder","E":{now_ms},"o":{{{body}}}')

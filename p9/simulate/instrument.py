@@ -7,7 +7,7 @@ from p9.simulate.candles import Candles
 from p9.simulate.catalogue import Listing
 from p9.simulate.day import Day
 from p9.simulate.index import Index
-from p9.simulate.market import Fill, Market, Side
+from p9.simulate.market import Fill, Liquidation, Market, Side
 from p9.simulate.past import Past
 from p9.simulate.path import Path
 from p9.simulate.scale import Scale
@@ -62,6 +62,7 @@ class Instrument:
             liquidations=not self.is_spot,
         )
         self.tape: deque[Fill] = deque(maxlen=TAPE)
+        self.forced: deque[Liquidation] = deque(maxlen=TAPE)
         self.candles = Candles(self.past, self.money)
         self.day = Day(self.candles)
         self.streams: list = []
@@ -82,7 +83,9 @@ class Instrument:
             for fill in turn.fills:
                 self.tape.append(fill)
                 self.candles.add(fill)
-                self.open_interest_lots += fill.lots if fill.id & 1 else -fill.lots
+                self.open_interest_lots += fill.lots if fill.id & 1 and not turn.closes else -fill.lots
+            if turn.liquidation is not None:
+                self.forced.append(turn.liquidation)
         for stream in list(self.streams):
             stream.on_turns(turns)
 
@@ -109,6 +112,10 @@ class Instrument:
         if self.is_inverse:
             return (amount / self.px.value(tick)).quantize(COIN_PLACES)
         return amount * self.px.value(tick)
+
+    def average_price(self, forced: Liquidation) -> Decimal:
+        """What a forced order got in the mean: finer than the tick, as venues tell it."""
+        return (Decimal(forced.worth) / forced.lots * self.px.step).quantize(self.px.step / 100)
 
     def coins(self, lots: int) -> Decimal:
         """A quantity in base coins, at the last price where the contract is inverse."""

@@ -29,13 +29,27 @@ class Fill(NamedTuple):
 
 
 class Liquidation(NamedTuple):
-    """A forced order: `is_sell` closes a long; `tick` is the price of the takeover, `last_*` its fills."""
+    """A forced order: `is_sell` closes a long; `tick` is the price of the takeover, `last_tick` that of its last fill, `worth` the sum of tick times
+    lots of its fills."""
 
     is_sell: bool
     tick: int
     last_tick: int
     lots: int
     at_ns: int
+    worth: int
+
+
+class Planned(NamedTuple):
+    """A market order that somebody asked for. `forced`: of a position that is liquidated; `closes`: it ends positions, so the open interest falls by
+    it (as by a forced one). What became of it is appended to `played`."""
+
+    at_ns: int
+    is_buy: bool
+    lots: int
+    forced: bool
+    closes: bool
+    played: list["Turn"]
 
 
 class Turn(NamedTuple):
@@ -48,6 +62,7 @@ class Turn(NamedTuple):
     fills: list[Fill]
     best: tuple[int, int, int, int] | None
     liquidation: Liquidation | None
+    closes: bool = False
 
 
 class Side:
@@ -121,7 +136,21 @@ class Market:
         self._near = max(3.0, middle * 1.0e-5)
         self._lay(middle)
         self._best = self._touch()
-        self.next_ns = start_ns + self._pause()
+        self._next_ns = start_ns + self._pause()
+        self._planned: list[Planned] = []
+
+    @property
+    def next_ns(self) -> int:
+        """When the next order is due."""
+        return min(self._next_ns, self._planned[0].at_ns) if self._planned else self._next_ns
+
+    def hurry(self, now_ns: int) -> None:
+        """The next order of the flow comes now."""
+        self._next_ns = now_ns
+
+    def plan(self, orders: list[Planned]) -> None:
+        """Play these too, each at its time."""
+        self._planned = sorted([*self._planned, *orders], key=lambda order: order.at_ns)
 
     def fair(self, now_ns: int) -> float:
         """Where the price wants to be, in ticks."""
@@ -135,15 +164,19 @@ class Market:
         """Play all orders due until `now_ns`."""
         turns = []
         while self.next_ns <= now_ns:
-            turn = self._play(self.next_ns)
+            planned = self._planned.pop(0) if self._planned and self._planned[0].at_ns <= self._next_ns else None
+            turn = self._play(max(planned.at_ns, self.last_ns) if planned else self._next_ns, planned)
             if turn is not None:
                 turns.append(turn)
-            self.next_ns += self._pause()
+                if planned:
+                    planned.played.append(turn)
+            if not planned:
+                self._next_ns += self._pause()
         return turns
 
     def skip(self, now_ns: int) -> None:
         """After a halt: what was not played until `now_ns` is never played."""
-        self.next_ns = max(self.next_ns, now_ns + self._pause())
+        self._next_ns = max(self._next_ns, now_ns + self._pause())
 
     # ------------------------------------------------------------------ one order
 
@@ -155,23 +188,14 @@ class Market:
     def _size(self) -> int:
         return max(1, int(self._lot * math.exp(self._random.gauss(0.0, 1.1))))
 
-    def _play(self, at_ns: int) -> Turn | None:
-        draw = self._random.random
-        bid, _, ask, _ = self._best
-        lead = (self.fair(at_ns) - (bid + ask) / 2) / self._near
-        buy_share = 0.5 + 0.48 * max(-1.0, min(1.0, lead / 3.0))
-        is_buy = draw() < buy_share
-        kind = draw()
+    def _play(self, at_ns: int, planned: Planned | None = None) -> Turn | None:
         touched: list[tuple[int, int]] = []
         fills: list[Fill] = []
-        liquidation = None
         self._turn_id = self.last_id + self._random.choice(self._id_steps)
-        if kind < 0.07 + min(0.25, abs(lead) / 40.0):
-            liquidation = self._market(is_buy, at_ns, abs(lead) > 1.0 and is_buy == (lead > 0), touched, fills)
-        elif kind < 0.56:
-            self._limit(BID if is_buy else ASK, touched)
+        if planned:
+            liquidation = self._take(planned.is_buy, planned.lots, None, at_ns, planned.forced, touched, fills)
         else:
-            self._cancel(ASK if is_buy else BID, touched)
+            liquidation = self._choose(at_ns, touched, fills)
         for number, side in enumerate(self.sides):
             if len(side.ranks) > MOST_LEVELS:
                 tick = side.ranks[0] * side.sign
@@ -186,7 +210,23 @@ class Market:
         best = self._touch()
         moved = best if best != self._best else None
         self._best = best
-        return Turn(self.last_id, at_ns, touched, fills, moved, liquidation)
+        return Turn(self.last_id, at_ns, touched, fills, moved, liquidation, liquidation is not None or bool(planned and planned.closes))
+
+    def _choose(self, at_ns: int, touched: list, fills: list[Fill]) -> Liquidation | None:
+        """One order of the flow."""
+        draw = self._random.random
+        bid, _, ask, _ = self._best
+        lead = (self.fair(at_ns) - (bid + ask) / 2) / self._near
+        buy_share = 0.5 + 0.48 * max(-1.0, min(1.0, lead / 3.0))
+        is_buy = draw() < buy_share
+        kind = draw()
+        if kind < 0.07 + min(0.25, abs(lead) / 40.0):
+            return self._market(is_buy, at_ns, abs(lead) > 1.0 and is_buy == (lead > 0), touched, fills)
+        if kind < 0.56:
+            self._limit(BID if is_buy else ASK, touched)
+        else:
+            self._cancel(ASK if is_buy else BID, touched)
+        return None
 
     def _touch(self) -> tuple[int, int, int, int]:
         bids, asks = self.sides
@@ -234,13 +274,15 @@ class Market:
         touched.append((number, tick))
 
     def _market(self, is_buy: bool, at_ns: int, sweeps: bool, touched: list, fills: list[Fill]) -> Liquidation | None:
-        number = ASK if is_buy else BID
-        side = self.sides[number]
         forced = self._liquidations and self._random.random() < 0.02
         left = self._size() * (8 if forced or self._random.random() < 0.05 else 1)
-        limit = round(self.fair(at_ns)) * side.sign if sweeps else None
-        if sweeps:
-            left = 1 << 60
+        limit = round(self.fair(at_ns)) * self.sides[ASK if is_buy else BID].sign if sweeps else None
+        return self._take(is_buy, 1 << 60 if sweeps else left, limit, at_ns, forced, touched, fills)
+
+    def _take(self, is_buy: bool, left: int, limit: int | None, at_ns: int, forced: bool, touched: list, fills: list[Fill]) -> Liquidation | None:
+        """Take up to `left` lots from the other side, not beyond `limit` (a rank)."""
+        number = ASK if is_buy else BID
+        side = self.sides[number]
         first_tick = side.best
         for _ in range(WIDEST_SWEEP):
             tick = side.best
@@ -261,7 +303,7 @@ class Market:
             return None
         lots = sum(fill.lots for fill in fills)
         bankrupt = max(1, first_tick + (1 if is_buy else -1) * max(1, first_tick // 200))
-        return Liquidation(not is_buy, bankrupt, fills[-1].tick, lots, at_ns)
+        return Liquidation(not is_buy, bankrupt, fills[-1].tick, lots, at_ns, sum(fill.tick * fill.lots for fill in fills))
 
     def _split(self, tick: int, lots: int, parts: int, buyer_is_maker: bool, at_ns: int, fills: list[Fill]) -> None:
         while parts:

@@ -71,8 +71,8 @@ class Okx:
         if name == "opt-summary":
             return self.options.channel(family) if self.options is not None else None
         if name == "liquidation-orders":
-            some = list(self.by_type.get(inst_type, {}).values())
-            return streams.Liquidations(some) if some and inst_type != "SPOT" else None
+            some = list(self.by_type.get({"SPOT": "", "MARGIN": "SPOT"}.get(inst_type, inst_type), {}).values())
+            return streams.Liquidations(some) if some else None
         if name in (
             "status",
             "instruments",

@@ -31,6 +31,7 @@ from p9.simulate.okx import Okx
 from p9.simulate.okx_options import OkxOptions
 from p9.simulate.okx_rest import OkxRest
 from p9.simulate.option_chain import OptionChain
+from p9.simulate.plants import Plants
 from p9.simulate.rest import dumps
 from p9.simulate.scale import plain
 from p9.simulate.schedule import SLOT_MS, Schedule
@@ -109,6 +110,8 @@ class Simulator:
         app.router.add_post("/oracle/resume", self._resume)
         app.router.add_post("/oracle/fault", self._fault)
         app.router.add_get("/oracle/options/{market}/{underlying}", self._oracle_options)
+        self.plants = Plants(self.instruments)
+        self.plants.add_routes(app.router)
         app.router.add_get("/oracle/{market}/{symbol}", self._oracle)
         app.router.add_get("/oracle/{market}/{symbol}/klines", self._oracle_klines)
         app.router.add_get("/oracle/{market}/{symbol}/figures", self._oracle_figures)

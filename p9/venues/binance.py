@@ -273,6 +273,7 @@ _FUTURES_TOPICS = (
     TopicForm("best", "{lower}@bookTicker"),
     TopicForm("trades", "{lower}@aggTrade", route="market", folds_ms=100),  # its ids can be filled from REST
     TopicForm("trades", "{lower}@trade", raw=True),  # undocumented
+    TopicForm("liquidations", "{lower}@forceOrder", route="market"),  # of a symbol at most one a second
 )
 _FUTURES_DEPTHS = ((5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1000, 20))
 _FUTURES_SEQUENCE = SequenceRule("prev", rest_seeded=True, repeats_are_stale=True)
@@ -289,6 +290,7 @@ MARKETS = {
                 TopicForm("best", "{lower}@bookTicker"),
                 TopicForm("trades", "{lower}@trade", raw=True),
                 TopicForm("trades", "{lower}@aggTrade"),
+                TopicForm("blocks", "{lower}@blockTrade"),
             ),
             limits=_LIMITS, ping=Ping(), sequence=SequenceRule("next", rest_seeded=True, repeats_are_stale=True),
             rest_path="/api/v3", rest_budget=SPOT_WEIGHT, image_depths=((100, 5), (500, 25), (1000, 50), (5000, 250)), trades_numbered=True,

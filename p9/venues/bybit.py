@@ -255,6 +255,9 @@ BYBIT = Venue(
 )  # fmt: skip
 
 
+_LIQUIDATIONS = (TopicForm("liquidations", "allLiquidation.{symbol}"),)
+
+
 def _row(product: str, default_symbols: tuple[str, ...]) -> Market:
     """The product lines differ in nothing but their names."""
     return Market(
@@ -266,6 +269,7 @@ def _row(product: str, default_symbols: tuple[str, ...]) -> Market:
             TopicForm("depth", "orderbook.50.{symbol}", levels=50),
             TopicForm("best", "orderbook.1.{symbol}"),
             TopicForm("trades", "publicTrade.{symbol}", raw=True),
+            *(() if product == "spot" else _LIQUIDATIONS),
         ),
         limits=Limits(
             instruments_per_socket=50, topics_per_request=10, request_chars=4000, socket_chars=21_000, spacing_s=0.1,

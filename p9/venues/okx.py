@@ -279,6 +279,7 @@ def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
             TopicForm("depth", "books-l2-tbt:{symbol}", levels=400, speed="10ms"),  # of high fee tiers only, else refused
             TopicForm("best", "bbo-tbt:{symbol}"),
             TopicForm("trades", "trades:{symbol}"),
+            TopicForm("liquidations", f"liquidation-orders:instType={'MARGIN' if product == 'SPOT' else product}"),  # all instruments of the type
         ),
         limits=Limits(
             instruments_per_socket=25, topics_per_request=40, request_chars=40_000, socket_chars=200_000, spacing_s=0.25,

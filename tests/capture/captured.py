@@ -6,6 +6,7 @@ from cext.names import Names
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
 from cext.streams.gaps import Gaps
+from cext.streams.liquidations import Liquidations
 from cext.streams.trades import Trades
 
 from p9.capture.backfill import BackfillSettings
@@ -41,11 +42,11 @@ class Captured:
                 seeding=seeding or SeedingSettings(enabled=False),
             ),
         )  # fmt: skip
-        self.events: dict[str, list[dict]] = {"trades": [], "gaps": [], "candles": [], "audits": [], "book_ticker": []}
+        self.events: dict[str, list[dict]] = {"trades": [], "gaps": [], "candles": [], "audits": [], "book_ticker": [], "liquidations": []}
 
     def _streams(self, row):
         names = Names(exchange=row.exchange, symbol=row.symbol, market=row.market, venue_symbol=row.venue_symbol)
-        return [Gaps(names), BookTicker(names), Trades(names), Candles(names, self._timeframes, forming=False)]
+        return [Gaps(names), BookTicker(names), Trades(names), Candles(names, self._timeframes, forming=False), Liquidations(names)]
 
     async def __aenter__(self):
         await self.client.start()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import msgspec
+from cext.streams.block_trades import BlockTrades
 from cext.streams.book_ticker import BookTicker
 from cext.streams.candles import Candles
 from cext.streams.cvd import Cvd
@@ -15,6 +16,7 @@ from cext.streams.depth import Depth
 from cext.streams.flow import Flow
 from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
+from cext.streams.liquidations import Liquidations
 from cext.streams.momentum import Momentum
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
@@ -33,7 +35,7 @@ from tests.venues.facts import instrument
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 VALUES = {"snapshot", "book_state", "circuit", "urgent", "bulk", "open", "half_open", "closed", "spool", "full", "damaged", "disk_refuses",
-          "quarantine", "replay", "venue_delay", "skew", "lateness", "clock_step", "configuration", "candles", "buy_volume", "volume", "maybe_bad", "1s", "10s", "1m", "5m", "1h", "retail", "buy", "sell"}  # what the page names that is no field
+          "quarantine", "replay", "sampled", "venue_delay", "skew", "lateness", "clock_step", "configuration", "candles", "buy_volume", "volume", "maybe_bad", "1s", "10s", "1m", "5m", "1h", "retail", "buy", "sell"}  # what the page names that is no field
 OUR_OWN = {" channel", " refilled", " late"}
 
 
@@ -97,10 +99,15 @@ def say_facts(outbox):
 def published_of(contract):
     """All that the streams write in a short life of one instrument."""
     contract_value = "1" if contract == "base" else "0.01"
-    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Momentum, Snapshots, Gaps, contract=contract, contract_value=contract_value)
+    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Momentum, Snapshots, lambda names: BlockTrades(names, floor=0.1), Liquidations, Gaps,
+                contract=contract, contract_value=contract_value)  # fmt: skip
     desk.synced([["100.5", "1"], ["99", "2.50"]], [["101", "3"]], last_id=100, at_s=0.1)
     desk.trade(0.2, "100.5", "0.5", first=1, last=2)
     desk.bbo(101, "100.5", "1", "101", "3", at_s=0.2)
+    block = {"e": "blockTrade", "E": 1, "s": "BTCUSDT", "t": 1, "p": "100", "q": "5", "T": 1, "m": True}
+    desk.feed("blockTrade", block, 0.25)
+    forced = {"s": "BTCUSDT", "S": "SELL", "q": "5", "p": "99", "ap": "99.5", "X": "FILLED", "z": "5", "T": 1}
+    desk.feed("forceOrder", {"e": "forceOrder", "E": 1, "o": forced}, 0.26)
     desk.depth(101, 102, [["100.5", "0"]], at_s=0.3)
     for second in range(1, 15):  # the mid moves: what measures its returns has something to say after ten of them
         desk.depth(102 + second, 102 + second, [["99.5", "1" if second % 2 else "0"]], at_s=second)

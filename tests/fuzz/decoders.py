@@ -54,17 +54,20 @@ class Decoder(Target):
         else:
             for event in events:
                 self._is_sound(event)
-        if not 0 <= topic <= 4 or not -1 <= instrument < len(self.known):
+        if not 0 <= topic <= 6 or not -1 <= instrument < len(self.known):
             raise Finding("a place that is none", f"{topic} {instrument}")
         if self.random.random() < self.share:
             self._agrees(given, outcome, events)
         return 1
 
     def _is_sound(self, event: dict) -> None:
-        rows = [(event["px"], event["qty"])] if event["kind"] == "trade" else [*event["bids"], *event["asks"]]
+        rows = [(event["px"], event["qty"])] if event["kind"] in ("trade", "block", "liquidation") else [*event["bids"], *event["asks"]]
         if not all(0 <= px <= MAX_INT64 and 0 <= qty <= MAX_INT64 for px, qty in rows) or event["ts_event"] < -1 or event["last_id"] < -1:
             raise Finding("a number that is none", repr(event)[:300])
-        if event["kind"] == "trade" and not re.fullmatch(r"[!#-\[\]-~]{1,40}", event["trade_id"]):
+        if event["kind"] == "liquidation" and not (event["px"] and event["qty"] and 0 <= event["order_px"] <= MAX_INT64 and event["own_side"].isalpha()
+                                                   and 0 <= event["px_scale"] <= 18 and 0 <= event["qty_scale"] <= 18):
+            raise Finding("a liquidation of nothing", repr(event))
+        if event["kind"] in ("trade", "block") and not re.fullmatch(r"[!#-\[\]-~]{1,40}", event["trade_id"]):
             raise Finding("a trade id that cannot be written", repr(event["trade_id"]))
 
     def _agrees(self, given: bytes, outcome: str, events: list) -> None:

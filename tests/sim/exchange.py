@@ -244,7 +244,7 @@ class Exchange:
         now_ns = self._time.time_ns()
         for _ in range(orders):
             if not self.is_delisted(one) and not self.frozen:
-                one.model.next_ns = now_ns
+                one.model.hurry(now_ns)
                 one.step(now_ns)
         self.schedule.touched(one)
 

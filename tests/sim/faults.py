@@ -183,7 +183,8 @@ class Faults:
             line.send(msgspec.json.encode(reply).decode())
         else:
             for arg in asked["args"]:
-                text = f"Wrong URL or channel:{arg['channel']}, instId:{arg['instId']} doesn't exist. Please use the correct URL, channel and parameters referring to API document."
+                named = ", ".join(f"{key}:{value}" for key, value in arg.items())
+                text = f"Wrong URL or {named} doesn't exist. Please use the correct URL, channel and parameters referring to API document."
                 line.send(msgspec.json.encode({"id": asked["id"], "event": "error", "msg": text, "code": "60018", "connId": line.id}).decode())
         if line not in self._doomed:
             self._doomed.add(line)

@@ -26,7 +26,7 @@ MS = 1_000_000
 def test_a_row_is_whole(name):
     row = market(name)
     assert row.name == name and row.exchange == name.partition("_")[0]
-    assert {form.kind for form in row.topics} == {"depth", "best", "trades"}
+    assert {form.kind for form in row.topics} - {"liquidations", "blocks"} == {"depth", "best", "trades"}
     assert all(form.route in row.routes for form in row.topics)
     assert row.rest_url.startswith("https://") and row.ws_url.startswith("wss://")
     assert row.limits.topics_per_request * 60 >= 100 and row.limits.spacing_s > 0
@@ -72,6 +72,32 @@ def test_routed_markets_have_a_socket_for_books_and_one_for_trades():
     assert row.socket_url(depth.route) == row.socket_url(best.route) == "wss://fstream.binance.com/public/stream"
     assert row.socket_url(trades.route) == "wss://fstream.binance.com/market/stream"
     assert market("binance_coinm").socket_url("public") == "wss://dstream.binance.com/stream"
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("binance_spot", [("btcusdt@blockTrade", "public")]),
+        ("binance_usdm", [("btcusdt@forceOrder", "market")]),
+        ("binance_coinm", [("btcusdt@forceOrder", "public")]),
+        ("bybit_spot", []),
+        ("bybit_linear", [("allLiquidation.BTCUSDT", "public")]),
+        ("okx_spot", [("liquidation-orders:instType=MARGIN", "public")]),
+        ("okx_swap", [("liquidation-orders:instType=SWAP", "public")]),
+        ("okx_futures", [("liquidation-orders:instType=FUTURES", "public")]),
+    ],
+)
+def test_what_a_market_tells_beside_the_tape(name, told):
+    row = market(name)
+    more = row.choose(depth=10, also=("liquidations", "blocks"))[3:]
+    assert [(topic(form, "BTCUSDT").name, form.route) for form in more] == told
+    assert all(form.shared == ("instType" in form.template) for form in more)
+    assert len(row.choose(depth=10)) == 3
+
+
+def test_a_topic_of_all_instruments_is_asked_for_by_its_type():
+    args = json.loads(market("okx_swap").venue.subscribe(["liquidation-orders:instType=SWAP"], 1))["args"]
+    assert args == [{"channel": "liquidation-orders", "instType": "SWAP"}]
 
 
 def test_other_addresses_keep_the_paths():

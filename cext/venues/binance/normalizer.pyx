@@ -5,15 +5,16 @@ from libc.string cimport memcmp
 
 from cext.cursor cimport Cursor, View, cursor_expect, cursor_next_key, cursor_of, cursor_peek, cursor_skip, cursor_string, view_is
 from cext.events cimport (
-    OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_IGNORED, OUTCOME_MALFORMED, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, TOPIC_BBO, TOPIC_CONTROL,
-    TOPIC_DEPTH, TOPIC_TRADES, Batch, Outcome, batch_clear,
+    OUTCOME_CONTROL, OUTCOME_EVENTS, OUTCOME_IGNORED, OUTCOME_MALFORMED, OUTCOME_UNKNOWN_SYMBOL, OUTCOME_UNKNOWN_TOPIC, TOPIC_BBO, TOPIC_BLOCKS,
+    TOPIC_CONTROL, TOPIC_DEPTH, TOPIC_LIQUIDATIONS, TOPIC_TRADES, Batch, Outcome, batch_clear,
 )
 from cext.normalizer cimport Normalizer
 from cext.venues.binance.bbo cimport plain_bbo, read_bbo
 from cext.venues.binance.depth cimport plain_depth, read_depth, read_image
+from cext.venues.binance.forced cimport read_forced
 from cext.venues.binance.payload cimport NAME_ROOM, has_all, letter_of, once
 from cext.venues.binance.topic cimport (
-    KIND_AGG_TRADE, KIND_BBO, KIND_CONTROL, KIND_DEPTH, KIND_IGNORED, KIND_NONE, KIND_UNKNOWN, STREAM_ROOM, Kind, Stream, kind_of_event, stream_of,
+    KIND_AGG_TRADE, KIND_BBO, KIND_BLOCK, KIND_CONTROL, KIND_DEPTH, KIND_FORCED, KIND_IGNORED, KIND_NONE, KIND_UNKNOWN, STREAM_ROOM, Kind, Stream, kind_of_event, stream_of,
 )
 from cext.venues.binance.trade cimport plain_trade, read_trade
 
@@ -66,6 +67,8 @@ cdef class BinanceNormalizer(Normalizer):
         elif stream.kind == KIND_BBO:
             batch.topic = TOPIC_BBO
             plain = plain_bbo(&c, self.symbols, batch)
+        elif stream.kind >= KIND_FORCED:
+            plain = False
         else:
             batch.topic = TOPIC_TRADES
             plain = plain_trade(&c, stream.kind == KIND_AGG_TRADE, self.symbols, batch)
@@ -170,6 +173,10 @@ cdef class BinanceNormalizer(Normalizer):
             batch.topic = TOPIC_DEPTH
         elif stream.kind == KIND_BBO:
             batch.topic = TOPIC_BBO
+        elif stream.kind == KIND_FORCED:
+            batch.topic = TOPIC_LIQUIDATIONS
+        elif stream.kind == KIND_BLOCK:
+            batch.topic = TOPIC_BLOCKS
         elif stream.kind > KIND_BBO:
             batch.topic = TOPIC_TRADES
         if batch.instrument < 0 and stream.symbol.size > 0:
@@ -188,8 +195,11 @@ cdef class BinanceNormalizer(Normalizer):
         elif stream.kind == KIND_BBO:
             batch.topic = TOPIC_BBO
             outcome = read_bbo(c, stream, self.symbols, batch)
+        elif stream.kind == KIND_FORCED:
+            batch.topic = TOPIC_LIQUIDATIONS
+            outcome = read_forced(c, stream, self.symbols, batch)
         else:
-            batch.topic = TOPIC_TRADES
+            batch.topic = TOPIC_BLOCKS if stream.kind == KIND_BLOCK else TOPIC_TRADES
             outcome = read_trade(c, stream, self.symbols, batch)
         if outcome != OUTCOME_EVENTS:
             self._tell_place(stream, batch)

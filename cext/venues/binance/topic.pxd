@@ -11,6 +11,8 @@ cdef enum Kind:
     KIND_BBO
     KIND_TRADE
     KIND_AGG_TRADE
+    KIND_FORCED
+    KIND_BLOCK
 
 cdef enum:
     STREAM_ROOM = 128   # for a stream's name written with escapes

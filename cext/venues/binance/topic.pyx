@@ -11,14 +11,14 @@ cdef enum:
 
 # the word after the symbol's '@' (or after '!'), up to the next '@' or '_' (kline_1m)
 cdef const char** _IGNORED_STREAMS = [
-    b"kline", b"continuousKline", b"markPrice", b"markPriceKline", b"indexPriceKline", b"indexPrice", b"miniTicker", b"ticker", b"forceOrder",
-    b"contractInfo", b"compositeIndex", b"assetIndex", b"tradingSession", b"blockTrade", b"avgPrice", b"referencePrice", b"rpiDepth",
+    b"kline", b"continuousKline", b"markPrice", b"markPriceKline", b"indexPriceKline", b"indexPrice", b"miniTicker", b"ticker",
+    b"contractInfo", b"compositeIndex", b"assetIndex", b"tradingSession", b"avgPrice", b"referencePrice", b"rpiDepth",
     b"optionTrade", b"optionTicker", b"optionMarkPrice", b"optionSymbol", b"openInterest", b"index", NULL,
 ]
 cdef const char** _IGNORED_EVENTS = [
     b"kline", b"continuous_kline", b"markPriceUpdate", b"indexPriceUpdate", b"24hrMiniTicker", b"24hrTicker", b"1hTicker", b"4hTicker", b"1dTicker",
-    b"forceOrder", b"contractInfo", b"compositeIndex", b"assetIndexUpdate", b"EquityUpdate", b"CommodityUpdate", b"KR_EquityUpdate",
-    b"HK_EquityUpdate", b"CN_EquityUpdate", b"blockTrade", b"avgPrice", b"referencePrice", b"indexPrice", b"markPrice", b"optionSymbol",
+    b"contractInfo", b"compositeIndex", b"assetIndexUpdate", b"EquityUpdate", b"CommodityUpdate", b"KR_EquityUpdate",
+    b"HK_EquityUpdate", b"CN_EquityUpdate", b"avgPrice", b"referencePrice", b"indexPrice", b"markPrice", b"optionSymbol",
     b"openInterest", NULL,
 ]
 
@@ -43,6 +43,10 @@ cdef Kind kind_of_event(View e) noexcept nogil:
         return KIND_TRADE
     if view_is(e, b"aggTrade", 8):
         return KIND_AGG_TRADE
+    if view_is(e, b"forceOrder", 10):
+        return KIND_FORCED
+    if view_is(e, b"blockTrade", 10):
+        return KIND_BLOCK
     if view_is(e, b"serverShutdown", 14):
         return KIND_CONTROL
     if e.escaped:
@@ -78,6 +82,10 @@ cdef Kind _kind_of_word(View word, bint of_a_symbol) noexcept nogil:
         return KIND_TRADE
     if view_is(word, b"aggTrade", 8):
         return KIND_AGG_TRADE
+    if view_is(word, b"forceOrder", 10):
+        return KIND_FORCED
+    if view_is(word, b"blockTrade", 10):
+        return KIND_BLOCK
     if view_is(word, b"serverShutdown", 14):
         return KIND_CONTROL
     for i in range(word.size):

@@ -8,14 +8,14 @@ from cext.cursor cimport (
 )
 from cext.decimal cimport DECIMAL_OK, DecimalVerdict, decimal_read
 from cext.events cimport (
-    EVENT_OFF_BOOK, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, SIDE_BUY,
+    EVENT_BLOCK, EVENT_BLOCK_TRADE, EVENT_OFF_BOOK, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_MALFORMED, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, SIDE_BUY,
     SIDE_SELL, TRADE_ID_SIZE, Batch, Event, Outcome, batch_event,
 )
 from cext.normalizer cimport outcome_of
 from cext.symbols cimport Symbol, Symbols
 from cext.units cimport NO_ID, px_t, qty_t
 from cext.venues.binance.payload cimport NAME_ROOM, has_all, letter_of, once, stamp_ns, symbol_ahead, symbol_of
-from cext.venues.binance.topic cimport KIND_AGG_TRADE, Stream, kind_of_event
+from cext.venues.binance.topic cimport KIND_AGG_TRADE, KIND_BLOCK, Stream, kind_of_event
 from cext.venues.plain cimport plain_name, plain_text, plain_whole
 
 cdef struct Fill:
@@ -30,6 +30,7 @@ cdef struct Fill:
     bint aggregate
     bint buyer_is_maker
     bint off_book
+    bint block
 
 
 cdef inline Fill _no_fill(bint aggregate) noexcept nogil:
@@ -38,7 +39,7 @@ cdef inline Fill _no_fill(bint aggregate) noexcept nogil:
     f.own_id = f.first_id = f.last_id = NO_ID
     f.own_text.size = 0
     f.aggregate = aggregate
-    f.buyer_is_maker = f.off_book = False
+    f.buyer_is_maker = f.off_book = f.block = False
     return f
 
 
@@ -49,7 +50,7 @@ cdef Outcome _tell(const Fill* f, const Symbol* symbol, Batch* batch) noexcept n
         return OUTCOME_MALFORMED
     if f.aggregate and (f.first_id < NO_ID or f.last_id < f.first_id or (f.first_id < 0 and f.last_id >= 0)):
         return OUTCOME_MALFORMED
-    event = batch_event(batch, EVENT_TRADE, symbol.ix)
+    event = batch_event(batch, EVENT_BLOCK_TRADE if f.block else EVENT_TRADE, symbol.ix)
     if event == NULL:
         return OUTCOME_OVERSIZED
     if not stamp_ns(f.stamp if f.stamp != 0 else f.sent, &event.ts_event):
@@ -60,6 +61,8 @@ cdef Outcome _tell(const Fill* f, const Symbol* symbol, Batch* batch) noexcept n
         return OUTCOME_UNKNOWN_ENUM
     if f.off_book:
         event.flags |= EVENT_OFF_BOOK
+    if f.block:
+        event.flags |= EVENT_OFF_BOOK | EVENT_BLOCK
     if f.aggregate:
         event.agg_id = f.own_id
         event.first_id = f.first_id
@@ -126,6 +129,7 @@ cdef bint plain_trade(Cursor* c, bint aggregate, Symbols symbols, Batch* batch) 
 cdef Outcome read_trade(Cursor* c, const Stream* stream, Symbols symbols, Batch* batch) noexcept nogil:
     """A fill {"e":"trade","E":…,"s":…,"t":id,"p":…,"q":…,"T":…,"m":buyer is maker} or the fills f..l of one taker order at one price, "a".
 
+    A block trade is a fill of a feed of its own ("blockTrade", spot), never in the others: its ids are its own.
     Futures tell the kind of a fill in X: only MARKET ones met the book (the others: insurance fund, auto-deleveraging).
     """
     cdef View key, kind
@@ -138,6 +142,7 @@ cdef Outcome read_trade(Cursor* c, const Stream* stream, Symbols symbols, Batch*
     cdef uint64_t seen = 0
     cdef char room[NAME_ROOM]
     cdef char letter
+    f.block = stream.kind == KIND_BLOCK
     if not cursor_expect(c, c'{'):
         return OUTCOME_MALFORMED
     id_at = c[0]

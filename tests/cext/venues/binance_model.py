@@ -7,15 +7,15 @@
 import re
 
 from tests.cext.venues.frames import Number, Refused
-from tests.cext.venues.tolerant import MAX_NESTING, depth, levels, parse, scaled, whole
+from tests.cext.venues.tolerant import MAX_NESTING, ORDERED, SAMPLED, Escaped, depth, forced, known, levels, parse, scaled, text_of, whole
 
 IGNORED = {
-    "kline", "continuousKline", "markPrice", "markPriceKline", "indexPriceKline", "indexPrice", "miniTicker", "ticker", "forceOrder", "contractInfo",
-    "compositeIndex", "assetIndex", "tradingSession", "blockTrade", "avgPrice", "referencePrice", "rpiDepth", "optionTrade", "optionTicker",
+    "kline", "continuousKline", "markPrice", "markPriceKline", "indexPriceKline", "indexPrice", "miniTicker", "ticker", "contractInfo",
+    "compositeIndex", "assetIndex", "tradingSession", "avgPrice", "referencePrice", "rpiDepth", "optionTrade", "optionTicker",
     "optionMarkPrice", "optionSymbol", "openInterest", "index", "depth",
 }
-EVENTS = {"depthUpdate": "depth", "bookTicker": "bookTicker", "trade": "trade", "aggTrade": "aggTrade"}
-OFF_BOOK, FROM_REST = 16, 1
+EVENTS = {"depthUpdate": "depth", "bookTicker": "bookTicker", "trade": "trade", "aggTrade": "aggTrade", "forceOrder": "forceOrder", "blockTrade": "blockTrade"}
+OFF_BOOK, FROM_REST, BLOCK = 16, 1, 48
 
 
 def fields(value, *known) -> dict:
@@ -93,7 +93,7 @@ class Model:
                 said = rest.split("@")[0]
                 if re.fullmatch("depth[0-9]+", said) or said.split("_")[0] in IGNORED - {"depth"}:
                     raise Refused("ignored")
-                if said not in ("depth", "bookTicker", "trade", "aggTrade") or (said == "depth" and not stream_symbol):
+                if said not in EVENTS.values() or (said == "depth" and not stream_symbol):
                     raise Refused("unknown_topic")
             payload = fields(f["data"], "pu")
         elif "pu" in f:
@@ -110,7 +110,7 @@ class Model:
                     said = "bookTicker"
         elif event is not None and EVENTS.get(event) != said:
             raise Refused("malformed")
-        read = {"depth": self._depth, "bookTicker": self._bbo, "trade": self._trade, "aggTrade": self._trade}.get(said)
+        read = {"depth": self._depth, "bookTicker": self._bbo, "trade": self._trade, "aggTrade": self._trade, "forceOrder": self._liquidation, "blockTrade": self._trade}.get(said)
         if read is None:
             raise Refused("unknown_topic")
         return read(payload, stream_symbol, said)
@@ -157,8 +157,29 @@ class Model:
         if px == 0 or qty == 0:
             raise Refused("unknown_enum")
         off_book = "X" in f and name(f["X"]) != "MARKET"
-        return self._event("trade", row, f, flags=OFF_BOOK if off_book else 0, first_id=first, last_id=last,
+        block = said == "blockTrade"
+        return self._event("block" if block else "trade", row, f, flags=BLOCK if block else OFF_BOOK if off_book else 0, first_id=first, last_id=last,
                            side=-1 if f["m"] in (True, "true") else 1, px=px, qty=qty, agg_id=own_id if own == "a" else -1, trade_id=str(f[own]))
+
+    def _liquidation(self, f, stream_symbol, said):
+        if "E" in f:
+            whole(f["E"])
+        o = known(f.get("o"), "s S p ap q z T")
+        name, side = text_of(o, "s"), text_of(o, "S")
+        if any(isinstance(o.get(key), (list, dict)) for key in ("p", "ap", "q", "z")):
+            raise Refused("malformed")
+        ts = time_ns({key: of[key] for key, of in (("E", f), ("T", o)) if key in of})
+        if name not in self.symbols:
+            raise Refused("unknown_symbol")
+        if side not in ("SELL", "BUY"):
+            raise Refused("unknown_enum")
+        average, asked = o.get("ap"), o.get("p")
+        flags = SAMPLED
+        if average is None or (isinstance(average, str) and not isinstance(average, Escaped) and re.fullmatch(r"null|[0.]*", average)):
+            average, asked, flags = asked, None, flags | ORDERED
+        told = forced(self.symbols[name], -1 if side == "SELL" else 1, side, average, asked, o["z"] if "z" in o else o.get("q"))
+        blank = {"kind": "liquidation", "first_id": -1, "last_id": -1, "prev_id": -1, "cross_id": -1}
+        return blank | {"flags": flags, "ts_event": ts} | told
 
     def _snapshot(self, ix: int, body: bytes):
         f = fields(parse(body), "lastUpdateId", "bids", "asks", "symbol")

@@ -3,11 +3,11 @@
 import re
 
 from tests.cext.venues.frames import NO_ID, Refused, event
-from tests.cext.venues.tolerant import an_id, flag, known, levels, ms, parse, scaled, text_of, trade_id
+from tests.cext.venues.tolerant import BANKRUPTCY, an_id, flag, forced, known, levels, ms, parse, scaled, text_of, trade_id
 
-READ = re.compile(r"(?:orderbook\.(1|25|50|100|200|500|1000)|(publicTrade))\.(.*)", re.DOTALL)
+READ = re.compile(r"(?:orderbook\.(1|25|50|100|200|500|1000)|(publicTrade|allLiquidation))\.(.*)", re.DOTALL)
 KNOWN = re.compile(
-    r"(orderbook\.(rpi|full)|tickers|kline|allLiquidation|liquidation|insurance|adlAlert|priceLimit|system)(\..*)?",
+    r"(orderbook\.(rpi|full)|tickers|kline|liquidation|insurance|adlAlert|priceLimit|system)(\..*)?",
     re.DOTALL,
 )
 FROM_REST, OFF_BOOK, BLOCK = 1, 16, 32
@@ -44,9 +44,9 @@ class Model:
         topic = READ.fullmatch(text_of(push, "topic"))
         if topic is None:
             raise Refused("ignored" if KNOWN.fullmatch(push["topic"]) else "unknown_topic")
-        depth, trades, name = topic.groups()
-        if trades:
-            return self._trades(push, name)
+        depth, rows, name = topic.groups()
+        if rows:
+            return self._rows(push, name, self._trade if rows == "publicTrade" else self._liquidation)
         if name not in self.known:
             raise Refused("unknown_symbol")
         if depth == "1" and push.get("type") == "delta":
@@ -82,13 +82,13 @@ class Model:
             "asks": levels(data.get("a"), px_scale, qty_scale),
         }
 
-    def _trades(self, push, name):
+    def _rows(self, push, name, read):
         if not isinstance(push.get("data"), list):
             raise Refused("malformed")
         events, left_out = [], []
         for row in push["data"]:
             try:
-                events.append(self._trade(row, name))
+                events.append(read(row, name))
             except Refused as refused:
                 if str(refused) not in ("unknown_symbol", "unknown_enum"):
                     raise
@@ -96,6 +96,20 @@ class Model:
         if left_out and not events:
             raise Refused("unknown_enum" if "unknown_enum" in left_out else "unknown_symbol")
         return events
+
+    def _liquidation(self, row, name):
+        known(row, "T s S v p")
+        ts, side = ms(row.get("T")), text_of(row, "S")
+        if any(key not in row or isinstance(row[key], (list, dict)) for key in "vp"):
+            raise Refused("malformed")
+        symbol = text_of(row, "s") if "s" in row else name
+        if symbol not in self.known:
+            raise Refused("unknown_symbol")
+        if side not in ("Buy", "Sell"):
+            raise Refused("unknown_enum")
+        # `Buy`: the position was bought, so it is sold now
+        told = forced(self.known[symbol], -1 if side == "Buy" else 1, side, row["p"], None, row["v"])
+        return event("liquidation", flags=BANKRUPTCY, ts_event=ts, **told)
 
     def _trade(self, row, name):
         known(row, "T s S v p i BT RPI seq")

@@ -6,6 +6,7 @@ import pytest
 
 SCALE = 8
 FROM_REST, HAS_CHECKSUM, OFF_BOOK, BLOCK = 1, 2, 16, 32
+SAMPLED, BANKRUPTCY = 64, 128
 
 
 def cases(path):
@@ -26,8 +27,8 @@ def cases(path):
     return found
 
 
-def plain(scaled):
-    return f"{Decimal(scaled).scaleb(-SCALE).normalize():f}"
+def plain(scaled, scale=SCALE):
+    return f"{Decimal(scaled).scaleb(-scale).normalize():f}"
 
 
 def told(event, names, ids):
@@ -38,6 +39,11 @@ def told(event, names, ids):
         side = {1: "buy", -1: "sell"}[event["side"]]
         marks = (" off-book" if flags & OFF_BOOK else "") + (" block" if flags & BLOCK else "")
         return f"trade {names[event['instrument']]} {side} {plain(event['px'])} x {plain(event['qty'])} at={at} id={event['trade_id']} {ids(event)}{marks}"
+    if event["kind"] == "liquidation":
+        side = {1: "buy", -1: "sell"}[event["side"]]
+        px, qty = plain(event["px"], event["px_scale"]), plain(event["qty"], event["qty_scale"])
+        marks = (" bankruptcy" if flags & BANKRUPTCY else "") + (" sampled" if flags & SAMPLED else "")
+        return f"liquidation {names[event['instrument']]} {side} {px} x {qty} at={at} said={event['own_side']}{marks}"
     sides = (" ".join(f"{plain(px)}:{plain(qty)}" for px, qty in event[side]) for side in ("bids", "asks"))
     marks = (f" crc={event['checksum']}" if flags & HAS_CHECKSUM else "") + (" rest" if flags & FROM_REST else "")
     return " ".join(f"{event['kind']} {names[event['instrument']]} at={at} {ids(event)}{marks} | {' | '.join(sides)}".split())

@@ -123,7 +123,7 @@ def event(kind, instrument, **said):
         "prev_id": NO_ID,
         "cross_id": NO_ID,
     }
-    return blank | ({"agg_id": NO_ID} if kind == "trade" else {"checksum": 0}) | said
+    return blank | {"trade": {"agg_id": NO_ID}, "liquidation": {}}.get(kind, {"checksum": 0}) | said
 
 
 def fixtures(folder):

@@ -3,7 +3,22 @@
 import re
 
 from tests.cext.venues.frames import NO_ID, Refused, event
-from tests.cext.venues.tolerant import an_id, known, levels, ms, parse, scaled, text_of, trade_id, whole
+from tests.cext.venues.tolerant import (
+    BANKRUPTCY,
+    MAX_NESTING,
+    SAMPLED,
+    an_id,
+    depth,
+    forced,
+    known,
+    levels,
+    ms,
+    parse,
+    scaled,
+    text_of,
+    trade_id,
+    whole,
+)
 
 KINDS = {
     "books": "book",
@@ -12,9 +27,10 @@ KINDS = {
     "bbo-tbt": "bbo",
     "trades": "trade",
     "trades-all": "trade",
+    "liquidation-orders": "liquidation",
 }
 KNOWN = re.compile(
-    "tickers|books5|books-rpi|books-elp|index-tickers|mark-price|funding-rate|open-interest|price-limit|liquidation-orders|liquidations|"
+    "tickers|books5|books-rpi|books-elp|index-tickers|mark-price|funding-rate|open-interest|price-limit|liquidations|"
     "adl-warning|instruments|status|opt-summary|option-trades|estimated-price|call-auction-details|public-block-trades|"
     "public-struc-block-trades|block-tickers|candle.*|index-candle.*|mark-price-candle.*|sprd-.*",
     re.DOTALL,
@@ -61,6 +77,8 @@ class Model:
         kind = KINDS.get(arg["channel"])
         if kind is None:
             raise Refused("ignored" if KNOWN.fullmatch(arg["channel"]) else "unknown_topic")
+        if kind == "liquidation":
+            return self._liquidations(push.get("data"))
         if arg.get("instId", "") not in self.known:
             raise Refused("unknown_symbol")
         if not isinstance(push.get("data"), list):
@@ -100,6 +118,41 @@ class Model:
             "checksum": checksum,
             "flags": HAS_CHECKSUM if checksum else 0,
         }
+
+    def _liquidations(self, rows):
+        """Of all instruments of a type: those that nobody asked for are passed over."""
+        if not isinstance(rows, list):
+            raise Refused("malformed")
+        events, left_out = [], 0
+        for row in rows:
+            known(row, "instId details")
+            name = text_of(row, "instId")
+            if "details" not in row or depth(row["details"]) > MAX_NESTING:
+                raise Refused("malformed")
+            if name not in self.known:
+                continue
+            if not isinstance(row["details"], list):
+                raise Refused("malformed")
+            for detail in row["details"]:
+                try:
+                    events.append(self._liquidation(detail, self.known[name]))
+                except Refused as refused:
+                    if str(refused) != "unknown_enum":
+                        raise
+                    left_out += 1
+        if not events:
+            raise Refused("unknown_enum" if left_out else "ignored")
+        return events
+
+    def _liquidation(self, detail, symbol):
+        known(detail, "bkPx sz side posSide ts")
+        side, position, ts = text_of(detail, "side"), text_of(detail, "posSide") if "posSide" in detail else "net", ms(detail.get("ts"))
+        if any(key not in detail or isinstance(detail[key], (list, dict)) for key in ("bkPx", "sz")):
+            raise Refused("malformed")
+        if side not in ("buy", "sell") or (side, position) in (("sell", "short"), ("buy", "long")):
+            raise Refused("unknown_enum")
+        told = forced(symbol, 1 if side == "buy" else -1, side, detail["bkPx"], None, detail["sz"])
+        return event("liquidation", flags=BANKRUPTCY | SAMPLED, ts_event=ts, **told)
 
     def _trades(self, rows, name):
         events, left_out = [], []

@@ -96,7 +96,7 @@ def test_recordings_decode_as_the_model_reads_them(pattern):
             assert counts["events"] > 0.95 * len(frames), (name, counts)
 
 
-KEYS = "stream data e E T s ps st U u pu b B a A t p q nq f l m M X lastUpdateId bids asks symbol pair result error code id"
+KEYS = "stream data e E T s S ps st U u pu b B a A t p ap q nq z f l m M X o lastUpdateId bids asks symbol pair result error code id"
 
 
 @pytest.mark.parametrize("market, n", [("spot", 9000), ("usdm", 9000), ("coinm", 4000)])

@@ -32,7 +32,7 @@ OURS, MODEL = decoder(KNOWN), Model(KNOWN)
 PUSHES = [frame for path in fixtures(FIXTURES) if not path.name.startswith("rest_") for frame in path.read_bytes().splitlines()]
 SPELLABLE = [frame for frame in PUSHES if is_json(frame)]
 BODIES = (FIXTURES / "rest_book.jsonl").read_bytes().splitlines()
-KEYS = "arg action data event channel instId asks bids ts seqId prevSeqId checksum tradeId px sz side count source code msg"
+KEYS = "arg action data event channel instId asks bids ts seqId prevSeqId checksum tradeId px sz side count source code msg details bkPx posSide instType"
 
 
 @pytest.mark.parametrize("path", fixtures(FIXTURES), ids=lambda path: path.stem)

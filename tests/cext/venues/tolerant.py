@@ -172,3 +172,37 @@ def text_of(row, key):
     if not isinstance(text, str) or isinstance(text, Number):
         raise Refused("malformed")
     return text
+
+
+SAMPLED, BANKRUPTCY, ORDERED = 64, 128, 256
+
+
+def _places(text):
+    """Decimals that a plain decimal needs; none, where it is no such text."""
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]*\.?[0-9]*", text, re.ASCII):
+        return -1
+    return len(text.partition(".")[2].rstrip("0"))
+
+
+def _amount(value, scale):
+    """A number at `scale`, 0 where there is none."""
+    if value is None or (value in ("", "null") and not isinstance(value, Escaped)):
+        return 0
+    try:
+        return scaled(value, scale)
+    except Refused:
+        raise Refused("malformed") from None
+
+
+def forced(symbol, side, own_side, px, order_px, qty):
+    """What a liquidation's numbers are as `explain` tells them: at scales that hold them, at least the instrument's."""
+    instrument, px_scale, qty_scale = symbol
+    px_scale = min(18, max(px_scale, _places(px), _places(order_px)))
+    qty_scale = min(18, max(qty_scale, _places(qty)))
+    told = {
+        "instrument": instrument, "side": side, "px": _amount(px, px_scale), "order_px": _amount(order_px, px_scale), "px_scale": px_scale,
+        "qty": _amount(qty, qty_scale), "qty_scale": qty_scale,
+    }  # fmt: skip
+    if not told["px"] or not told["qty"]:
+        raise Refused("unknown_enum")
+    return told | {"own_side": trade_id(own_side)}

@@ -1,0 +1,75 @@
+"""Every liquidation that the venue tells, at once."""
+
+from libc.stdint cimport uint32_t
+
+from cext.book cimport Book
+from cext.events cimport EVENT_BANKRUPTCY, EVENT_ORDERED, EVENT_SAMPLED, SIDE_SELL, Event
+from cext.names cimport Names
+from cext.outbox cimport CRITICAL, MARK_ROUNDED, MARK_SAMPLED, Channel, Outbox
+from cext.stream cimport HEARS_LIQUIDATIONS, Stream
+from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
+from cext.turnover cimport put_notional, put_quantity, put_unit
+from cext.units cimport ns_t
+from cext.writer cimport Writer, put_bytes, put_decimal, put_string
+
+
+cdef class Liquidations(Stream):
+    """`liquidations`: one event a forced order.
+
+    side (the order's) and position (what was closed: long is sold), price and price_type: average (what the order got), bankruptcy (the price of
+    the takeover, at which nothing need have traded), ordered (what the order asked for; what it got is not told). bankruptcy_price and
+    order_price: these prices where the venue tells them, else null. quantity (base coins; inverse contracts: rounded half-even to 8 decimals, flag
+    `rounded`), quote_quantity (at `price`; exact). Contracts only: contracts, contract_value, contract_unit. venue_side: the venue's own word, which
+    on one venue is the position's. Flag `sampled`: the venue does not tell all of them.
+    """
+
+    cdef readonly Names names
+    cdef readonly str word
+    cdef readonly Channel channel
+    cdef uint32_t _marks
+
+    def __init__(self, Names names not None, *, str word=""):
+        self.names = names
+        self.word = word
+        self.hears = HEARS_LIQUIDATIONS
+
+    cdef void attach(self, Book book, Outbox out, const Symbol* symbol):
+        Stream.attach(self, book, out, symbol)
+        self._marks = MARK_ROUNDED if symbol.contract == CONTRACT_INVERSE else 0
+        self.channel = self.names.channel(out, "liquidations", self.word, CRITICAL, self)
+
+    cdef void on_liquidation(self, const Event* event, ns_t ts_recv) noexcept nogil:
+        cdef Symbol symbol = self.symbol[0]  # with the event's own scales
+        cdef Writer* w
+        symbol.px_scale = event.px_scale
+        symbol.qty_scale = event.qty_scale
+        w = self.out.open(self.channel, event.ts_event, ts_recv, self._marks | (MARK_SAMPLED if event.flags & EVENT_SAMPLED else 0))
+        if event.side == SIDE_SELL:
+            put_bytes(w, b',"side":"sell","position":"long","price":', 41)
+        else:
+            put_bytes(w, b',"side":"buy","position":"short","price":', 41)
+        put_decimal(w, event.px, event.px_scale)
+        if event.flags & EVENT_BANKRUPTCY:
+            put_bytes(w, b',"price_type":"bankruptcy","bankruptcy_price":', 46)
+            put_decimal(w, event.px, event.px_scale)
+            put_bytes(w, b',"order_price":null', 19)
+        elif event.flags & EVENT_ORDERED:
+            put_bytes(w, b',"price_type":"ordered","bankruptcy_price":null,"order_price":', 62)
+            put_decimal(w, event.px, event.px_scale)
+        else:
+            put_bytes(w, b',"price_type":"average","bankruptcy_price":null,"order_price":', 62)
+            if event.order_px > 0:
+                put_decimal(w, event.order_px, event.px_scale)
+            else:
+                put_bytes(w, b"null", 4)
+        put_bytes(w, b',"quantity":', 12)
+        put_quantity(w, &symbol, event.px, event.qty)
+        put_bytes(w, b',"quote_quantity":', 18)
+        put_notional(w, &symbol, event.px, event.qty)
+        if symbol.contract != CONTRACT_BASE:
+            put_bytes(w, b',"contracts":', 13)
+            put_decimal(w, event.qty, event.qty_scale)
+            put_unit(w, &symbol)
+        put_bytes(w, b',"venue_side":', 14)
+        put_string(w, event.trade_id, event.trade_id_size)
+        self.out.close(self.channel)

@@ -1,0 +1,108 @@
+"""What is put into the order flow on request, and what became of it: the truth for whoever has to find it.
+
+POST /oracle/plant {"what", "market", "symbol", "side": "sell", "orders": 8, "every_ms": 50, "quote": 2000000}
+
+    cascade    liquidations, one after the other: longs that are sold (side sell) or shorts that are bought
+    stop_run   the same orders, forced by nobody: positions are closed by their owners' stops
+    burst      the same, of people who open positions
+
+`quote` is what all orders together are worth, in quote coins (an inverse contract's: dollars). The answer is the plant as it is planned; GET /oracle/plants
+tells all of them with what was played. GET /oracle/{market}/{symbol}/liquidations?limit= tells every liquidation there was, planted or not.
+"""
+
+import time
+from decimal import Decimal
+from typing import NamedTuple
+
+import ujson
+from aiohttp import web
+
+from p9.simulate.instrument import Instrument
+from p9.simulate.market import Liquidation, Planned, Turn
+from p9.simulate.scale import plain
+
+KINDS = {"cascade": (True, True), "stop_run": (False, True), "burst": (False, False)}  # forced, closes positions
+MOST_ORDERS = 1000
+
+
+class Plant(NamedTuple):
+    id: int
+    what: str
+    one: Instrument
+    orders: list[Planned]
+    played: list[Turn]
+
+
+class Plants:
+    def __init__(self, instruments: dict[tuple[str, str], Instrument]):
+        self._instruments = instruments
+        self._plants: list[Plant] = []
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post("/oracle/plant", self._plant)
+        router.add_get("/oracle/plants", self._report)
+        router.add_get("/oracle/{market}/{symbol}/liquidations", self._liquidations)
+
+    def plant(self, what: str, one: Instrument, *, side: str, orders: int, every_ms: float, quote: float) -> Plant:
+        """Raises ValueError for what cannot be planted."""
+        if what not in KINDS or side not in ("buy", "sell") or not 1 <= orders <= MOST_ORDERS or every_ms < 0 or quote <= 0:
+            raise ValueError(f"what is one of {', '.join(KINDS)}, side buy or sell, orders 1 to {MOST_ORDERS}, every_ms not below 0, quote above 0")
+        forced, closes = KINDS[what]
+        if forced and one.is_spot:
+            raise ValueError("nobody is liquidated on a spot market")
+        worth = one.qty.step * one.listing.contract_value * (1 if one.is_inverse else one.px.value(one.model.best[0]))
+        lots = max(1, round(Decimal(quote) / orders / worth))
+        played: list[Turn] = []
+        begins_ns = time.time_ns() + 100_000_000
+        plans = [Planned(begins_ns + round(n * every_ms * 1e6), side == "buy", lots, forced, closes, played) for n in range(orders)]
+        one.model.plan(plans)
+        made = Plant(len(self._plants) + 1, what, one, plans, played)
+        self._plants.append(made)
+        return made
+
+    async def _plant(self, request: web.Request) -> web.Response:
+        try:
+            asked = ujson.loads(await request.text())
+            one = self._instruments[asked["market"], asked["symbol"]]
+            made = self.plant(
+                asked["what"], one, side=asked.get("side", "sell"), orders=int(asked.get("orders", 8)), every_ms=float(asked.get("every_ms", 50)),
+                quote=float(asked.get("quote", 2e6)),
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError) as error:
+            raise web.HTTPBadRequest(text=f"cannot be planted: {error!r}\n") from error
+        return web.json_response(_told(made))
+
+    async def _report(self, request: web.Request) -> web.Response:
+        return web.json_response([_told(plant) for plant in self._plants])
+
+    async def _liquidations(self, request: web.Request) -> web.Response:
+        key = (request.match_info["market"], request.match_info["symbol"])
+        if key not in self._instruments:
+            raise web.HTTPNotFound(text=f"there is no {key[0]}/{key[1]}\n")
+        limit = int(request.query.get("limit", "1000"))
+        one = self._instruments[key]
+        return web.json_response([truth(one, forced) for forced in list(one.forced)[-limit:]])
+
+
+def truth(one: Instrument, forced: Liquidation) -> dict:
+    """A liquidation in plain words: the order's side, the position's, native quantity, the price of the takeover and of its fills in the mean."""
+    return {
+        "side": "sell" if forced.is_sell else "buy", "position": "long" if forced.is_sell else "short", "quantity": one.qty.trim(forced.lots),
+        "takeover_price": one.px.trim(forced.tick), "average_price": plain(one.average_price(forced)), "at_ms": forced.at_ns // 1_000_000,
+    }  # fmt: skip
+
+
+def _told(plant: Plant) -> dict:
+    one, orders = plant.one, plant.orders
+    played = [
+        {
+            "at_ns": turn.at_ns, "quantity": one.qty.trim(sum(fill.lots for fill in turn.fills)), "first_price": one.px.trim(turn.fills[0].tick),
+            "last_price": one.px.trim(turn.fills[-1].tick), "first_id": turn.fills[0].id, "last_id": turn.fills[-1].id,
+            "liquidation": truth(one, turn.liquidation) if turn.liquidation else None,
+        }
+        for turn in plant.played if turn.fills
+    ]  # fmt: skip
+    return {
+        "id": plant.id, "what": plant.what, "market": one.market, "symbol": one.symbol, "side": "buy" if orders[0].is_buy else "sell",
+        "begins_ns": orders[0].at_ns, "ends_ns": orders[-1].at_ns, "orders": len(orders), "played": played,
+    }  # fmt: skip
