@@ -1,5 +1,5 @@
 # Short names for the scripts. A machine without make runs the scripts themselves.
-.PHONY: demo run build test coverage lint bench bench-peers fuzz exe chaos chaos-long sim clean
+.PHONY: demo run build test coverage lint bench bench-peers fuzz exe chaos chaos-long sim history clean
 
 demo run test coverage bench bench-peers fuzz exe chaos sim:
 	@bash scripts/$@.sh $(ARGS)
@@ -13,6 +13,9 @@ build:
 lint: build
 	.venv/bin/ruff check .
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/cython-lint cext
+
+history: build
+	P9_KILLS=100 .venv/bin/python -m pytest -o timeout=3600 tests/market/test_harvest.py tests/market/test_fusion.py -k kills $(ARGS)
 
 clean:
 	rm -rf build dist htmlcov .pytest_cache .hypothesis

@@ -1,7 +1,7 @@
 """The command line.
 
 p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR] [--check-config] [--version]
-               [replay … | gaps … | snapshot … | backfill … | simulate … | stop | install-service]
+               [replay … | gaps … | snapshot … | backfill … | fuse … | simulate … | stop | install-service]
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from p9 import __version__, backfill, data_dir, executable, loop
+from p9 import __version__, backfill, data_dir, executable, fuse, loop
 from p9.client.film import Snapshot
 from p9.config import Config, Seconds, load
 from p9.errors import BusAway, P9Error, Remedy
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     gaps.add_argument("--symbol", default="", help="only this symbol (ours)")
     gaps.add_argument("--json", action="store_true", help="one line of JSON a gap")
     backfill.add_arguments(commands.add_parser("backfill", help="history of a venue into files; the same command goes on where it was interrupted"))
+    fuse.add_arguments(commands.add_parser("fuse", help="files of history on one timeline, with what they tell differently"))
     snapshot = commands.add_parser("snapshot", help="a book as it was at some second of the last day, from what is stored")
     snapshot.add_argument("exchange", metavar="EXCHANGE")
     snapshot.add_argument("symbol", metavar="SYMBOL", help="ours, such as BTC-USDT-PERP")
@@ -296,6 +297,8 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
         return _replay(options, config, path)
     if options.command == "backfill":
         return _backfill(options, config)
+    if options.command == "fuse":
+        return fuse.run(options)
     if options.quick_test:
         return _quick_test(options, config, path)
     return _run(options, config, path)

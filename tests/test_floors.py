@@ -21,7 +21,7 @@ P9_FLOORS = [
     ["ops*"],
     ["simulate*", "packaging*", "publication", "boards", "options", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
     ["markets", "reconfiguration"],
-    ["app", "replay", "backfill"],
+    ["app", "replay", "backfill", "fuse"],
     ["quicktest*"],
     ["__main__"],
 ]

@@ -54,7 +54,7 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _write_through(path: Path, data: bytes) -> None:
+def write_through(path: Path, data: bytes) -> None:
     """Atomically, and on disk when this returns."""
     new = _beside(path, ".new")
     with new.open("wb") as file:
@@ -85,7 +85,7 @@ def write_manifest(path: Path, manifest: Manifest) -> Manifest:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     manifest = msgspec.structs.replace(manifest, bytes=path.stat().st_size, sha256=sha256)
-    _write_through(_beside(path, MANIFEST), msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
+    write_through(_beside(path, MANIFEST), msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
     return manifest
 
 
@@ -203,7 +203,7 @@ class HistoryFile:
         return ",".join([_cell(getattr(row, name)) for name in self._columns]).encode() + b"\n"
 
     def _save(self) -> None:
-        _write_through(self._note, msgspec.json.encode(self.checkpoint))
+        write_through(self._note, msgspec.json.encode(self.checkpoint))
 
 
 def _cell(value: Any) -> str:
