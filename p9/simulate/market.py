@@ -15,6 +15,7 @@ BID, ASK = 0, 1
 FEWEST_LEVELS = 1_050
 MOST_LEVELS = 1_350
 WIDEST_SWEEP = 25
+WIDEST_LEAP = 800
 
 
 class Fill(NamedTuple):
@@ -42,7 +43,8 @@ class Liquidation(NamedTuple):
 
 class Planned(NamedTuple):
     """A market order that somebody asked for. `forced`: of a position that is liquidated; `closes`: it ends positions, so the open interest falls by
-    it (as by a forced one). What became of it is appended to `played`."""
+    it (as by a forced one). What became of it is appended to `played`. `leap`: before it the price that everybody follows moves by this fraction, and
+    the order takes what stands between."""
 
     at_ns: int
     is_buy: bool
@@ -50,6 +52,7 @@ class Planned(NamedTuple):
     forced: bool
     closes: bool
     played: list["Turn"]
+    leap: float = 0.0
 
 
 class Turn(NamedTuple):
@@ -192,7 +195,11 @@ class Market:
         touched: list[tuple[int, int]] = []
         fills: list[Fill] = []
         self._turn_id = self.last_id + self._random.choice(self._id_steps)
-        if planned:
+        if planned and planned.leap:
+            self._premium += planned.leap
+            limit = round(self.fair(at_ns)) * self.sides[ASK if planned.is_buy else BID].sign
+            liquidation = self._take(planned.is_buy, 1 << 60, limit, at_ns, False, touched, fills, WIDEST_LEAP)
+        elif planned:
             liquidation = self._take(planned.is_buy, planned.lots, None, at_ns, planned.forced, touched, fills)
         else:
             liquidation = self._choose(at_ns, touched, fills)
@@ -279,12 +286,14 @@ class Market:
         limit = round(self.fair(at_ns)) * self.sides[ASK if is_buy else BID].sign if sweeps else None
         return self._take(is_buy, 1 << 60 if sweeps else left, limit, at_ns, forced, touched, fills)
 
-    def _take(self, is_buy: bool, left: int, limit: int | None, at_ns: int, forced: bool, touched: list, fills: list[Fill]) -> Liquidation | None:
-        """Take up to `left` lots from the other side, not beyond `limit` (a rank)."""
+    def _take(
+        self, is_buy: bool, left: int, limit: int | None, at_ns: int, forced: bool, touched: list, fills: list[Fill], widest: int = WIDEST_SWEEP
+    ) -> Liquidation | None:
+        """Take up to `left` lots from the other side, of `widest` levels, not beyond `limit` (a rank)."""
         number = ASK if is_buy else BID
         side = self.sides[number]
         first_tick = side.best
-        for _ in range(WIDEST_SWEEP):
+        for _ in range(widest):
             tick = side.best
             if left <= 0 or (limit is not None and side.ranks[-1] < limit and fills):
                 break

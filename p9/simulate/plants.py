@@ -1,10 +1,12 @@
 """What is put into the order flow on request, and what became of it: the truth for whoever has to find it.
 
-POST /oracle/plant {"what", "market", "symbol", "side": "sell", "orders": 8, "every_ms": 50, "quote": 2000000}
+POST /oracle/plant {"what", "market", "symbol", "side": "sell", "orders": 8, "every_ms": 50, "quote": 2000000, "bps": 50}
 
     cascade    liquidations, one after the other: longs that are sold (side sell) or shorts that are bought
     stop_run   the same orders, forced by nobody: positions are closed by their owners' stops
     burst      the same, of people who open positions
+    whale      one order of all that is asked for
+    jump       the price that everybody follows leaps by `bps`, and one order takes what stands between
 
 `quote` is what all orders together are worth, in quote coins (an inverse contract's: dollars). The answer is the plant as it is planned; GET /oracle/plants
 tells all of them with what was played. GET /oracle/{market}/{symbol}/liquidations?limit= tells every liquidation there was, planted or not.
@@ -21,7 +23,7 @@ from p9.simulate.instrument import Instrument
 from p9.simulate.market import Liquidation, Planned, Turn
 from p9.simulate.scale import plain
 
-KINDS = {"cascade": (True, True), "stop_run": (False, True), "burst": (False, False)}  # forced, closes positions
+KINDS = {"cascade": (True, True), "stop_run": (False, True), "burst": (False, False), "whale": (False, False), "jump": (False, False)}  # forced, closes positions
 MOST_ORDERS = 1000
 
 
@@ -43,18 +45,23 @@ class Plants:
         router.add_get("/oracle/plants", self._report)
         router.add_get("/oracle/{market}/{symbol}/liquidations", self._liquidations)
 
-    def plant(self, what: str, one: Instrument, *, side: str, orders: int, every_ms: float, quote: float) -> Plant:
-        """Raises ValueError for what cannot be planted."""
-        if what not in KINDS or side not in ("buy", "sell") or not 1 <= orders <= MOST_ORDERS or every_ms < 0 or quote <= 0:
-            raise ValueError(f"what is one of {', '.join(KINDS)}, side buy or sell, orders 1 to {MOST_ORDERS}, every_ms not below 0, quote above 0")
+    def plant(self, what: str, one: Instrument, *, side: str, orders: int, every_ms: float, quote: float, bps: float = 50.0, begins_ns: int | None = None) -> Plant:
+        """`begins_ns`: None begins in a tenth of a second. Raises ValueError for what cannot be planted."""
+        if what not in KINDS or side not in ("buy", "sell") or not 1 <= orders <= MOST_ORDERS or every_ms < 0 or quote <= 0 or not 0 < bps <= 1000:
+            raise ValueError(
+                f"what is one of {', '.join(KINDS)}, side buy or sell, orders 1 to {MOST_ORDERS}, every_ms not below 0, quote above 0, bps above 0 to 1000"
+            )
         forced, closes = KINDS[what]
         if forced and one.is_spot:
             raise ValueError("nobody is liquidated on a spot market")
+        if what in ("whale", "jump"):
+            orders = 1
         worth = one.qty.step * one.listing.contract_value * (1 if one.is_inverse else one.px.value(one.model.best[0]))
         lots = max(1, round(Decimal(quote) / orders / worth))
         played: list[Turn] = []
-        begins_ns = time.time_ns() + 100_000_000
-        plans = [Planned(begins_ns + round(n * every_ms * 1e6), side == "buy", lots, forced, closes, played) for n in range(orders)]
+        begins_ns = begins_ns or time.time_ns() + 100_000_000
+        leap = (1 if side == "buy" else -1) * bps / 1e4 if what == "jump" else 0.0
+        plans = [Planned(begins_ns + round(n * every_ms * 1e6), side == "buy", lots, forced, closes, played, leap) for n in range(orders)]
         one.model.plan(plans)
         made = Plant(len(self._plants) + 1, what, one, plans, played)
         self._plants.append(made)
@@ -66,7 +73,7 @@ class Plants:
             one = self._instruments[asked["market"], asked["symbol"]]
             made = self.plant(
                 asked["what"], one, side=asked.get("side", "sell"), orders=int(asked.get("orders", 8)), every_ms=float(asked.get("every_ms", 50)),
-                quote=float(asked.get("quote", 2e6)),
+                quote=float(asked.get("quote", 2e6)), bps=float(asked.get("bps", 50)),
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise web.HTTPBadRequest(text=f"cannot be planted: {error!r}\n") from error
@@ -104,5 +111,5 @@ def _told(plant: Plant) -> dict:
     ]  # fmt: skip
     return {
         "id": plant.id, "what": plant.what, "market": one.market, "symbol": one.symbol, "side": "buy" if orders[0].is_buy else "sell",
-        "begins_ns": orders[0].at_ns, "ends_ns": orders[-1].at_ns, "orders": len(orders), "played": played,
+        "begins_ns": orders[0].at_ns, "ends_ns": orders[-1].at_ns, "orders": len(orders), "leap_bps": round(orders[0].leap * 1e4, 6), "played": played,
     }  # fmt: skip
