@@ -81,7 +81,7 @@ def tapes(draw):
     at, rows = 0, []
     for _ in range(draw(st.integers(5, 60))):
         at += draw(st.sampled_from([30, 1_000, 7_000, 61_000, 600_000]))
-        late = draw(st.sampled_from([0, 0, 0, 0, 20_000, 400_000]))
+        late = draw(st.sampled_from([0, 0, 0, 0, 20_000, 59_000, 60_000, 61_000, 400_000]))
         rows.append((at, draw(st.integers(1, 40)), draw(st.integers(1, 40)), draw(st.sampled_from([-1, 1])), at + late))
     return sorted(rows, key=lambda row: row[4])
 
