@@ -15,6 +15,7 @@ from cext.prints cimport Print
 from cext.stream cimport Stream
 from cext.units cimport ns_t
 from cext.wide cimport Wide
+from cext.worth cimport Worth
 from cext.writer cimport Writer
 
 cdef struct FlowNow:            # as published last; NAN: not known
@@ -47,15 +48,13 @@ cdef class Flow(Stream):
     cdef Vpin vpin
     cdef Impact impact
     cdef Cadence _cadence
-    cdef double _px_unit                    # what 1 of a price is
-    cdef double _qty_unit                   # base coins that 1 of a quantity is; inverse contracts: quote coins
+    cdef Worth _worth
     cdef ns_t _followed_since
     cdef ns_t _ts_event                     # of the newest update
     cdef ns_t _ts_recv
     cdef int64_t _n_changes
     cdef int64_t _n_shown
 
-    cdef void _units(self) noexcept nogil
     cdef void _take_top(self, ns_t at_ns) noexcept nogil
     cdef bint _look(self, ns_t now_ns) noexcept nogil
     cdef double _normalised(self, const OfiWindow* window, int32_t level) noexcept nogil

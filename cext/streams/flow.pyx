@@ -6,7 +6,6 @@ from libc.string cimport memcmp, memset
 
 from cext.book cimport ASKS, BIDS, Book
 from cext.cadence cimport cadence_due
-from cext.decimal cimport POW10
 from cext.events cimport EVENT_BACKFILL, EVENT_SNAPSHOT, SIDE_BUY, SIDE_NONE, Event, Level
 from cext.measures.clusters cimport Cluster, cluster_stands, clusters_add, clusters_init
 from cext.measures.impact cimport MAX_MINUTES, LEAST_MINUTES, impact_add, impact_init, impact_now, impact_pass
@@ -25,10 +24,11 @@ from cext.quantiles cimport Quantiles
 from cext.stream cimport (
     BOOK_SYNCED, HEARS_BOOK, HEARS_PRINTS, HEARS_STATE, HEARS_TIMER, BookState, Reason, Stream,
 )
-from cext.symbols cimport CONTRACT_BASE, Symbol
+from cext.symbols cimport Symbol
 from cext.turnover cimport Turnover, put_quote, turnover_base, turnover_rescale
 from cext.units cimport NO_ID, NO_TIME, ns_t
 from cext.wide cimport Wide, wide_add, wide_negated
+from cext.worth cimport worth_of
 from cext.writer cimport Writer, put_bool, put_bytes, put_decimal, put_double, put_int, put_text, put_time, writer_free, writer_init
 
 import msgspec
@@ -117,26 +117,20 @@ cdef class Flow(Stream):
     cdef void attach(self, Book book, Outbox out, const Symbol* symbol):
         Stream.attach(self, book, out, symbol)
         self.channel = self.names.channel(out, "flow", self.word, MEDIUM, self, True)
-        self._units()
-
-    cdef void _units(self) noexcept nogil:
-        self._px_unit = 1.0 / <double>POW10[self.symbol.px_scale]
-        self._qty_unit = 1.0 / <double>POW10[self.symbol.qty_scale]
-        if self.symbol.contract != CONTRACT_BASE:
-            self._qty_unit *= <double>self.symbol.contract_value / <double>POW10[self.symbol.contract_value_scale]
+        self._worth = worth_of(self.symbol)
 
     def tell_daily_volume(self, double base):
         """What is known from elsewhere (history) of a day's volume, in base coins (inverse contracts: in quote coins): VPIN need not warm up."""
         if not isfinite(base) or base < 0:
             raise ValueError(f"found {base}, allowed is a volume")
-        self.vpin.told = base / self._qty_unit
+        self.vpin.told = base / self._worth.amount
 
     cdef void _take_top(self, ns_t at_ns) noexcept nogil:
         cdef Level bids[OFI_LEVELS]
         cdef Level asks[OFI_LEVELS]
         cdef int32_t n_bids = self.book.take(BIDS, bids, self.ofi.n_levels)
         cdef int32_t n_asks = self.book.take(ASKS, asks, self.ofi.n_levels)
-        ofi_take(&self.ofi, bids, n_bids, asks, n_asks, self._qty_unit, at_ns)
+        ofi_take(&self.ofi, bids, n_bids, asks, n_asks, self._worth.amount, at_ns)
 
     cdef void on_book(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil:
         if event.kind == EVENT_SNAPSHOT:
@@ -167,8 +161,8 @@ cdef class Flow(Stream):
         self._ts_event = print.ts_event
         self._ts_recv = print.ts_last
         if print.turnover.native.high == 0 and print.turnover.native.low <= <uint64_t>INT64_MAX:
-            vpin_add(&self.vpin, <int64_t>print.turnover.native.low, bought, self._px_unit * print.last_px, at)
-        impact_add(&self.impact, self._px_unit * print.last_px, turnover_base(self.symbol, &print.turnover), print.size, print.side, at)
+            vpin_add(&self.vpin, <int64_t>print.turnover.native.low, bought, self._worth.px * print.last_px, at)
+        impact_add(&self.impact, self._worth.px * print.last_px, turnover_base(self.symbol, &print.turnover), print.size, print.side, at)
         size = sizes_of(&self.sizes.tiers, print.size, sizes)
         sizes_add(&self.sizes, self.symbol, print, size, at)
         if size < SIZE_LARGE:
@@ -197,7 +191,7 @@ cdef class Flow(Stream):
             changed = changed or (synced and memcmp(&before, &newest.ofi[i], sizeof(OfiWindow)) != 0)
         newest.vpin = vpin_value(&self.vpin)
         newest.vpin_buckets = vpin_buckets(&self.vpin)
-        newest.vpin_size = vpin_daily(&self.vpin, now_ns) / self.vpin.a_day * self._qty_unit
+        newest.vpin_size = vpin_daily(&self.vpin, now_ns) / self.vpin.a_day * self._worth.amount
         impact_pass(&self.impact, now_ns)
         if self.impact.changed:
             impact_now(&self.impact, &newest.impact)
@@ -390,7 +384,7 @@ cdef class Flow(Stream):
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
         """What does not fit begins anew."""
         cdef Print* print = &self.last.print
-        self._units()
+        self._worth = worth_of(self.symbol)
         ofi_rescale(&self.ofi, px_factor, qty_factor)
         vpin_rescale(&self.vpin, qty_factor)
         sizes_rescale(&self.sizes, self.symbol, px_factor, qty_factor)

@@ -9,6 +9,7 @@ from cext.names cimport Names
 from cext.outbox cimport Channel
 from cext.stream cimport Stream
 from cext.units cimport ns_t, px_t
+from cext.worth cimport Worth
 from cext.writer cimport Writer
 
 cdef enum:
@@ -35,7 +36,7 @@ cdef class Momentum(Stream):
     cdef Jumps jumps[N_INTERVALS]   # spikes are those of the first
     cdef double _threshold          # of |z|
     cdef Cadence _cadence
-    cdef double _px_unit
+    cdef Worth _worth
     cdef px_t _bid                  # as they are in force; 0: not known
     cdef px_t _ask
     cdef ns_t _passed_ns

@@ -6,7 +6,6 @@ from libc.string cimport memset
 
 from cext.book cimport ASKS, BIDS, Book
 from cext.cadence cimport cadence_due
-from cext.decimal cimport POW10
 from cext.events cimport EVENT_BACKFILL, EVENT_BLOCK, Event, Level
 from cext.measures.jumps cimport LEAST_WINDOW, MAX_WINDOW, Jump, jumps_begin, jumps_init, jumps_limit, jumps_pass
 from cext.measures.trend cimport trend_begin, trend_init, trend_pass, trend_return, trend_z
@@ -15,6 +14,7 @@ from cext.outbox cimport MEDIUM, Channel, Outbox
 from cext.stream cimport BOOK_SYNCED, HEARS_BOOK, HEARS_STATE, HEARS_TIMER, HEARS_TRADES, BookState, Reason, Stream
 from cext.symbols cimport Symbol
 from cext.units cimport NO_TIME, ns_t
+from cext.worth cimport worth_of
 from cext.writer cimport Writer, put_bytes, put_double, put_int, put_text, writer_free, writer_init
 
 import msgspec
@@ -94,7 +94,7 @@ cdef class Momentum(Stream):
     cdef void attach(self, Book book, Outbox out, const Symbol* symbol):
         Stream.attach(self, book, out, symbol)
         self.channel = self.names.channel(out, "momentum", self.word, MEDIUM, self, True)
-        self._px_unit = 1.0 / <double>POW10[symbol.px_scale]
+        self._worth = worth_of(symbol)
 
     cdef void _begin(self, ns_t now_ns) noexcept nogil:
         """What comes next is no return of what was."""
@@ -113,7 +113,7 @@ cdef class Momentum(Stream):
             self._begin(now_ns)  # our clock was set, or stood still
             self._take_top(now_ns)
         elif (now_ns - 1) // TENTH_NS != (self._passed_ns - 1) // TENTH_NS and self._bid > 0:
-            price = log(0.5 * (<double>self._bid + <double>self._ask) * self._px_unit)
+            price = log(0.5 * (<double>self._bid + <double>self._ask) * self._worth.px)
             for i in range(N_HORIZONS):
                 trend_pass(&self.trends[i], price, now_ns)
             for i in range(N_INTERVALS):
@@ -265,7 +265,7 @@ cdef class Momentum(Stream):
         """A price that does not fit is not known."""
         cdef int32_t i
         cdef int64_t j
-        self._px_unit = 1.0 / <double>POW10[self.symbol.px_scale]
+        self._worth = worth_of(self.symbol)
         for i in range(N_INTERVALS):
             self.jumps[i].volume *= qty_factor
             for j in range(MAX_WINDOW):
