@@ -181,6 +181,29 @@ def number(value: Any) -> str:
     return plain(exact(value))
 
 
+def positive(value: Any) -> str:
+    """A price, or the size of a trade: 0 stands for nothing known. Raises ValueError."""
+    found = exact(value)
+    if found <= 0:
+        raise ValueError(f"{value!r:.60} is not positive")
+    return plain(found)
+
+
+def amount(value: Any) -> str:
+    """What may be 0, and never less. Raises ValueError."""
+    found = exact(value)
+    if found < 0:
+        raise ValueError(f"{value!r:.60} is negative")
+    return plain(found)
+
+
+def one_of(value: Any, words: Mapping[Any, str]) -> Any:
+    """Our word for a venue's. Raises ValueError for one that is not known: a side that is guessed would be a wrong value."""
+    if not isinstance(value, str | bool) or value not in words:
+        raise ValueError(f"{value!r:.60} is none of {', '.join(map(str, words))}")
+    return words[value]
+
+
 def known(value: Any) -> str | None:
     """The same; None for "" and null, which are no zeros."""
     return None if value in (None, "") else number(value)

@@ -26,16 +26,18 @@ from p9.history import (
     Series,
     TakerRow,
     TradeRow,
+    amount,
     known,
     moment,
     number,
+    one_of,
+    positive,
     quantity_of,
     times,
 )  # fmt: skip
 from p9.instrument import Instrument
 from p9.number import instant
 from p9.venue import Market, Request
-from p9.venues.binance import read_trades
 
 ARCHIVE_URL = "https://data.binance.vision"
 FUNDING = Budget("binance funding", 500, 300.0)  # fundingRate and fundingInfo share it
@@ -76,8 +78,8 @@ def _rows(ask: Ask, most: int) -> int:
 
 def candle(instrument: Instrument, fields: list[Any]) -> CandleRow:
     """Coin-margined: the volumes are contracts, and the quote amounts are coins."""
-    prices = [number(fields[i]) for i in range(1, 5)]
-    first, second, bought, spent = (number(fields[i]) for i in (5, 7, 9, 10))
+    prices = [positive(fields[i]) for i in range(1, 5)]
+    first, second, bought, spent = (amount(fields[i]) for i in (5, 7, 9, 10))
     at = instant(fields[0])
     if instrument.contract == "inverse":
         value = instrument.contract_value
@@ -86,6 +88,11 @@ def candle(instrument: Instrument, fields: list[Any]) -> CandleRow:
 
 
 def price(instrument: Instrument, fields: list[Any]) -> PriceRow:
+    return PriceRow(instant(fields[0]), *(positive(fields[i]) for i in range(1, 5)))
+
+
+def premium(instrument: Instrument, fields: list[Any]) -> PriceRow:
+    """A fraction of either sign."""
     return PriceRow(instant(fields[0]), *(number(fields[i]) for i in range(1, 5)))
 
 
@@ -108,8 +115,8 @@ def trade(instrument: Instrument, id: str, price: str, native: str, side: Any, a
 
 
 def _read_trade(instrument: Instrument, row: Any) -> Row:
-    (told,) = read_trades([row])
-    return trade(instrument, told.id, number(told.price), number(told.quantity), told.side, instant(row["T"]), told.first_id, told.last_id)
+    side = one_of(row["m"], {True: "sell", False: "buy"})  # `m`: the buyer was resting
+    return trade(instrument, str(int(row["a"])), positive(row["p"]), positive(row["q"]), side, instant(row["T"]), int(row["f"]), int(row["l"]))
 
 
 # ---- funding, open interest, positions
@@ -144,10 +151,10 @@ def _data(path: str, of_contract: bool = False) -> Asking:
 
 def _read_interest(instrument: Instrument, row: Any) -> Row:
     """Coin-margined: contracts, and their value in coins."""
-    amount, value = number(row["sumOpenInterest"]), number(row["sumOpenInterestValue"])
+    size, value = amount(row["sumOpenInterest"]), amount(row["sumOpenInterestValue"])
     if instrument.contract == "inverse":
-        return InterestRow(instant(row["timestamp"]), value, times(amount, instrument.contract_value), amount)
-    return InterestRow(instant(row["timestamp"]), amount, value)
+        return InterestRow(instant(row["timestamp"]), value, times(size, instrument.contract_value), size)
+    return InterestRow(instant(row["timestamp"]), size, value)
 
 
 def _read_ratio(instrument: Instrument, row: Any) -> Row:
@@ -159,8 +166,8 @@ def _read_ratio(instrument: Instrument, row: Any) -> Row:
 def _read_taker(instrument: Instrument, row: Any) -> Row:
     """The coin-margined line counts contracts, under other names."""
     if instrument.contract == "inverse":
-        return TakerRow(instant(row["timestamp"]), number(row["takerBuyVol"]), number(row["takerSellVol"]), "contracts")
-    return TakerRow(instant(row["timestamp"]), number(row["buyVol"]), number(row["sellVol"]), "base")
+        return TakerRow(instant(row["timestamp"]), amount(row["takerBuyVol"]), amount(row["takerSellVol"]), "contracts")
+    return TakerRow(instant(row["timestamp"]), amount(row["buyVol"]), amount(row["sellVol"]), "base")
 
 
 # ---- archive: the fields of a line; futures files begin with a heading, spot files do not
@@ -172,8 +179,8 @@ def _line(make: Callable[[Instrument, list[str]], Row]) -> Callable[[Instrument,
 
 def _archived_trade(instrument: Instrument, fields: list[str]) -> Row:
     """agg_trade_id, price, quantity, first_trade_id, last_trade_id, transact_time, is_buyer_maker[, is_best_match]"""
-    side = "sell" if fields[6].lower() == "true" else "buy"
-    return trade(instrument, fields[0], number(fields[1]), number(fields[2]), side, instant(fields[5]), int(fields[3]), int(fields[4]))
+    side = one_of(fields[6].lower(), {"true": "sell", "false": "buy"})
+    return trade(instrument, str(int(fields[0])), positive(fields[1]), positive(fields[2]), side, instant(fields[5]), int(fields[3]), int(fields[4]))
 
 
 def _archived_funding(instrument: Instrument, fields: list[str]) -> Row:
@@ -198,7 +205,7 @@ def _archives(line: str, spot: bool) -> dict[Kind, Archive]:
     ]  # fmt: skip
     if not spot:
         found += [
-            klines(kind, folder, price)
+            klines(kind, folder, premium if kind == "premium" else price)
             for kind, folder in (("mark_price", "markPriceKlines"), ("index_price", "indexPriceKlines"), ("premium", "premiumIndexKlines"))
         ]
         found += [
@@ -247,7 +254,7 @@ def _futures(line: str) -> History:
         ),
         Series(kind="mark_price", row=PriceRow, request=_klines("markPriceKlines"), rows=list, read=price, page=1500, span_s=span_s, steps=_STEPS),
         Series(kind="index_price", row=PriceRow, request=_klines("indexPriceKlines", of_pair=True), rows=list, read=price, page=1500, span_s=span_s, steps=_STEPS),
-        Series(kind="premium", row=PriceRow, request=_klines("premiumIndexKlines"), rows=list, read=price, page=1500, span_s=span_s, steps=_STEPS),
+        Series(kind="premium", row=PriceRow, request=_klines("premiumIndexKlines"), rows=list, read=premium, page=1500, span_s=span_s, steps=_STEPS),
     ]  # fmt: skip
     return History({row.kind: row for row in rows}, _archives(f"futures/{line}", spot=False), ARCHIVE_URL)
 

@@ -18,15 +18,17 @@ from p9.history import (
     Row,
     Series,
     TradeRow,
+    amount,
     known,
     number,
+    one_of,
+    positive,
     quantity_of,
     times,
 )  # fmt: skip
 from p9.instrument import Instrument
 from p9.number import instant
 from p9.venue import Market, Request
-from p9.venues.bybit import read_trades
 
 Asking = Callable[[Market, Instrument, Ask], Request]
 
@@ -51,14 +53,19 @@ def _rows(answer: Any) -> list[Any]:
 
 def _read_candle(instrument: Instrument, fields: Any) -> Row:
     """[start, open, high, low, close, volume, turnover]; inverse: the volume is contracts of one dollar, and the turnover coins."""
-    at, prices = instant(fields[0]), [number(fields[i]) for i in range(1, 5)]
-    volume, turnover = number(fields[5]), number(fields[6])
+    at, prices = instant(fields[0]), [positive(fields[i]) for i in range(1, 5)]
+    volume, turnover = amount(fields[5]), amount(fields[6])
     if instrument.contract == "inverse":
         return CandleRow(at, *prices, turnover, times(volume, instrument.contract_value), volume)
     return CandleRow(at, *prices, volume, turnover)
 
 
 def _read_price(instrument: Instrument, fields: Any) -> Row:
+    return PriceRow(instant(fields[0]), *(positive(fields[i]) for i in range(1, 5)))
+
+
+def _read_premium(instrument: Instrument, fields: Any) -> Row:
+    """A fraction of either sign."""
     return PriceRow(instant(fields[0]), *(number(fields[i]) for i in range(1, 5)))
 
 
@@ -69,11 +76,16 @@ def _trades(market: Market, instrument: Instrument, ask: Ask) -> Request:
 
 
 def _read_trade(instrument: Instrument, row: Any) -> Row:
-    (told,) = read_trades({"result": {"list": [row]}})
-    price, native = number(told.price), number(told.quantity)
+    """Ids of spot are numbers, those of contracts are names."""
+    id, price, native = row["execId"], positive(row["price"]), positive(row["size"])
+    if not isinstance(id, str) or not id.isascii() or not id:
+        raise ValueError(f"{id!r:.60} is no id")
+    place = int(id) if id.isdecimal() else None
     contracts = native if instrument.contract != "base" else None
-    quantity = quantity_of(instrument, native, price)
-    return TradeRow(instant(row["time"]), told.id, price, quantity, told.side, contracts, told.first_id, told.last_id, told.off_book, told.block)
+    return TradeRow(
+        instant(row["time"]), id, price, quantity_of(instrument, native, price), one_of(row["side"], {"Buy": "buy", "Sell": "sell"}), contracts, place,
+        place, bool(row.get("isRPITrade")), bool(row.get("isBlockTrade")),
+    )  # fmt: skip
 
 
 def _read_funding(instrument: Instrument, row: Any) -> Row:
@@ -83,10 +95,10 @@ def _read_funding(instrument: Instrument, row: Any) -> Row:
 def _read_interest(instrument: Instrument, row: Any) -> Row:
     """openInterest counts both sides since 2026-06, and then singleOpenInterest is told; inverse counts dollars."""
     single = known(row.get("singleOpenInterest"))
-    amount = single if single is not None else number(row["openInterest"])
+    size = amount(single if single is not None else row["openInterest"])
     if instrument.contract == "inverse":
-        return InterestRow(instant(row["timestamp"]), None, times(amount, instrument.contract_value), amount, single is None)
-    return InterestRow(instant(row["timestamp"]), amount, None, None, single is None)
+        return InterestRow(instant(row["timestamp"]), None, times(size, instrument.contract_value), size, single is None)
+    return InterestRow(instant(row["timestamp"]), size, None, None, single is None)
 
 
 def _read_ratio(instrument: Instrument, row: Any) -> Row:
@@ -121,7 +133,10 @@ def _contracts(linear: bool) -> History:
             steps=_PERIODS,
         ),
         *(
-            Series(kind=kind, row=PriceRow, request=_asked(path, "start", "end", 1000, "interval"), rows=_rows, read=_read_price, page=1000, steps=_STEPS)
+            Series(
+                kind=kind, row=PriceRow, request=_asked(path, "start", "end", 1000, "interval"), rows=_rows,
+                read=_read_premium if kind == "premium" else _read_price, page=1000, steps=_STEPS,
+            )
             for kind, path in (
                 ("mark_price", "mark-price-kline"), ("index_price", "index-price-kline"),
                 *((("premium", "premium-index-price-kline"),) if linear else ()),

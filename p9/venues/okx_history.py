@@ -20,13 +20,16 @@ from p9.history import (
     Series,
     TakerRow,
     TradeRow,
+    amount,
     number,
+    one_of,
+    positive,
     quantity_of,
 )  # fmt: skip
 from p9.instrument import Instrument
 from p9.number import instant
 from p9.venue import Market, Request
-from p9.venues.okx import PAUSE_S, read_trades
+from p9.venues.okx import PAUSE_S
 
 Asking = Callable[[Market, Instrument, Ask], Request]
 
@@ -71,14 +74,14 @@ def _read_candle(instrument: Instrument, fields: Any) -> Row | None:
     """[ts, o, h, l, c, vol, volCcy, volCcyQuote, confirm]: contracts, base, quote; spot: base, quote, quote. What is not confirmed still forms."""
     if fields[8] != "1":
         return None
-    at, prices = instant(fields[0]), [number(fields[i]) for i in range(1, 5)]
+    at, prices = instant(fields[0]), [positive(fields[i]) for i in range(1, 5)]
     if instrument.kind == "spot":
-        return CandleRow(at, *prices, number(fields[5]), number(fields[7]))
-    return CandleRow(at, *prices, number(fields[6]), number(fields[7]), number(fields[5]))
+        return CandleRow(at, *prices, amount(fields[5]), amount(fields[7]))
+    return CandleRow(at, *prices, amount(fields[6]), amount(fields[7]), amount(fields[5]))
 
 
 def _read_price(instrument: Instrument, fields: Any) -> Row | None:
-    return PriceRow(instant(fields[0]), *(number(fields[i]) for i in range(1, 5))) if fields[5] == "1" else None
+    return PriceRow(instant(fields[0]), *(positive(fields[i]) for i in range(1, 5))) if fields[5] == "1" else None
 
 
 def _read_premium(instrument: Instrument, row: Any) -> Row:
@@ -102,11 +105,13 @@ def _locate(market: Market, instrument: Instrument, at_ns: int) -> Request:
 
 
 def _read_trade(instrument: Instrument, row: Any) -> Row:
-    (told,) = read_trades({"data": [row]})
-    price, native = number(told.price), number(told.quantity)
+    """`source` other than 0: the maker was no order of the visible book."""
+    id, price, native = int(row["tradeId"]), positive(row["px"]), positive(row["sz"])
     contracts = native if instrument.contract != "base" else None
-    quantity = quantity_of(instrument, native, price)
-    return TradeRow(instant(row["ts"]), told.id, price, quantity, told.side, contracts, told.first_id, told.last_id, told.off_book)
+    return TradeRow(
+        instant(row["ts"]), str(id), price, quantity_of(instrument, native, price), one_of(row["side"], {"buy": "buy", "sell": "sell"}), contracts, id, id,
+        row.get("source", "0") != "0",
+    )  # fmt: skip
 
 
 # ---- funding, open interest, positions
@@ -119,7 +124,7 @@ def _read_funding(instrument: Instrument, row: Any) -> Row:
 
 def _read_interest(instrument: Instrument, fields: Any) -> Row:
     """[ts, contracts, coins, dollars]"""
-    return InterestRow(instant(fields[0]), number(fields[2]), number(fields[3]), number(fields[1]))
+    return InterestRow(instant(fields[0]), amount(fields[2]), amount(fields[3]), amount(fields[1]))
 
 
 def _read_ratio(instrument: Instrument, fields: Any) -> Row:
@@ -128,7 +133,7 @@ def _read_ratio(instrument: Instrument, fields: Any) -> Row:
 
 def _read_taker(instrument: Instrument, fields: Any) -> Row:
     """[ts, sold, bought]"""
-    return TakerRow(instant(fields[0]), number(fields[2]), number(fields[1]), "contracts")
+    return TakerRow(instant(fields[0]), amount(fields[2]), amount(fields[1]), "contracts")
 
 
 _LATEST = "the venue remembers 1,440 rows of it"

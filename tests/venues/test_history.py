@@ -1,12 +1,14 @@
 """What the venues' own documentation and live answers say, as rows written out by hand."""
 
 import json
+from decimal import Decimal
 
 import msgspec
 import pytest
 
-from p9.history import Ask, CandleRow, FundingRow, InterestRow, PriceRow, RatioRow, TakerRow, TradeRow, history_of
+from p9.history import Ask, CandleRow, FundingRow, InterestRow, PriceRow, RatioRow, TakerRow, TradeRow, history_of, number
 from p9.instrument import Instrument
+from p9.market.walk import UNREADABLE
 from p9.number import decoded
 from p9.venue import market
 from tests.recordings import recording
@@ -213,3 +215,36 @@ ARCHIVED = [
 @pytest.mark.parametrize("one, kind, line, row", ARCHIVED)
 def test_pain_16_lines_of_archives_on_either_side_of_2025(one, kind, line, row):
     assert history_of(market(one.market)).archives[kind].read(one, line.split(",")) == row
+
+
+JUNK = (None, "", "x", "NaN", "-1", -1, 0, 10**30, "1" * 100, True, {}, [], ["1"], 1.5)
+
+
+@pytest.mark.parametrize("one, kind, answer, rows", ANSWERS, ids=[f"{row[0].market} {row[1]}" for row in ANSWERS])
+def test_junk_in_any_field_is_a_row_that_cannot_be_read_or_one_that_can_be_published(one, kind, answer, rows):
+    series = history_of(market(one.market)).series[kind]
+    for raw in series.rows(decoded(msgspec.json.encode(answer))):
+        for place in range(len(raw)) if isinstance(raw, list) else list(raw):
+            for junk in (*JUNK, ...):
+                broken = raw.copy()
+                if junk is ...:
+                    del broken[place]
+                else:
+                    broken[place] = junk
+                try:
+                    row = series.read(one, broken)
+                except UNREADABLE:
+                    continue
+                if row is None:
+                    continue
+                for name in row.__struct_fields__:
+                    value = getattr(row, name)
+                    if isinstance(value, str) and name not in ("id", "side", "unit"):
+                        assert value == number(value) and value.lstrip("-")[0].isdigit(), (place, junk, name, value)
+                if isinstance(row, TradeRow):
+                    assert row.side in ("buy", "sell") and row.id and Decimal(row.price) > 0 and Decimal(row.quantity) >= 0
+                    assert isinstance(row.first_id, int | None) and (one.market.startswith("bybit") or int(row.id) is not None)
+                elif isinstance(row, CandleRow):
+                    assert all(Decimal(text) > 0 for text in (row.open, row.high, row.low, row.close)) and Decimal(row.volume) >= 0
+                assert row.time > 1_420_070_400 * S
+                msgspec.json.encode(row)
