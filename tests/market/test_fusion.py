@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ from p9.errors import ConfigError
 from p9.history import CandleRow, Row, TradeRow
 from p9.market import history_file
 from p9.market.fusion import Fusion, Source
-from p9.market.history_file import HistoryFile, finished, read
+from p9.market.history_file import HistoryFile, read
 from p9.market.walk import Hole
 
 MINUTE = 60 * 10**9
@@ -122,6 +123,14 @@ def stored(path: Path, rows: list[Row], **more: object) -> Path:
     return path
 
 
+def stamp(note: Path) -> int:
+    """Of the checkpoint; it comes and goes."""
+    try:
+        return note.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def command(tmp_path: Path, *words: object) -> list[str]:
     start = "import p9.market.history_file as f; f.CHUNK_ROWS = 1000; import sys, p9.__main__ as m; sys.exit(m.main())"
     return [sys.executable, "-c", start, "fuse", *map(str, words)]
@@ -141,12 +150,14 @@ async def test_kills_of_the_command_leave_no_trace_in_a_day_that_was_split_at_ra
     out = tmp_path / "fused.csv.gz"
     line = command(tmp_path, *(word for source, paths in words.items() if paths for word in (source, *paths)), "--out", out)
     n_kills = 0
-    while finished(out) is None:
+    report_path = out.with_name(out.name + ".fusion.json")
+    while not report_path.exists():
         process = await asyncio.create_subprocess_exec(*line, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
         note = out.with_name(out.name + ".checkpoint")
         if n_kills < KILLS:
-            before = note.stat().st_mtime_ns if note.exists() else 0
-            while process.returncode is None and (not note.exists() or note.stat().st_mtime_ns == before):
+            before, patience_s = stamp(note), draw.choice([0.3, 1.0, 30.0])  # some die before they have begun
+            end_s = time.monotonic() + draw.uniform(0.0, patience_s)
+            while process.returncode is None and stamp(note) == before and time.monotonic() < end_s:
                 await asyncio.sleep(0.002)
             await asyncio.sleep(draw.uniform(0.0, 0.02))
             if process.returncode is None:
@@ -155,7 +166,7 @@ async def test_kills_of_the_command_leave_no_trace_in_a_day_that_was_split_at_ra
         _, said = await process.communicate()
         assert process.returncode in (0, -signal.SIGKILL), said
     assert out.read_bytes() == (tmp_path / "whole.csv.gz").read_bytes() and list(read(out, TradeRow)) == whole
-    report = json.loads(out.with_name(out.name + ".fusion.json").read_text())
+    report = json.loads(report_path.read_text())
     assert report["watermark"] == "id 30499" and report["rows"] == 30_000 and not report["holes"] and n_kills
 
 

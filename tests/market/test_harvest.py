@@ -211,8 +211,8 @@ async def test_kills_of_the_real_command_leave_no_trace(venues, tmp_path):
         assert time.monotonic() < deadline_s
         process = await asyncio.create_subprocess_exec(*command, str(cut), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
         if n_kills < KILLS:
-            before = _rows(note)
-            while process.returncode is None and _rows(note) == before and finished(cut) is None:  # let it come further, a little or a lot
+            before, end_s = _rows(note), time.monotonic() + draw.uniform(0.0, draw.choice([0.5, 2.0, 30.0]))  # some die before they have begun
+            while process.returncode is None and _rows(note) == before and finished(cut) is None and time.monotonic() < end_s:
                 await asyncio.sleep(draw.uniform(0.0, 0.02))
             await asyncio.sleep(draw.uniform(0.0, 0.05))
             if process.returncode is None:
