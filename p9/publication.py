@@ -21,6 +21,7 @@ from cext.streams.flow import Flow
 from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
 from cext.streams.liquidations import Liquidations
+from cext.streams.liquidity import Liquidity
 from cext.streams.momentum import Momentum
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
@@ -71,6 +72,10 @@ ROWS = (
         configure=lambda stream, wanted: stream.configure(**_momentum(wanted)),
     ),
     Row(
+        Liquidity, "liquidity", lambda names, wanted, made: Liquidity(names, word=wanted.publish_channel, **_liquidity(wanted)),
+        configure=lambda stream, wanted: stream.configure(**_liquidity(wanted)),
+    ),
+    Row(
         Snapshots, "periodic_snapshots",
         lambda names, wanted, made: Snapshots(names, made.get(Depth), interval_ns=_ns(wanted.interval), word=wanted.publish_channel), uses=(Depth,),
     ),
@@ -104,6 +109,18 @@ def _momentum(wanted: Any) -> dict[str, Any]:
         "every_ns": _ns(wanted.interval), "threshold": wanted.threshold, "volatility_horizons": wanted.volatility_horizons,
         "jump_window": wanted.jump_window, "jump_significance": wanted.jump_significance, "spike_sigmas": wanted.spike_sigmas,
         "spike_volume_z": wanted.spike_volume_z,
+    }  # fmt: skip
+
+
+def _liquidity(wanted: Any) -> dict[str, Any]:
+    """Settings of `cext.streams.liquidity`."""
+    walls = wanted.walls
+    return {
+        "every_ns": _ns(wanted.interval), "profile": ((wanted.near_step_bps, wanted.near_bps), (wanted.far_step_bps, wanted.far_bps)),
+        "bands_bps": wanted.bands_bps, "sizes": wanted.order_sizes, "shift_baseline_ns": _ns(wanted.shift_baseline), "wall_times": walls.times,
+        "wall_neighbours": walls.neighbours, "wall_quantile": walls.quantile, "wall_day_ns": _ns(walls.day), "wall_least_sizes": walls.least_sizes,
+        "wall_bps": walls.distance_bps, "wall_persist_ns": _ns(walls.persist), "wall_grow_share": walls.grow_share, "wall_gone_share": walls.gone_share,
+        "wall_absorbed_share": walls.absorbed_share, "wall_settle_ns": _ns(walls.settle), "wall_keep_ns": _ns(walls.keep),
     }  # fmt: skip
 
 

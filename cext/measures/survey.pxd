@@ -46,8 +46,10 @@ cdef class Survey:
 
     cpdef ask(self, edges_bps, ns_t every_ns=*)
     cdef bint look(self, Book book, const Symbol* symbol, ns_t now_ns) noexcept nogil
+    cdef void renew(self) noexcept nogil
     cdef void forget(self) noexcept nogil
     cdef int32_t edge(self, int32_t bps) noexcept nogil
+    cdef int32_t bps_of(self, int32_t edge) noexcept nogil
     cdef Amount within(self, BookSide side, int32_t edge) noexcept nogil
     cdef bint known(self, BookSide side, int32_t edge) noexcept nogil
     cdef const Level* levels(self, BookSide side, int32_t* n) noexcept nogil

@@ -60,6 +60,10 @@ cdef class Survey:
     def edges_bps(self):
         return tuple([self._bps[i] for i in range(self.n_edges)])
 
+    cdef void renew(self) noexcept nogil:
+        """The next survey is a fresh one, whether the book changes or not."""
+        self._version = -1
+
     cdef void forget(self) noexcept nogil:
         """The book is lost: nothing is known of it."""
         self.valid = self.fresh = False
@@ -135,6 +139,9 @@ cdef class Survey:
             if self._bps[i] == bps:
                 return i
         return -1
+
+    cdef int32_t bps_of(self, int32_t edge) noexcept nogil:
+        return self._bps[edge]
 
     cdef Amount within(self, BookSide side, int32_t edge) noexcept nogil:
         """All that lies within an edge, known or not."""

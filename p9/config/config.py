@@ -8,7 +8,7 @@ from p9.config.delivery import Confirmer, Redis
 from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
 from p9.config.options import OptionsIv
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Momentum, Snapshots, Stream
+from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Liquidity, Momentum, Snapshots, Stream
 from p9.config.venues import Venues
 
 
@@ -23,6 +23,7 @@ class Analytics(Section):
     candles: Candles = Candles()
     cvd: Cvd = Cvd()
     flow: Flow = Flow()
+    liquidity: Liquidity = Liquidity()
     momentum: Momentum = Momentum()
     periodic_snapshots: Snapshots = Snapshots()
     funding: Funding = Funding()

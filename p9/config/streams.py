@@ -117,6 +117,54 @@ class Cvd(Derived):
     """Cumulative volume delta: bought less sold, by timeframe."""
 
 
+class Walls(Section):
+    """Levels far larger than their neighbours and than the day's, that stay; and what becomes of them."""
+
+    times: Annotated[float, between(1.0, 1000.0, "a wall is at least so many times the median of its neighbours")] = 8.0
+    neighbours: Annotated[int, between(2, 50, "levels on either side of it that are its neighbours")] = 25
+    quantile: Annotated[float, between(0.5, 0.99999, "and at least this quantile of the day's levels")] = 0.995
+    day: Annotated[Seconds, text("how long a size counts among the day's")] = Seconds("24h")
+    least_sizes: Annotated[int, between(100, 1_000_000_000, "sizes that must be seen before anything is called large")] = 2_000
+    distance_bps: Annotated[int, between(1, 1000, "and no further than so many basis points from the mid")] = 200
+    persist: Annotated[Seconds, text("it appears once it has been all that for so long")] = Seconds("10s")
+    grow_share: Annotated[float, between(0.01, 100.0, "more than when it was last told: it grows")] = 0.25
+    gone_share: Annotated[float, between(0.01, 0.99, "left of the most that it held: with less it is gone")] = 0.5
+    absorbed_share: Annotated[float, between(0.01, 1.0, "of what is missing that was traded at its price: it was absorbed, with less it was pulled")] = 0.5
+    settle: Annotated[Seconds, text("wait so long for trades that come after the change of the book, and whether it comes back")] = Seconds("1s")
+    keep: Annotated[Seconds, text("a wall that is gone is told for so long")] = Seconds("10s")
+
+    _bounds = {
+        "day": (Seconds("1m"), Seconds("7d")), "persist": (Seconds("0ms"), Seconds("1h")), "settle": (Seconds("0ms"), Seconds("1m")),
+        "keep": (Seconds("0ms"), Seconds("1h")),
+    }  # fmt: skip
+
+
+class Liquidity(Derived):
+    """What stands in the book by distance, what an order would cost, and walls."""
+
+    near_bps: Annotated[int, between(1, 500, "the profile's fine part reaches so many basis points from the mid")] = 50
+    near_step_bps: Annotated[int, between(1, 500, "in such steps; near_bps is a multiple of it")] = 1
+    far_bps: Annotated[int, between(1, 1000, "its coarse part reaches so far")] = 200
+    far_step_bps: Annotated[int, between(1, 500, "in such steps beyond near_bps; 150 steps at most in all")] = 5
+    bands_bps: Annotated[
+        tuple[Annotated[int, msgspec.Meta(ge=1, le=1000)], ...], msgspec.Meta(max_length=16, description="the depth within so many basis points of the mid; up to 16 bands of 1 to 1000")
+    ] = (10, 25, 50, 100, 200)
+    order_sizes: Annotated[
+        tuple[Annotated[float, msgspec.Meta(gt=0)], ...], msgspec.Meta(max_length=8, description="quote coins of the market orders whose slippage is told; up to 8")
+    ] = (10_000, 100_000, 1_000_000)
+    shift_baseline: Annotated[Seconds, text("of the mean depth that the present one is held against")] = Seconds("1h")
+    walls: Walls = Walls()
+
+    _bounds = {**Derived._bounds, "shift_baseline": (Seconds("1s"), Seconds("24h"))}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.near_bps % self.near_step_bps or self.far_bps <= self.near_bps or (self.far_bps - self.near_bps) % self.far_step_bps:
+            raise ValueError("near_bps, far_bps: near_bps must be whole steps of near_step_bps, and far_bps whole steps of far_step_bps beyond it")
+        if self.near_bps // self.near_step_bps + (self.far_bps - self.near_bps) // self.far_step_bps + len(self.bands_bps) > 150:
+            raise ValueError("near_step_bps, far_step_bps: allowed are 150 steps and bands in all")
+
+
 class Flow(Derived):
     """Order flow: its imbalance, VPIN, price impact, flow by size of print, large prints. Floors and quantiles of sizes are a convention."""
 

@@ -14,10 +14,15 @@ def side(levels) -> Side:
     return np.array([px for px, _ in rows], dtype=object), np.array([float(size) for _, size in rows])
 
 
-def within(prices: np.ndarray, best_bid: int, best_ask: int, bps: int) -> np.ndarray:
-    """Which prices are no further than `bps` from the mid: |2 price - (bid + ask)| * 10^4 <= bps * (bid + ask)."""
+def distances(prices, best_bid: int, best_ask: int) -> np.ndarray:
+    """The whole basis points that a price is within: the least n with |2 price - (bid + ask)| * 10^4 <= n * (bid + ask)."""
     double_mid = best_bid + best_ask
-    return np.array([abs(2 * px - double_mid) * 10_000 <= bps * double_mid for px in prices], dtype=bool)
+    return np.array([-(-abs(2 * px - double_mid) * 10_000 // double_mid) for px in prices], dtype=float)
+
+
+def within(prices, best_bid: int, best_ask: int, bps: int) -> np.ndarray:
+    """Which prices are no further than `bps` from the mid."""
+    return distances(prices, best_bid, best_ask) <= bps
 
 
 def imbalance(bids: float, asks: float) -> float | None:

@@ -7,14 +7,15 @@ from tests.cext.streams.desk import Desk
 
 
 class RandomBook:
-    """`px_places` decimals of a price (a tick is the last of them), quantities of `qty_places`. `sides`: ({tick: lots}, {tick: lots})."""
+    """`px_places` decimals of a price (a tick is the last of them), quantities of `qty_places`, `sigma` of their logarithms. `sides`: ({tick: lots}, {tick: lots})."""
 
-    def __init__(self, desk: Desk, rng: random.Random, *, mid=100_000, levels=40, width=300, px_places=2, qty_places=3, last_id=1_000, at_s=0.0):
-        self.desk, self.rng, self.width, self.places = desk, rng, width, (px_places, qty_places)
+    def __init__(self, desk: Desk, rng: random.Random, *, mid=100_000, levels=40, width=300, px_places=2, qty_places=3, last_id=1_000, at_s=0.0,
+                 sigma=1.0):
+        self.desk, self.rng, self.width, self.places, self.sigma = desk, rng, width, (px_places, qty_places), sigma
         self.last_id = last_id
         self.sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
         for number, sign in ((0, -1), (1, 1)):
-            while len(self.sides[number]) < levels:
+            while len(self.sides[number]) < min(levels, width // 2):
                 self.sides[number][mid + sign * self._distance()] = self._lots()
         desk.synced(self._rows(0, self.sides[0]), self._rows(1, self.sides[1]), last_id=last_id, at_s=at_s)
 
@@ -22,7 +23,7 @@ class RandomBook:
         return 1 + int(self.width * self.rng.random() ** 2)
 
     def _lots(self) -> int:
-        return 1 + int(self.rng.lognormvariate(4, 1))
+        return 1 + int(self.rng.lognormvariate(4, self.sigma))
 
     def price(self, tick: int) -> str:
         return f"{Decimal(tick).scaleb(-self.places[0]):f}"
