@@ -294,6 +294,48 @@ class Flow(Event, kw_only=True):
     last_large: LargePrint | None
 
 
+class DepthProfile(msgspec.Struct, kw_only=True):
+    """Quote coins in each step of distance; `steps_bps` [[1, 50], [5, 200]]: steps of 1 up to 50, then of 5 up to 200."""
+
+    steps_bps: list[tuple[int, int]]
+    bids: list[float | None]
+    asks: list[float | None]
+
+
+class Wall(msgspec.Struct, kw_only=True):
+    number: int
+    side: Literal["bid", "ask"]
+    price: Decimal
+    quantity: Decimal | None
+    quote_quantity: float | None
+    distance_bps: float | None
+    state: str
+    since: int
+    state_since: int
+    peak: Decimal | None
+    traded: Decimal | None
+
+
+class Liquidity(Event, kw_only=True):
+    """What stands in a book by distance, what an order would cost, and walls."""
+
+    streamed = False
+    mid: Decimal | None
+    known_bps_bid: int | None
+    known_bps_ask: int | None
+    bands_bps: list[int]
+    bid_depth: list[float | None]
+    ask_depth: list[float | None]
+    sizes: list[float]
+    buy_slippage_bps: list[float | None]
+    sell_slippage_bps: list[float | None]
+    shift_bps_bid: float | None
+    shift_bps_ask: float | None
+    profile: DepthProfile | None
+    wall_quote_quantity: float | None
+    walls: list[Wall]
+
+
 class Horizon(msgspec.Struct, kw_only=True):
     return_bps: float | None
     z: float | None
@@ -484,7 +526,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "momentum": Momentum,
+    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "liquidity": Liquidity, "momentum": Momentum,
     "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]

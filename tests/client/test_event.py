@@ -17,6 +17,7 @@ from cext.streams.flow import Flow
 from cext.streams.gaps import Gaps
 from cext.streams.integrity import Integrity
 from cext.streams.liquidations import Liquidations
+from cext.streams.liquidity import Liquidity
 from cext.streams.momentum import Momentum
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
@@ -99,7 +100,7 @@ def say_facts(outbox):
 def published_of(contract):
     """All that the streams write in a short life of one instrument."""
     contract_value = "1" if contract == "base" else "0.01"
-    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Momentum, Snapshots, lambda names: BlockTrades(names, floor=0.1), Liquidations, Gaps,
+    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Liquidity, Momentum, Snapshots, lambda names: BlockTrades(names, floor=0.1), Liquidations, Gaps,
                 contract=contract, contract_value=contract_value)  # fmt: skip
     desk.synced([["100.5", "1"], ["99", "2.50"]], [["101", "3"]], last_id=100, at_s=0.1)
     desk.trade(0.2, "100.5", "0.5", first=1, last=2)

@@ -18,6 +18,7 @@ from p9.simulate.server import Simulator
 SHIPPED = Path(__file__).parents[2] / "docs" / "schemas"
 AT_ONCE = {  # what a healthy run says within seconds
     "book_ticker", "depth", "snapshots", "trades", "candles", "candles_open", "integrity", "mark_price", "funding", "open_interest", "cvd", "flow", "momentum",
+    "liquidity",
 }  # fmt: skip
 OF_EACH = 30
 
