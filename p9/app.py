@@ -41,6 +41,7 @@ from p9.ops.local_clock import LocalClock
 from p9.ops.pages import Pages
 from p9.presentation import pages_of
 from p9.reconfiguration import lateness_of, reconfigure
+from p9.signals import SignalDesk
 from p9.snapshots.keeper import Keeper
 
 LEDGER = "gaps.jsonl"
@@ -81,6 +82,7 @@ class Appliance:
         self.audit_trail: AuditTrail | None = None
         self.availability: Availability | None = None
         self.reload: HotReload | None = None
+        self.signals: SignalDesk | None = None
         self.local_clock: LocalClock | None = None
         self.lateness: Lateness | None = None
         self.micro_prices: MicroPrices | None = None
@@ -123,6 +125,9 @@ class Appliance:
             log=_said("micro-price"),
         )  # fmt: skip
         self._begin("micro-prices", self.micro_prices.run())
+        if config.analytics.signals.enabled:
+            self.signals = SignalDesk(config, self.markets)
+            self._begin("signals", self.signals.run())
         await self.open_pages(config)
         if self._config_path is not None:
             self.reload = HotReload(self._config_path, config, self.reconfigure, self._note_reload)
@@ -276,6 +281,7 @@ class Appliance:
                 "local": self.local_clock.status() if self.local_clock is not None else {},
             },
             "lateness": self.lateness.status() if self.lateness is not None else {},
+            "signals": self.signals.status() if self.signals is not None else {},
             "options": self.markets.options.status() if self.markets is not None else {},
             "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},

@@ -23,6 +23,7 @@ from cext.streams.integrity import Integrity
 from cext.streams.liquidations import Liquidations
 from cext.streams.liquidity import Liquidity
 from cext.streams.momentum import Momentum
+from cext.streams.signals import Signals
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
 
@@ -76,6 +77,14 @@ ROWS = (
         configure=lambda stream, wanted: stream.configure(**_liquidity(wanted)),
     ),
     Row(
+        Signals, "signals",
+        lambda names, wanted, made: Signals(
+            names, ticker=made.get(BookTicker), flow=made.get(Flow), momentum=made.get(Momentum), liquidity=made.get(Liquidity), word=wanted.publish_channel,
+            **_signals(wanted),
+        ),
+        uses=(BookTicker, Flow, Momentum, Liquidity), configure=lambda stream, wanted: stream.configure(**_signals(wanted)),
+    ),
+    Row(
         Snapshots, "periodic_snapshots",
         lambda names, wanted, made: Snapshots(names, made.get(Depth), interval_ns=_ns(wanted.interval), word=wanted.publish_channel), uses=(Depth,),
     ),
@@ -121,6 +130,15 @@ def _liquidity(wanted: Any) -> dict[str, Any]:
         "wall_neighbours": walls.neighbours, "wall_quantile": walls.quantile, "wall_day_ns": _ns(walls.day), "wall_least_sizes": walls.least_sizes,
         "wall_bps": walls.distance_bps, "wall_persist_ns": _ns(walls.persist), "wall_grow_share": walls.grow_share, "wall_gone_share": walls.gone_share,
         "wall_absorbed_share": walls.absorbed_share, "wall_settle_ns": _ns(walls.settle), "wall_keep_ns": _ns(walls.keep),
+    }  # fmt: skip
+
+
+def _signals(wanted: Any) -> dict[str, Any]:
+    """Settings of `cext.streams.signals`."""
+    return {
+        "enter": wanted.enter, "leave": wanted.leave, "step": wanted.step, "pause_ns": _ns(wanted.pause), "total_enter": wanted.total_enter,
+        "total_leave": wanted.total_leave, "ofi_ticks": wanted.ofi_ticks, "wall_bps": wanted.wall_bps, "cascade": wanted.cascade,
+        "divergence_z": wanted.divergence_z, "weights": {name: getattr(wanted.weights, name) for name in wanted.weights.__struct_fields__},
     }  # fmt: skip
 
 

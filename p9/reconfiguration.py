@@ -19,6 +19,7 @@ from p9.errors import ConfigError, P9Error
 from p9.ops import logs
 from p9.ops.lateness import LatenessSettings
 from p9.publication import ROWS
+from p9.signals import settings_of
 
 Carry = Callable[[Any, Config, Sequence[Change]], Awaitable[list[Change]]]  # (appliance, its new configuration, changes) -> what needs a restart
 
@@ -116,6 +117,8 @@ async def _markets(appliance: Any, config: Config, found: Sequence[Change]) -> l
 
 async def _streams(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
     appliance.markets.republish(config)
+    if appliance.signals is not None:
+        appliance.signals.venues.settings = settings_of(config)
     return []
 
 

@@ -461,6 +461,37 @@ class OptionsIv(Event, kw_only=True):
     expiries: list[Expiry]
 
 
+class SignalPart(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one signal, or one venue, gives to an aggregate."""
+
+    signal: str | None = None
+    exchange: str | None = None
+    strength: float
+    confidence: float
+    weight: float | None = None
+    counted: bool | None = None
+
+
+class Signal(Event, kw_only=True):
+    """`kind` base: one signal with its `inputs`; aggregate: what an instrument's, or a symbol's over its venues, come to together."""
+
+    streamed = True
+    kind: str
+    signal: str | None = None
+    state: Literal["begins", "changes", "ends"]
+    direction: Literal["up", "down", "none"]
+    strength: float
+    confidence: float
+    since: int
+    duration_ns: int | None
+    horizon_seconds: int | None = None
+    decay_seconds: float | None = None
+    inputs: dict[str, Any] | None = None
+    parts: list[SignalPart] | None = None
+    excluded: list[str] | None = None
+    latency_ns: int
+
+
 class Integrity(Event, kw_only=True):
     """What became of a book (`kind` is `book_state`), what delivery says of itself, and other findings (`detail`)."""
 
@@ -515,6 +546,10 @@ class Audit(Event, kw_only=True):
     levels: int | None = None
     open_time: int | None = None
     field: str | None = None
+    timeframe: str | None = None
+    what: str | None = None
+    source: str | None = None
+    whole_since: dict[str, int] | None = None
     detail: str
 
 
@@ -526,7 +561,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "liquidity": Liquidity, "momentum": Momentum,
+    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "liquidity": Liquidity, "momentum": Momentum, "signals": Signal,
     "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]

@@ -8,7 +8,7 @@ from p9.config.delivery import Confirmer, Redis
 from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
 from p9.config.options import OptionsIv
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Liquidity, Momentum, Snapshots, Stream
+from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, Stream
 from p9.config.venues import Venues
 
 
@@ -25,6 +25,7 @@ class Analytics(Section):
     flow: Flow = Flow()
     liquidity: Liquidity = Liquidity()
     momentum: Momentum = Momentum()
+    signals: Signals = Signals()
     periodic_snapshots: Snapshots = Snapshots()
     funding: Funding = Funding()
     mark_price: MarkPrice = MarkPrice()

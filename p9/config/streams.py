@@ -206,3 +206,45 @@ class Momentum(Derived):
     jump_significance: Annotated[float, between(1e-9, 0.5, "share of days with a false alarm")] = 0.01
     spike_sigmas: Annotated[float, between(0.1, 1000, "return of a second, in its volatility, that is a spike")] = 6.0
     spike_volume_z: Annotated[float, between(-100, 1000, "on a volume so many deviations above the mean")] = 3.0
+
+
+class SignalWeights(Section):
+    """How much each base signal counts in the aggregate; 0 leaves it out. Of signals that see the same thing only the strongest counts."""
+
+    imbalance: Annotated[float, between(0, 100, "of the best levels' sizes")] = 1.0
+    flow: Annotated[float, between(0, 100, "order-flow imbalance")] = 1.0
+    cvd_divergence: Annotated[float, between(0, 100, "net volume against the price")] = 0.5
+    momentum: Annotated[float, between(0, 100, "returns of ten seconds and a minute")] = 1.0
+    walls: Annotated[float, between(0, 100, "standing walls near the price")] = 0.5
+    liquidations: Annotated[float, between(0, 100, "forced orders of the last minute")] = 1.0
+    spoofing: Annotated[float, between(0, 100, "spoof-like patterns")] = 0.5
+    funding: Annotated[float, between(0, 100, "what holders pay each other")] = 0.5
+    basis: Annotated[float, between(0, 100, "the contract over its index")] = 0.5
+    insurance: Annotated[float, between(0, 100, "stress of the venue's insurance fund")] = 0.5
+    iv_skew: Annotated[float, between(0, 100, "shift of the options' skew")] = 0.5
+
+
+class Signals(Stream):
+    """Base signals of each instrument, what they come to together, and over all venues."""
+
+    enter: Annotated[float, between(0.01, 1, "a base signal begins at this strength")] = 0.5
+    leave: Annotated[float, between(0, 1, "and ends under this one, which is smaller")] = 0.3
+    step: Annotated[float, between(0.01, 2, "it is told again when it moved by so much")] = 0.2
+    pause: Annotated[Seconds, text("but not more often than this")] = Seconds("1s")
+    total_enter: Annotated[float, between(0.01, 1, "the aggregate begins at this strength, an instrument's and over all venues")] = 0.3
+    total_leave: Annotated[float, between(0, 1, "and ends under this one")] = 0.15
+    ofi_ticks: Annotated[float, between(0.001, 1000000, "ticks that the flow of ten seconds should have moved the mid, for a strength of 0.76")] = 3.0
+    wall_bps: Annotated[float, between(0.1, 10000, "walls within so much of the mid count")] = 50.0
+    cascade: Annotated[float, between(1, 1e15, "quote coins of forced orders in about a minute, for a strength of 0.76")] = 1_000_000.0
+    divergence_z: Annotated[float, between(0, 100, "the price must have gone so many deviations in five minutes")] = 1.0
+    funding_annualised: Annotated[float, between(0.001, 100, "funding a year as a share of the position, for a strength of 0.76")] = 0.5
+    basis_bps: Annotated[float, between(0.1, 10000, "basis for a strength of 0.76")] = 30.0
+    skew_shift: Annotated[float, between(0.0001, 10, "shift of the 25-delta risk reversal against its mean of a day, for a strength of 0.76")] = 0.05
+    weights: SignalWeights = SignalWeights()
+
+    _bounds = {"pause": (Seconds("0ms"), Seconds("1h"))}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.leave > self.enter or self.total_leave > self.total_enter:
+            raise ValueError("leave: a signal ends under a smaller strength than it begins at")

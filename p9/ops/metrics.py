@@ -49,7 +49,26 @@ class Status(Collector):
         yield from self._micro_prices(status["micro_prices"])
         yield from self._options(status["options"])
         yield from self._availability(status["availability"])
+        yield from self._signals(status["signals"])
         yield from self._history(status["markets"])
+
+    def _signals(self, signals: dict[str, Any]) -> Iterator[Metric]:
+        """How often each began, and how long each stage took; the look over all venues by its median and worst of late."""
+        if not signals:
+            return
+        begun = CounterMetricFamily("p9_signals_begun", "Signals that came into force", labels=["signal"])
+        for name, n in {**signals["base"], "all": signals["begun"]}.items():
+            begun.add_metric([name], n)
+        yield begun
+        family = HistogramMetricFamily("p9_signal_latency_seconds", "From a signal's newest input to its event", labels=["stage"])
+        for stage, name in (("base", "base_ns"), ("aggregate", "total_ns")):
+            family.add_metric([stage], *_octaves(signals[name]))
+        yield family
+        if signals["look_ms"] is not None:
+            look = GaugeMetricFamily("p9_signal_look_seconds", "One look at all instruments' aggregates, over venues", labels=["of_late"])
+            for name, value_ms in signals["look_ms"].items():
+                look.add_metric([name], value_ms / 1e3)
+            yield look
 
     def _availability(self, markets: dict[str, Any]) -> Iterator[Metric]:
         """Of each market: whether it is whole, for how long of what was seen it was, and the share of thirty days."""
@@ -268,13 +287,7 @@ class Status(Collector):
         for name, text in {"confirm_s": "From accept to confirmation", "age_s": "From the received frame to confirmation"}.items():
             family = HistogramMetricFamily(f"p9_events_{name.removesuffix('_s')}_seconds", text, labels=["class"])
             for cls, counts in classes.items():
-                bounds, below, total, buckets = bucket_bounds_s(), 0, 0.0, []
-                for n, (bound, count) in enumerate(zip(bounds, counts[name], strict=True)):
-                    below += count
-                    total += count * (bound if bound != float("inf") else bounds[-2])
-                    if n % 4 == 0 or bound == float("inf"):
-                        buckets.append(("+Inf" if bound == float("inf") else f"{bound:g}", below))
-                family.add_metric([cls], buckets, total)
+                family.add_metric([cls], *_octaves(counts[name]))
             yield family
 
     def _events(self, delivery: dict[str, Any]) -> Iterator[Metric]:
@@ -299,3 +312,14 @@ def exposition(status: Callable[[], dict[str, Any]]) -> Callable[[], bytes]:
     ProcessCollector(registry=registry)
     registry.register(Status(status))
     return lambda: generate_latest(registry)
+
+
+def _octaves(counts: list[int]) -> tuple[list[tuple[str, float]], float]:
+    """(buckets, sum) of a histogram of cext.latency: a bucket an octave, where the counters have four."""
+    bounds, below, total, buckets = bucket_bounds_s(), 0, 0.0, []
+    for n, (bound, count) in enumerate(zip(bounds, counts, strict=True)):
+        below += count
+        total += count * (bound if bound != float("inf") else bounds[-2])
+        if n % 4 == 0 or bound == float("inf"):
+            buckets.append(("+Inf" if bound == float("inf") else f"{bound:g}", below))
+    return buckets, total

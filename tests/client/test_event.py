@@ -19,6 +19,7 @@ from cext.streams.integrity import Integrity
 from cext.streams.liquidations import Liquidations
 from cext.streams.liquidity import Liquidity
 from cext.streams.momentum import Momentum
+from cext.streams.signals import Signals
 from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
 
@@ -36,7 +37,7 @@ from tests.venues.facts import instrument
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 VALUES = {"snapshot", "book_state", "circuit", "urgent", "bulk", "open", "half_open", "closed", "spool", "full", "damaged", "disk_refuses",
-          "quarantine", "replay", "sampled", "venue_delay", "skew", "lateness", "clock_step", "configuration", "candles", "buy_volume", "volume", "maybe_bad", "1s", "10s", "1m", "5m", "1h", "retail", "buy", "sell"}  # what the page names that is no field
+          "quarantine", "replay", "sampled", "venue_delay", "skew", "lateness", "clock_step", "configuration", "backfill", "candles", "buy_volume", "volume", "maybe_bad", "1s", "10s", "1m", "5m", "1h", "retail", "buy", "sell"}  # what the page names that is no field
 OUR_OWN = {" channel", " refilled", " late"}
 
 
@@ -100,7 +101,7 @@ def say_facts(outbox):
 def published_of(contract):
     """All that the streams write in a short life of one instrument."""
     contract_value = "1" if contract == "base" else "0.01"
-    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Liquidity, Momentum, Snapshots, lambda names: BlockTrades(names, floor=0.1), Liquidations, Gaps,
+    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, lambda names: BlockTrades(names, floor=0.1), Liquidations, Gaps,
                 contract=contract, contract_value=contract_value)  # fmt: skip
     desk.synced([["100.5", "1"], ["99", "2.50"]], [["101", "3"]], last_id=100, at_s=0.1)
     desk.trade(0.2, "100.5", "0.5", first=1, last=2)
@@ -125,6 +126,7 @@ def published_of(contract):
     desk.streams[-1].report(state="open", reason="disconnect", first_id=None, last_id=None, left=None, **told)
     desk.outbox.emit(audits, b'{"kind":"mark_price","detail":"x","field":"mark"}', ts_recv=1)
     say_facts(desk.outbox)
+    next(stream for stream in desk.streams if isinstance(stream, Signals)).outside("funding", -0.9, 1.0, desk.clock.now(), b'{"annualised":"1"}')
     desk.streams[-1].report(state="lost", reason="numbers", first_id=5, last_id=9, left=[[5, 6], [8, 9]], **told)
     return desk.published()
 
