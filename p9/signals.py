@@ -72,7 +72,7 @@ class SignalDesk:
         base = [0] * 128
         total = [0] * 128
         for stream in self.streams():
-            counters = stream.counters()
+            counters = stream.tally()
             for name, n in counters["begun"].items():
                 begun[name] = begun.get(name, 0) + n
             base = [a + b for a, b in zip(base, counters["base_ns"], strict=True)]

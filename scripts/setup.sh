@@ -58,11 +58,13 @@ setup() {
     local python stamp tools=()
     if [ "${1:-}" = dev ]; then
         command -v redis-server >/dev/null || tools+=(redis-server)
-        command -v promtool >/dev/null || tools+=(prometheus)
     fi
     packages "${tools[@]}"
 
-    [ "${1:-}" != dev ] || wanted chromium
+    if [ "${1:-}" = dev ]; then
+        wanted chromium
+        wanted prometheus
+    fi
 
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     stamp=.venv/p9-stamp-${1:-run}

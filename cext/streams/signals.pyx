@@ -475,7 +475,7 @@ cdef class Signals(Stream):
         """(strength, confidence) of all together; None: nothing is known."""
         return None if isnan(self.total.strength) else (self.total.strength, self.total.confidence)
 
-    def counters(self):
+    def tally(self):
         """{signal: how often it began}, of the aggregate too; and the latencies by bucket (cext.latency)."""
         cdef int32_t i
         return {

@@ -165,5 +165,5 @@ def test_the_time_from_the_input_to_the_signal_is_told_and_counted():
     say(desk, "funding", -0.9, 1.0)
     events = desk.published(CHANNEL)
     assert all(event["latency_ns"] >= 0 for event in events)
-    counters = desk.streams[0].counters()
+    counters = desk.streams[0].tally()
     assert counters["begun"]["funding"] == 1 and sum(counters["total_ns"]) == 1
