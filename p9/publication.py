@@ -25,6 +25,7 @@ from cext.streams.liquidity import Liquidity
 from cext.streams.momentum import Momentum
 from cext.streams.signals import Signals
 from cext.streams.snapshots import Snapshots
+from cext.streams.spoofing import Spoofing
 from cext.streams.trades import Trades
 
 from p9.config import Config
@@ -75,6 +76,10 @@ ROWS = (
     Row(
         Liquidity, "liquidity", lambda names, wanted, made: Liquidity(names, word=wanted.publish_channel, **_liquidity(wanted)),
         configure=lambda stream, wanted: stream.configure(**_liquidity(wanted)),
+    ),
+    Row(
+        Spoofing, "spoofing", lambda names, wanted, made: Spoofing(names, made.get(Liquidity), word=wanted.publish_channel, **_spoofing(wanted)),
+        uses=(Liquidity,), configure=lambda stream, wanted: stream.configure(**_spoofing(wanted)),
     ),
     Row(
         Signals, "signals",
@@ -139,6 +144,16 @@ def _signals(wanted: Any) -> dict[str, Any]:
         "enter": wanted.enter, "leave": wanted.leave, "step": wanted.step, "pause_ns": _ns(wanted.pause), "total_enter": wanted.total_enter,
         "total_leave": wanted.total_leave, "ofi_ticks": wanted.ofi_ticks, "wall_bps": wanted.wall_bps, "cascade": wanted.cascade,
         "divergence_z": wanted.divergence_z, "weights": {name: getattr(wanted.weights, name) for name in wanted.weights.__struct_fields__},
+    }  # fmt: skip
+
+
+def _spoofing(wanted: Any) -> dict[str, Any]:
+    """Settings of `cext.streams.spoofing`."""
+    weights = msgspec.structs.asdict(wanted.weights)
+    return {
+        "quantile": wanted.quantile, "times": wanted.times, "least_adds": wanted.least_adds, "max_bps": wanted.distance_bps, "bias": weights.pop("bias"),
+        "removed_share": wanted.removed_share, "executed_share": wanted.executed_share, "market_wide_share": wanted.market_wide_share,
+        "life_ns": _ns(wanted.life), "settle_ns": _ns(wanted.settle), "repeat_ns": _ns(wanted.repeat), "least_score": wanted.least_score, "weights": weights,
     }  # fmt: skip
 
 

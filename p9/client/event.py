@@ -336,6 +336,44 @@ class Liquidity(Event, kw_only=True):
     walls: list[Wall]
 
 
+class PostingFeatures(msgspec.Struct, kw_only=True):
+    """What a score is made of, each in [0, 1]."""
+
+    size: float
+    near: float
+    briefly: float
+    unexecuted: float
+    opposite: float
+    tilt: float
+    reverted: float
+    repeated: float
+
+
+class Spoofing(Event, kw_only=True):
+    """A spoof-like pattern with its evidence: what was seen, never who did it or why."""
+
+    streamed = True
+    pattern: str
+    score: float
+    features: PostingFeatures
+    side: Literal["bid", "ask"]
+    price: Decimal
+    quantity: Decimal | None
+    quote_quantity: float | None
+    threshold: float
+    distance_bps: float
+    posted: int
+    withdrawn: int
+    executed_share: float
+    imbalance_before: float | None
+    imbalance_posted: float | None
+    imbalance_withdrawn: float | None
+    opposite_volume: float
+    opposite_typical: float
+    repeats: int
+    shift_bps: float | None
+
+
 class Horizon(msgspec.Struct, kw_only=True):
     return_bps: float | None
     z: float | None
@@ -561,7 +599,7 @@ class Other(Event, kw_only=True):
 
 TYPES: dict[str, type[Event]] = {
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "liquidity": Liquidity, "momentum": Momentum, "signals": Signal,
+    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "liquidity": Liquidity, "spoofing": Spoofing, "momentum": Momentum, "signals": Signal,
     "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]

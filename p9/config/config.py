@@ -8,7 +8,7 @@ from p9.config.delivery import Confirmer, Redis
 from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
 from p9.config.options import OptionsIv
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, Stream
+from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, Spoofing, Stream
 from p9.config.venues import Venues
 
 
@@ -24,6 +24,7 @@ class Analytics(Section):
     cvd: Cvd = Cvd()
     flow: Flow = Flow()
     liquidity: Liquidity = Liquidity()
+    spoofing: Spoofing = Spoofing()
     momentum: Momentum = Momentum()
     signals: Signals = Signals()
     periodic_snapshots: Snapshots = Snapshots()

@@ -139,6 +139,39 @@ class Walls(Section):
     }  # fmt: skip
 
 
+class SpoofingWeights(Section):
+    """What each feature, which is in [0, 1], adds to the score: 1 / (1 + exp(-(bias + sum of weight * feature)))."""
+
+    bias: Annotated[float, between(-100.0, 100.0, "the score's logit without any feature")] = -4.0
+    size: Annotated[float, between(-100.0, 100.0, "how much larger than what is large; 1: eight times")] = 1.5
+    near: Annotated[float, between(-100.0, 100.0, "how near to the mid; 0 at distance_bps")] = 1.5
+    briefly: Annotated[float, between(-100.0, 100.0, "how soon it was withdrawn; 0 after life")] = 0.5
+    unexecuted: Annotated[float, between(-100.0, 100.0, "how little of it was executed; 0 at executed_share")] = 0.5
+    opposite: Annotated[float, between(-100.0, 100.0, "what aggressors took from the other side meanwhile; 1: twice what is typical")] = 2.0
+    tilt: Annotated[float, between(-100.0, 100.0, "how far it moved the imbalance of the book; 1: by 0.4")] = 2.0
+    reverted: Annotated[float, between(-100.0, 100.0, "how much of that went with it")] = 1.0
+    repeated: Annotated[float, between(-100.0, 100.0, "patterns told on that side within repeat; 1: five")] = 1.5
+
+
+class Spoofing(Stream):
+    """Spoof-like patterns: large orders posted near the touch and withdrawn unexecuted. What was seen, never who did it or why."""
+
+    quantile: Annotated[float, between(0.5, 0.9999, "of the day's additions near the touch: a large one is at least that")] = 0.99
+    times: Annotated[float, between(1.0, 1000.0, "and at least so many times the median level near the touch")] = 5.0
+    least_adds: Annotated[int, between(100, 1_000_000_000, "additions that must be seen before anything is called large")] = 1_000
+    distance_bps: Annotated[int, between(1, 200, "from the mid: what is near the touch")] = 20
+    removed_share: Annotated[float, between(0.1, 1.0, "of an addition that must go for it to be withdrawn")] = 0.8
+    life: Annotated[Seconds, text("within so long")] = Seconds("5s")
+    executed_share: Annotated[float, between(0.001, 1.0, "of what went that may have been traded; with more the score is 0")] = 0.05
+    market_wide_share: Annotated[float, between(0.05, 1.0, "of the other side's depth that went too without being traded: then the score is 0")] = 0.5
+    settle: Annotated[Seconds, text("wait so long for trades that come after the change of the book")] = Seconds("1s")
+    repeat: Annotated[Seconds, text("how long a pattern counts as a repeat")] = Seconds("10m")
+    least_score: Annotated[float, between(0.0, 1.0, "from which on a pattern is told")] = 0.5
+    weights: SpoofingWeights = SpoofingWeights()
+
+    _bounds = {"life": (Seconds("10ms"), Seconds("10m")), "settle": (Seconds("0ms"), Seconds("1m")), "repeat": (Seconds("1s"), Seconds("24h"))}
+
+
 class Liquidity(Derived):
     """What stands in the book by distance, what an order would cost, and walls."""
 

@@ -16,7 +16,7 @@ from p9.venue import market
 from tests.bench.market_stream import START_MS, Frames, Shape
 
 NOW_NS = START_MS * 1_000_000
-STREAMS = ("integrity", "depth", "book_ticker_aggregator", "trades", "candles", "cvd", "flow", "liquidity", "momentum", "periodic_snapshots")
+STREAMS = ("integrity", "depth", "book_ticker_aggregator", "trades", "candles", "cvd", "flow", "liquidity", "spoofing", "momentum", "periodic_snapshots")
 
 
 def cpu_us(work: Callable[[], object], n: int) -> float:

@@ -32,6 +32,7 @@ from p9.market.mark_price import MarkPriceSheet
 from p9.market.open_interest import OpenInterestSheet
 from p9.market.sheet import POLL
 from tests.analysis.options.test_chain import Desk as OptionDesk
+from tests.cext.measures.test_postings import Stage
 from tests.cext.streams.desk import Desk
 from tests.venues.facts import instrument
 
@@ -128,7 +129,9 @@ def published_of(contract):
     say_facts(desk.outbox)
     next(stream for stream in desk.streams if isinstance(stream, Signals)).outside("funding", -0.9, 1.0, desk.clock.now(), b'{"annualised":"1"}')
     desk.streams[-1].report(state="lost", reason="numbers", first_id=5, last_id=9, left=[[5, 6], [8, 9]], **told)
-    return desk.published()
+    stage = Stage(seed=5)
+    stage.cycle(0)
+    return [*desk.published(), *stage.told()]
 
 
 def test_every_published_event_is_read_and_no_field_of_it_is_left_out():

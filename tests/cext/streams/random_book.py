@@ -13,6 +13,7 @@ class RandomBook:
                  sigma=1.0):
         self.desk, self.rng, self.width, self.places, self.sigma = desk, rng, width, (px_places, qty_places), sigma
         self.last_id = last_id
+        self.kept: set[int] = set()  # ticks that chance leaves alone
         self.sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
         for number, sign in ((0, -1), (1, 1)):
             while len(self.sides[number]) < min(levels, width // 2):
@@ -62,6 +63,9 @@ class RandomBook:
                 changes[number][self.rng.choice(list(self.sides[number]))] = 0
             else:
                 changes[number][inner + sign * (self._distance() - 1)] = self._lots()
+        for side_changes in changes:
+            for tick in self.kept & set(side_changes):
+                del side_changes[tick]
         for number in (0, 1):  # never all of a side, and no side through the other one
             kept = {**self.sides[number], **changes[number]}
             if not any(kept.values()):
