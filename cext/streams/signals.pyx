@@ -12,11 +12,11 @@ from cext.measures.signal cimport (
 )
 from cext.measures.walls cimport WALL_ABSORB, WALL_FORMING, WALL_PULL, Wall
 from cext.names cimport Names
-from cext.outbox cimport CRITICAL, Channel, Outbox
+from cext.outbox cimport CRITICAL, Outbox
 from cext.stream cimport (
     BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_LIQUIDATIONS, HEARS_STATE, HEARS_TIMER, HEARS_TRADES, BookState, Reason, Stream,
 )
-from cext.streams.book_ticker cimport BookTicker, TopFigures
+from cext.streams.book_ticker cimport BookTicker
 from cext.streams.flow cimport Flow
 from cext.streams.liquidity cimport Liquidity
 from cext.streams.momentum cimport Momentum
