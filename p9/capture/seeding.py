@@ -105,7 +105,7 @@ class Seeding:
                 seed.busy = True
                 task = asyncio.create_task(self._advance(ix, seed))
                 self._tasks.add(task)
-                task.add_done_callback(self._done)
+                task.add_done_callback(self._tasks.discard)
 
     def _begin(self, stream: Candles) -> _Seed:
         """The first second must be over, the overlap too, and the minute before final."""
@@ -121,12 +121,6 @@ class Seeding:
         first_s = max(seed.stream.first + 1, now_ns // S)
         seed.stage, seed.due_ns = "minutes", -(-first_s // MINUTE_S) * MINUTE_S * S + int(self.settings.settle_s * S)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self.counts["faults"] += 1
-            self._log("seeding failed", error=repr(task.exception()))
-
     # ---- asking
 
     async def _advance(self, ix: int, seed: _Seed) -> None:
@@ -140,6 +134,12 @@ class Seeding:
             done = False
             if self._trades is not None and self._trades.newest_only:
                 seed.tries = max(seed.tries, self.settings.tries)  # what is forgotten does not come back
+        except Exception as error:  # the instrument was removed meanwhile, or a fault of ours: asking again would not help
+            seed.stage = "whole"
+            if ix in self._instruments:
+                self.counts["faults"] += 1
+                self._log("seeding failed", symbol=self._symbol(ix), error=repr(error))
+            return
         finally:
             seed.busy = False
         now_ns = self.pipeline.clock.now()
