@@ -29,6 +29,7 @@ from p9.venue import Market
 S = 10**9
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 TICK_S = 0.25
+ENDED = ("whole", "given_up")  # until more is lost
 
 
 class SeedingSettings(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ class SeedingSettings(msgspec.Struct, frozen=True):
 
 
 class _Seed(msgspec.Struct):
-    """How far one instrument has come. `stage`: seconds (with the first minute's trades), minutes (the venue's candles alone), whole."""
+    """How far one instrument has come. `stage`: seconds (with the first minute's trades), minutes (the venue's candles alone), whole, given_up."""
 
     stream: Candles
     restarts: int
@@ -98,10 +99,10 @@ class Seeding:
             seed = self._seeds.get(ix)
             if seed is None or seed.stream is not stream or seed.restarts != stream.n_restarts:
                 seed = self._seeds[ix] = self._begin(stream)
-            elif seed.stage == "whole" and seed.losses != stream.n_losses:
+            elif seed.stage in ENDED and seed.losses != stream.n_losses:
                 seed.losses, seed.tries = stream.n_losses, 0
                 self._await_minute(seed, now_ns)
-            if seed.stage != "whole" and not seed.busy and now_ns >= seed.due_ns:
+            if seed.stage not in ENDED and not seed.busy and now_ns >= seed.due_ns:
                 seed.busy = True
                 task = asyncio.create_task(self._advance(ix, seed))
                 self._tasks.add(task)
@@ -135,7 +136,7 @@ class Seeding:
             if self._trades is not None and self._trades.newest_only:
                 seed.tries = max(seed.tries, self.settings.tries)  # what is forgotten does not come back
         except Exception as error:  # the instrument was removed meanwhile, or a fault of ours: asking again would not help
-            seed.stage = "whole"
+            seed.stage = "given_up"
             if ix in self._instruments:
                 self.counts["faults"] += 1
                 self._log("seeding failed", symbol=self._symbol(ix), error=repr(error))
@@ -152,7 +153,7 @@ class Seeding:
         elif seed.tries < self.settings.most_minutes:
             self._await_minute(seed, now_ns)
         else:
-            seed.stage = "whole"  # as far as it can be: the candles say what they are
+            seed.stage = "given_up"  # the candles say what they are
             self.counts["given_up"] += 1
             self._log("candles stay incomplete", symbol=self._symbol(ix))
 
