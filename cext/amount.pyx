@@ -8,7 +8,7 @@ cdef enum:
 ANY, UNSIGNED, POSITIVE = 0, 1, 2
 
 
-def amount(text, int wanted=0):
+cpdef amount(text, int wanted=0):
     """Decimal text without needless zeros. None for what is empty, and for what is not `wanted`: UNSIGNED is 0 and more, POSITIVE more than 0.
 
     Raises ValueError for what is no plain decimal number.
@@ -51,3 +51,20 @@ def amount(text, int wanted=0):
     if end == size and begin == (1 if negative else 0):
         return text
     return f"-{text[begin:end]}" if negative else text[begin:end]
+
+
+def amounts(tuple texts not None, tuple wanted not None):
+    """The same of each of `texts`, as a list, and how many of them are no numbers: these are None."""
+    cdef list found = []
+    cdef Py_ssize_t i
+    cdef Py_ssize_t n = len(texts)
+    cdef int ill = 0
+    if len(wanted) != n:
+        raise ValueError(f"{n} texts, {len(wanted)} wishes")
+    for i in range(n):
+        try:
+            found.append(amount(texts[i], wanted[i]))
+        except ValueError:
+            found.append(None)
+            ill += 1
+    return found, ill

@@ -81,6 +81,7 @@ class OptionCapture:
         self._told_of: dict[str, bool] = {}  # {underlying: its newest event holds something that is not too old}
         self._where: dict[str, tuple[Chain, Quote]] = {}  # by the venue's symbol
         self._held: dict[str, list[tuple[bytes, int]]] = {}  # frames since the last round, by topic
+        self._refusals_told: set[str] = set()
         self._answers: list[tuple[Told, int]] = []
         self._ignored: set[str] = set()  # options that are told of and are none of ours: of another underlying, or ended
         self._strangers: set[str] = set()  # those that no reference data knew when they were told of
@@ -121,6 +122,7 @@ class OptionCapture:
                 self.reason = "; ".join(f"{type(error).__name__}: {error}" for error in errors.exceptions)
                 self.faults += 1
                 self._log("options failed", reason=self.reason, errors=errors.exceptions)
+            self._group, self._running = None, {}
             await asyncio.sleep(FAULT_PAUSE_S)
 
     # ---- what is listed
@@ -157,9 +159,11 @@ class OptionCapture:
                 break
         wanted = [row for row in rows if self._wants(row)]
         self.refused = refused + Instruments(self.market.exchange).add(wanted)
-        for row in self.refused[:5]:
-            self._log("option refused", symbol=row.venue_symbol, reason=row.reason)
         names = {(row.market, row.venue_symbol) for row in self.refused}
+        for row in self.refused:
+            if row.venue_symbol not in self._refusals_told:
+                self._refusals_told.add(row.venue_symbol)
+                self._log("option refused", symbol=row.venue_symbol, reason=row.reason)
         reason = "" if wanted else "; ".join(dict.fromkeys(reasons)) or "no option of these underlyings is listed"
         if reason != self.reason:
             self._log("no options" if reason else "options listed", reason=reason)

@@ -252,6 +252,20 @@ async def test_what_nobody_tells_any_more_is_told_to_be_unknown_once():
         assert desk.events[channel]["seq"] == event["seq"], "said once"
 
 
+async def test_a_mistake_of_ours_is_counted_and_the_options_begin_again(monkeypatch):
+    monkeypatch.setattr("p9.capture.options.FAULT_PAUSE_S", 0.1)
+    async with Desk(("binance",), seed=15, settings=msgspec.structs.replace(FAST, underlyings=("ETH",))) as desk:
+        capture, channel = desk.captures["binance"], "options_iv:binance:ETH-USDT"
+        await desk.until(lambda: whole(desk.events.get(channel)))
+        monkeypatch.setattr(capture.chains["ETH-USDT"], "compose", lambda now_ns: 1 / 0)
+        await desk.until(lambda: capture.faults)
+        assert "ZeroDivisionError" in next(more["reason"] for event, more in desk.logged if event == "options failed")
+        monkeypatch.undo()
+        seq = desk.events[channel]["seq"]
+        await desk.until(lambda: desk.events[channel]["seq"] > seq + 1 and whole(desk.events[channel]) and capture.feeds[0].state == "live")
+        capture.faults = 0
+
+
 async def test_reference_data_are_asked_for_until_they_are_had():
     async with Desk(("okx",), seed=14, faults="http_500:1@okx") as desk:
         await desk.until(lambda: "503" in desk.captures["okx"].reason)
@@ -322,6 +336,10 @@ async def test_an_expiry_rolls_over_at_eight():
     assert "btcusdt@openInterest@260924" not in hand.topics() and "btcusdt@optionMarkPrice" in hand.topics()
     assert after["maturities"][1]["atm_iv"] == pytest.approx(before["maturities"][1]["atm_iv"], abs=1e-3)
     assert hand.capture._list_now.is_set() and hand.capture.counts["unknown"] == 22
+    ended = f"BTC-260924-{before['expiries'][0]['rows'].popitem()[0][0]}-P"
+    hand.capture._hold(json.dumps({"stream": "btcusdt@optionMarkPrice", "data": [{"s": ended, "E": EIGHT_MS}]}).encode(), hand.clock.now())
+    await hand.capture.round()
+    assert hand.capture.counts["unknown"] == 22, "what has ended is no stranger"
     assert await hand.capture._list()
     hand.tell(EIGHT_MS + 30_000)
     listed = await hand.event()

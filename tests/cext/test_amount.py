@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from cext.amount import ANY, POSITIVE, UNSIGNED, amount
+from cext.amount import ANY, POSITIVE, UNSIGNED, amount, amounts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +41,10 @@ def test_equal_to_its_decimal_and_as_short_as_can_be(text):
     told = amount(text, ANY)
     assert Decimal(told) == Decimal(text) and told == amount(told)
     assert re.fullmatch(r"0|-?(?:0\.\d*[1-9]|[1-9]\d*(?:\.\d*[1-9])?)", told)
+
+
+def test_a_row_of_them_and_how_many_are_none():
+    assert amounts(("1.50", "0", "-2", "x", None, "", 5), (ANY, POSITIVE, UNSIGNED, ANY, ANY, POSITIVE, ANY)) == (["1.5", None, None, None, None, None, None], 2)
+    assert amounts((), ()) == ([], 0)
+    with pytest.raises(ValueError):
+        amounts(("1",), ())

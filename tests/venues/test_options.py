@@ -1,10 +1,12 @@
 """The options of each venue: reference data, topics, frames and answers, and what a bad row costs."""
 
 import json
+import random
 
 import msgspec
 import pytest
 
+from p9.analysis.options.chain import Chain
 from p9.errors import RestError
 from p9.fact import Reading, Roster
 from p9.number import decoded
@@ -217,6 +219,43 @@ def test_what_is_no_frame_is_a_decode_error(exchange, payload):
     read, _ = frames([{}])[exchange]
     with pytest.raises((msgspec.DecodeError, UnicodeDecodeError, RecursionError)):
         read(payload)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_no_mutant_of_a_frame_is_more_than_refused(exchange):
+    """A bit here, a byte there, a piece twice or left out: it is refused, or read as texts that the chain takes or counts; the event stays JSON."""
+    draw = random.Random(exchange)
+    read, frame = frames([{"s": "A"}, {"s": "B"}])[exchange]
+    text = json.dumps(frame, separators=(",", ":")).encode()
+    chain = Chain(exchange, "BTC-USDT")
+    (row,) = one("binance", binance_answer()).instruments
+    chain.add(msgspec.structs.replace(row, venue_symbol=name, strike=strike) for name, strike in (("A", "86000"), ("B", "90000")))
+    refused = heard = 0
+    for _ in range(3000):
+        mutant = bytearray(text)
+        for _ in range(draw.randint(1, 3)):
+            at, size = draw.randrange(len(mutant)), draw.randint(1, 12)
+            kind = draw.randrange(4)
+            if kind == 0:
+                mutant[at] ^= 1 << draw.randrange(8)
+            elif kind == 1:
+                mutant[at : at + size] = mutant[draw.randrange(len(mutant)) :][:size]
+            elif kind == 2:
+                del mutant[at : at + size]
+            else:
+                mutant[at:at] = draw.choice([b"9" * 30, b"-", b"0", b".", b"e9", b"null", b'""', b"[]", b"\\u0000"])
+        try:
+            told = read(bytes(mutant))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+            refused += 1
+            continue
+        for symbol, at_ms, values in told.rows:
+            if symbol in chain.options:
+                heard += 1
+                chain.hear(told, at_ms, values, chain.options[symbol], EXPIRY_MS * 10**6 - 3 * 86_400 * 10**9)
+        if heard % 50 == 0:
+            json.loads(chain.payload(EXPIRY_MS * 10**6 - 3 * 86_400 * 10**9), parse_constant=lambda name: pytest.fail(name))
+    assert refused > 100 and heard > 100 and chain.counts["malformed"] > 20
 
 
 def test_documented_frames():

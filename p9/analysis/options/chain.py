@@ -14,17 +14,15 @@ from typing import Any, NamedTuple
 import msgspec
 from cext.black76 import delta, gamma, theta, vega
 
-from p9.analysis.options.quote import Quote
+from p9.analysis.options.quote import Quote, plan_of
 from p9.analysis.options.smile import Figures, Smile, calendars, read
 from p9.analysis.options.surface import YEAR_S, at_maturity, forward_vol
 from p9.instrument import Instrument
 from p9.option import Told
 
 DAY_NS = 86_400_000_000_000
-QUOTED = (
-    "mark_iv", "bid_iv", "ask_iv", "mark_price", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "open_interest",
-    "delta", "gamma", "vega", "theta",
-)  # fmt: skip
+GREEKS = ("delta", "gamma", "vega", "theta")
+QUOTED = ("mark_iv", "bid_iv", "ask_iv", "mark_price", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "open_interest", *GREEKS)
 COIN_GREEKS = ("delta_coin", "gamma_coin", "vega_coin", "theta_coin")
 OWN = ("strike", "type", "use", "own_iv", "own_delta")
 
@@ -115,12 +113,19 @@ class Chain:
 
     def hear(self, told: Told, at_ms: int, row: tuple, quote: Quote, recv_ns: int) -> None:
         """A row of one of these options."""
-        quote.hear(told, at_ms, row, recv_ns, self.counts)
+        plan = plan_of(told.fields)
+        at_ms = quote.hear(told, plan, at_ms, row, recv_ns, self.counts)
+        if not at_ms:
+            return
         self.heard += 1
-        self.event_ms, self.recv_ns = max(self.event_ms, at_ms), max(self.recv_ns, recv_ns)
+        if at_ms > self.event_ms:
+            self.event_ms = at_ms
+        if recv_ns > self.recv_ns:
+            self.recv_ns = recv_ns
         self.index_price = quote.texts.get("index_price") or self.index_price
-        self.tells_coin_greeks = self.tells_coin_greeks or "delta_coin" in told.fields
-        if "mark_price" in told.fields:
+        if plan.tells_coin_greeks:
+            self.tells_coin_greeks = True
+        if plan.tells_mark:
             self.mark_places = max(self.mark_places, quote.mark_places())
             quote.check(self.settings.disagreement, self.mark_places)
 
@@ -240,22 +245,25 @@ class Chain:
         row = [quote.instrument.strike, quote.instrument.option_type, use]
         if use in ("stale", "silent"):
             return row + [None] * (2 + len(quoted))
-        greeks = {}
-        if quote.mark is not None:
-            greeks["delta"] = _rounded(delta(expiry.forward, quote.strike, quote.mark, years, quote.call))
-            if quote.texts.get("vega") is None:
-                greeks |= {
-                    "gamma": gamma(expiry.forward, quote.strike, quote.mark, years), "vega": vega(expiry.forward, quote.strike, quote.mark, years, quote.discount),
-                    "theta": theta(expiry.forward, quote.strike, quote.mark, years, quote.call),
-                }  # fmt: skip
-        row += _rounded(quote.own), greeks.get("delta")
+        hedge = _rounded(delta(expiry.forward, quote.strike, quote.mark, years, quote.call)) if quote.mark is not None else None
+        row += _rounded(quote.own), hedge
         texts = quote.fresh(now_ns - round(self.settings.stale_s * 1e9))
-        return row + [texts.get(field) or greeks.get(field) for field in quoted]
+        if quote.mark is not None and None in map(texts.get, GREEKS):
+            texts = texts | {name: texts.get(name) or greek for name, greek in _greeks(expiry.forward, quote, years).items()}
+        return [*row, *map(texts.get, quoted)]
 
     def _maturities(self, some: list[Expiry], now_ns: int) -> dict[int, Figures]:
         drawn = [one for one in some if one.smile is not None]
         years, figures = [one.smile.years for one in drawn], [one.figures for one in drawn]
         return {days: at_maturity(years, figures, days / 365) for days in self.settings.maturities}
+
+
+def _greeks(forward: float, quote: Quote, years: float) -> dict[str, float | None]:
+    strike, vol = quote.strike, quote.mark
+    return {
+        "delta": _rounded(delta(forward, strike, vol, years, quote.call)), "gamma": gamma(forward, strike, vol, years),
+        "vega": vega(forward, strike, vol, years, quote.discount), "theta": theta(forward, strike, vol, years, quote.call),
+    }  # fmt: skip
 
 
 def _time(quote: Quote) -> int:

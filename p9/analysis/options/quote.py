@@ -2,8 +2,10 @@
 
 import math
 from collections import Counter
+from functools import cache
+from typing import NamedTuple
 
-from cext.amount import amount
+from cext.amount import amounts
 from cext.black76 import implied_vol, price, vega
 
 from p9.analysis.options.surface import YEAR_S
@@ -11,7 +13,24 @@ from p9.instrument import Instrument, places, product
 from p9.option import FIELDS, Told
 
 IN_CONTRACTS = frozenset(("bid_quantity", "ask_quantity", "open_interest"))
+ODD_NS = 86_400 * 10**9  # a venue's time that is so far from ours is in another unit, or of nobody's clock
 GREEKS = tuple(field for field in FIELDS if field.partition("_")[0] in ("delta", "gamma", "vega", "theta"))
+
+
+class Plan(NamedTuple):
+    """What is to be done with a row of certain fields."""
+
+    wanted: tuple[int, ...]
+    contracts: tuple[str, ...]  # that count contracts
+    tells_vol: bool
+    tells_mark: bool
+    tells_coin_greeks: bool
+
+
+@cache
+def plan_of(fields: tuple[str, ...]) -> Plan:
+    contracts = tuple(field for field in fields if field in IN_CONTRACTS)
+    return Plan(tuple(FIELDS[field] for field in fields), contracts, "mark_iv" in fields, "mark_price" in fields, "delta_coin" in fields)
 
 
 class Quote:
@@ -20,7 +39,7 @@ class Quote:
     `recv_ns` is the newest row's that tells a volatility: what else is told cannot keep it fresh.
     """
 
-    __slots__ = ("agrees", "call", "discount", "forward", "heard", "in_coin", "instrument", "mark", "own", "recv_ns", "strike", "texts", "times_ms")
+    __slots__ = ("agrees", "call", "discount", "forward", "heard", "in_coin", "instrument", "mark", "oldest_ns", "own", "recv_ns", "strike", "texts", "times_ms")
 
     def __init__(self, instrument: Instrument):
         self.instrument = instrument
@@ -30,6 +49,7 @@ class Quote:
         self.texts: dict[str, str | None] = {}
         self.times_ms: dict[str, int] = {}  # of the newest row, by source
         self.heard: dict[str, tuple[int, tuple[str, ...]]] = {}  # when that was received, and what it tells
+        self.oldest_ns = 0  # of these times
         self.recv_ns = 0
         self.forward: float | None = None
         self.discount = 1.0
@@ -37,33 +57,44 @@ class Quote:
         self.own: float | None = None
         self.agrees: bool | None = None  # None: it was not compared
 
-    def hear(self, told: Told, at_ms: int, row: tuple, recv_ns: int, counts: Counter[str]) -> None:
-        """Take a row; what is no number is counted and taken for unknown, a row that is older than the last of its source is passed over."""
+    def hear(self, told: Told, plan: Plan, at_ms: int, row: tuple, recv_ns: int, counts: Counter[str]) -> int:
+        """Take a row; the answer is its time in ms, 0 if it was passed over for being older than the last of its source.
+
+        What is no number is counted and taken for unknown. A time that cannot be is ours instead: taken at its word, it would make all that follow old.
+        """
+        if abs(at_ms * 1_000_000 - recv_ns) > ODD_NS:
+            counts["odd_time"] += 1
+            at_ms = recv_ns // 1_000_000
         if at_ms < self.times_ms.get(told.source, 0):
             counts["older"] += 1
-            return
+            return 0
         self.times_ms[told.source] = at_ms
         self.heard[told.source] = (recv_ns, told.fields)
-        if "mark_iv" in told.fields:
+        self.oldest_ns = recv_ns if len(self.heard) == 1 else min(at_ns for at_ns, _ in self.heard.values())
+        if plan.tells_vol:
             self.recv_ns = recv_ns
-        contract = self.instrument.contract_value
-        texts = self.texts
-        for field, text in zip(told.fields, row, strict=True):
-            try:
-                text = amount(text, FIELDS[field])
-                if contract != "1" and field in IN_CONTRACTS and text is not None and text != "0":
-                    text = product(text, contract)
-            except ValueError:
-                counts["malformed"] += 1
-                text = None
-            texts[field] = text
+        found, ill = amounts(row, plan.wanted)
+        self.texts.update(zip(told.fields, found, strict=True))
+        if ill:
+            counts["malformed"] += ill
+        if plan.contracts and self.instrument.contract_value != "1":
+            for field in plan.contracts:
+                self.texts[field] = self._coins(self.texts[field], counts)
         self._model(at_ms)
+        return at_ms
+
+    def _coins(self, contracts: str | None, counts: Counter[str]) -> str | None:
+        try:
+            return product(contracts, self.instrument.contract_value) if contracts not in (None, "0") else contracts
+        except ValueError:  # more than there can be
+            counts["malformed"] += 1
+            return None
 
     def fresh(self, since_ns: int) -> dict[str, str | None]:
         """The texts that were received since then."""
-        old = [fields for recv_ns, fields in self.heard.values() if recv_ns < since_ns]
-        if not old:
+        if self.oldest_ns >= since_ns:
             return self.texts
+        old = [fields for recv_ns, fields in self.heard.values() if recv_ns < since_ns]
         dropped = {field for fields in old for field in fields}
         return {field: text for field, text in self.texts.items() if field not in dropped}
 

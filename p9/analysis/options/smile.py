@@ -7,7 +7,6 @@ Delta is the call's, of the forward: N(d1); it falls from 1 at the lowest strike
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from cext.black76 import delta, price, vega
@@ -43,11 +42,21 @@ class Smile:
         return math.sqrt(variance / self.years) if variance is not None else None
 
     def vol_at_delta(self, call_delta: float) -> float | None:
-        """By monotone interpolation of the volatility in delta; None too where the deltas do not fall from strike to strike."""
-        deltas = self.deltas[::-1]
-        if any(a >= b for a, b in pairwise(deltas)):
-            return None
-        return monotone(deltas, self.vols[::-1], call_delta)
+        """By monotone interpolation of the volatility in delta, among the strikes around the forward of which each has a smaller delta than the one below:
+        far out a delta is 0 or 1 to the last digit, or a wing is told that cannot be."""
+        low, high = self._falling()
+        return monotone(self.deltas[low:high][::-1], self.vols[low:high][::-1], call_delta)
+
+    def _falling(self) -> tuple[int, int]:
+        """The widest stretch of strikes around the forward on which deltas fall, as a slice."""
+        deltas = self.deltas
+        low = min(range(len(deltas)), key=lambda i: abs(deltas[i] - 0.5), default=0)
+        high = low
+        while low > 0 and deltas[low - 1] > deltas[low]:
+            low -= 1
+        while high + 1 < len(deltas) and deltas[high + 1] < deltas[high]:
+            high += 1
+        return low, high + 1
 
     def butterflies(self, tolerance: float) -> list[Violation]:
         """Strikes whose call costs more than the line between its neighbours allows (the density there would be negative), or more than the call below it.

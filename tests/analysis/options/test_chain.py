@@ -315,12 +315,15 @@ def test_nothing_keeps_a_volatility_fresh_but_itself():
     """Open interest goes on, marks do not: the row tells the interest of now, and no volatility of then."""
     desk = Desk(("2026-10-30",))
     desk.tell()
-    told_to(desk.chain, Told("interest", ("open_interest",), [(one.venue_symbol, NOW_MS, ("9",)) for one in desk.options]), (NOW_MS + 80_000) * 10**6)
     told_to(desk.chain, Told("quotes", ("bid_price",), [(one.venue_symbol, NOW_MS, ("1.50",)) for one in desk.options]), NOW_MS * 10**6)
+    told_to(desk.chain, Told("interest", ("open_interest",), [(one.venue_symbol, NOW_MS, ("9",)) for one in desk.options]), (NOW_MS + 80_000) * 10**6)
     (expiry,) = event(desk.chain, (NOW_MS + 85_000) * 10**6)["expiries"]
     assert {(row["open_interest"], row["bid_price"], row["mark_iv"] is None) for row in expiry["rows"].values()} == {("9", "1.5", False)}
     (expiry,) = event(desk.chain, (NOW_MS + 95_000) * 10**6)["expiries"]
     assert {row["use"] for row in expiry["rows"].values()} == {"stale"} and expiry["atm_iv"] is None
+    desk.tell(NOW_MS + 95_000)  # and marks of now make no bid of then a new one
+    (expiry,) = event(desk.chain, (NOW_MS + 96_000) * 10**6)["expiries"]
+    assert {(row["bid_price"], row["mark_iv"] is None) for row in expiry["rows"].values()} == {(None, False)}
 
 
 def test_an_option_of_which_nothing_was_told_has_a_row_of_nothing():
@@ -350,14 +353,14 @@ def test_rounding_alone_is_no_disagreement():
     """A premium of a wing, written to two decimals: its volatility is off by points, its price by less than half a cent."""
     at_ms, name = NOW_MS, "X"
     chain = Chain("x", "BTC-USDT")
-    chain.add([option(name, "2026-09-30", "112500", "C"), option("Y", "2026-09-30", "86000", "C")])
+    chain.add([option(name, "2026-09-30", "113000", "C"), option("Y", "2026-09-30", "86000", "C")])
     years = (ms("2026-09-30 08:00") - at_ms) / (365 * DAY_MS)
-    worth = price(86_000, 112_500, 0.45, years, True)
+    worth = price(86_000, 113_000, 0.45, years, True)
     assert 0.005 < worth < 0.01
     fields = ("forward", "mark_iv", "mark_price")
     told_to(chain, Told("marks", fields, [("Y", at_ms, ("86000", "0.45", "1234.56")), (name, at_ms, ("86000", "0.45", f"{worth:.2f}"))]), at_ms * 10**6)
     found = event(chain, at_ms * 10**6)
-    assert chain.options[name].agrees is True and found["expiries"][0]["rows"]["112500", "C"]["own_iv"] is None
+    assert chain.options[name].agrees is True and found["expiries"][0]["rows"]["113000", "C"]["own_iv"] is None
 
 
 def test_arbitrages_are_told_with_their_strike():
@@ -384,6 +387,17 @@ def test_older_rows_are_passed_over_and_what_cannot_be_read_is_counted():
     row = event(desk.chain, NOW_NS)["expiries"][0]["rows"][desk.options[0].strike, desk.options[0].option_type]
     assert (row["open_interest"], row["mark_price"]) == (None, None)
     assert row["vega"] > 0 and row["gamma"] > 0, "ours, as numbers, where the venue's cannot be read"
+
+
+@pytest.mark.parametrize("wrong_ms", [NOW_MS * 1000, NOW_MS // 1000, 0, -5])
+def test_a_time_in_another_unit_makes_nothing_old(wrong_ms):
+    desk = Desk(("2026-10-30",))
+    desk.tell()
+    one = desk.options[0]
+    for n, (at_ms, interest) in enumerate([(wrong_ms, "1"), (NOW_MS + 2000, "2")], 1):
+        told_to(desk.chain, Told("marks", ("open_interest",), [(one.venue_symbol, at_ms, (interest,))]), (NOW_MS + 1000 * n) * 10**6)
+        assert event(desk.chain, NOW_NS)["expiries"][0]["rows"][one.strike, one.option_type]["open_interest"] == interest
+    assert desk.chain.counts == {"odd_time": 1} and desk.chain.event_ms == NOW_MS + 2000
 
 
 def test_an_event_is_bounded_and_keeps_what_is_near_the_forward():

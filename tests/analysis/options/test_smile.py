@@ -88,11 +88,24 @@ def test_figures_do_not_change_with_the_unit_of_money():
     assert scaled == pytest.approx(figures, abs=1e-9)
 
 
-def test_a_smile_that_folds_over_has_no_delta_to_read_at():
-    """A wing so steep that a farther call has the greater delta."""
+def test_a_wing_that_folds_over_is_not_read():
+    """So steep that a farther call has the greater delta: what lies before it is read all the same."""
     smile = Smile(100.0, 0.02, [90.0, 100.0, 110.0, 120.0], [0.5, 0.5, 0.5, 3.0])
-    assert smile.deltas[3] > smile.deltas[2] and smile.vol_at_delta(0.25) is None and smile.vol(0.0) is not None
-    assert read(smile).risk_reversal is None and read(smile).atm == pytest.approx(0.5)
+    assert smile.deltas[3] > smile.deltas[2] < 0.25 and smile.vol_at_delta(0.25) == pytest.approx(0.5)
+    folded = Smile(100.0, 0.02, [90.0, 100.0, 103.0, 120.0], [0.5, 0.5, 0.5, 3.0])
+    assert folded.deltas[3] > folded.deltas[2] > 0.25 and folded.vol_at_delta(0.25) is None
+    assert read(folded).risk_reversal is None and read(folded).atm == pytest.approx(0.5)
+
+
+def test_deltas_that_are_one_or_zero_to_the_last_digit_cost_no_figure():
+    """A day to go, and strikes at half and at twice the forward: several deltas are exactly 1, several exactly 0."""
+    strikes = [50.0, 60.0, 70.0, 96.0, 98.0, 100.0, 102.0, 104.0, 150.0, 170.0, 200.0]
+    smile = Smile(100.0, 1 / 365, strikes, [0.8, 0.75, 0.7, 0.52, 0.51, 0.5, 0.495, 0.5, 0.6, 0.7, 0.8])
+    assert smile.deltas[0] == smile.deltas[1] == 1.0
+    figures = read(smile)
+    assert 0.495 <= figures.call_25 < 0.5 < figures.put_25 <= 0.51 and figures.malz is not None
+    sparse = Smile(100.0, 1 / 365, [50.0, 60.0, 100.0, 170.0, 200.0], [0.8, 0.75, 0.5, 0.7, 0.8])
+    assert sparse.deltas[0] == sparse.deltas[1] == 1.0 and 0.5 < sparse.vol_at_delta(0.75) < 0.75, "the curve's slope at 60 does not ask for what lies beyond"
 
 
 def test_malz_passes_through_its_three_quotes():
