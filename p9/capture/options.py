@@ -52,6 +52,20 @@ class OptionSettings(msgspec.Struct, frozen=True):
     feed: FeedSettings = FeedSettings()
 
 
+class Share:
+    """What one socket is to carry, and how many signs its topics are; `feed` None: it is to be opened."""
+
+    def __init__(self, market: Market, feed: ColdFeed | None):
+        self.feed, self.topics, self._chars, self._limits = feed, [], 0, market.limits
+
+    def fits(self, topic: ColdTopic) -> bool:
+        return len(self.topics) < self._limits.instruments_per_socket and self._chars + len(topic.name) <= self._limits.socket_chars
+
+    def take(self, topic: ColdTopic) -> None:
+        self.topics.append(topic)
+        self._chars += len(topic.name)
+
+
 class OptionCapture:
     """`market`: the row at its addresses. `listeners` hear a Fact of each event that is published; what they raise is counted."""
 
@@ -147,15 +161,17 @@ class OptionCapture:
             await self._list()
 
     async def _list(self) -> bool:
-        """Ask for the reference data and take what is new; False where nothing could be had. What is not told any more stays until it ends."""
-        rows, refused, reasons = [], [], []
+        """Ask for the reference data and take what is new; False where nothing could be had. What is not told any more stays until it ends, and what
+        could be had in part is asked for again soon."""
+        rows, refused, reasons, failed = [], [], [], ""
         for request in dict.fromkeys(request for coin in self._coins() for request in self.source.instrument_requests(self.market, coin)):
             try:
                 rows += await self._ask(request, refused)
             except RestRefused as error:  # a family that this coin has not
                 reasons.append(str(error))
             except (RestError, ValueError) as error:
-                reasons.append(str(error))
+                failed = str(error)
+                self._list_now.set()
                 break
         wanted = [row for row in rows if self._wants(row)]
         self.refused = refused + Instruments(self.market.exchange).add(wanted)
@@ -164,9 +180,9 @@ class OptionCapture:
             if row.venue_symbol not in self._refusals_told:
                 self._refusals_told.add(row.venue_symbol)
                 self._log("option refused", symbol=row.venue_symbol, reason=row.reason)
-        reason = "" if wanted else "; ".join(dict.fromkeys(reasons)) or "no option of these underlyings is listed"
+        reason = failed or ("" if wanted else "; ".join(dict.fromkeys(reasons)) or "no option of these underlyings is listed")
         if reason != self.reason:
-            self._log("no options" if reason else "options listed", reason=reason)
+            self._log("options not listed" if reason else "options listed", reason=reason)
         self.reason = reason
         now_ns = self._clock.now()
         self._ignored = {row.venue_symbol for row in rows if not self._wants(row)}
@@ -186,7 +202,8 @@ class OptionCapture:
                 raise RestError("the instruments are no JSON", where=self.market.name)
             pages.append(answer)
             request = self.market.venue.next_page(request, answer)
-        parsed = self.source.parse(self.market, pages)
+        # hundreds of rows are tens of milliseconds: in a thread, which lets the loop have its turns
+        parsed = await asyncio.get_running_loop().run_in_executor(None, self.source.parse, self.market, pages)
         refused += parsed.refused
         return [row for row in parsed.instruments if row.trading]
 
@@ -230,25 +247,23 @@ class OptionCapture:
         live = [quote.instrument for _, quote in self._where.values()]
         self.poller.roster.change(live)
         wanted = {topic.name: ColdTopic(topic.name, topic.silent_s) for topic in self.source.topics(live)}
-        plan: list[tuple[ColdFeed | None, list[ColdTopic]]] = [
-            (feed, [wanted.pop(name) for name in feed.topics if name in wanted]) for feed in self.feeds
-        ]
+        shares = [Share(self.market, feed) for feed in self.feeds]
+        for share in shares:
+            for name in share.feed.topics:
+                if name in wanted:
+                    share.take(wanted.pop(name))
         for topic in wanted.values():
-            share = next((share for _, share in plan if self._fits(share, topic)), None)
+            share = next((share for share in shares if share.fits(topic)), None)
             if share is None:
-                plan.append((None, share := []))
-            share.append(topic)
-        for feed, share in plan:
-            if feed is None:
-                self._open(share)
-            elif share:
-                feed.change(share)
+                shares.append(share := Share(self.market, None))
+            share.take(topic)
+        for share in shares:
+            if share.feed is None:
+                self._open(share.topics)
+            elif share.topics:
+                share.feed.change(share.topics)
             else:
-                self._close(feed)
-
-    def _fits(self, share: list[ColdTopic], topic: ColdTopic) -> bool:
-        limits = self.market.limits
-        return len(share) < limits.instruments_per_socket and sum(len(one.name) for one in share) + len(topic.name) <= limits.socket_chars
+                self._close(share.feed)
 
     def _open(self, topics: list[ColdTopic]) -> None:
         feed = ColdFeed(

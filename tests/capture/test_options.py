@@ -382,6 +382,25 @@ async def test_without_options_the_reason_is_told(error, reason):
     assert reason in hand.capture.status()["reason"]
 
 
+async def test_what_could_be_had_in_part_is_used_and_asked_for_again():
+    """One of a venue's questions fails: the options of the other answer are captured, and the reason is told."""
+    hand = Hand(EIGHT_MS + 5000)
+    source = hand.capture.source
+    both = [*source.instrument_requests(source.market, "BTC"), msgspec.structs.replace(source.instrument_requests(source.market, "BTC")[0], path="/other")]
+    hand.capture.source = msgspec.structs.replace(source, instrument_requests=lambda market, coin: both)
+    answer = hand.get
+
+    async def get(market, request, priority, *, attempts=None):
+        if request.path == "/other":
+            raise RestError("503 overloaded")
+        return await answer(market, request, priority)
+
+    hand.capture._client = hand
+    hand.get = get
+    assert await hand.capture._list() and "overloaded" in hand.capture.reason and hand.capture._list_now.is_set()
+    assert len(hand.capture.chains["BTC-USDT"].options) == len(hand.chains["BTC"].options(EIGHT_MS + 5000))
+
+
 async def test_a_venue_that_answers_no_more_keeps_what_is_listed():
     hand = Hand(EIGHT_MS + 5000)
     assert await hand.capture._list()
