@@ -84,10 +84,10 @@ ROWS = (
     Row(
         Signals, "signals",
         lambda names, wanted, made: Signals(
-            names, ticker=made.get(BookTicker), flow=made.get(Flow), momentum=made.get(Momentum), liquidity=made.get(Liquidity), word=wanted.publish_channel,
-            **_signals(wanted),
+            names, flow=made.get(Flow), momentum=made.get(Momentum), liquidity=made.get(Liquidity), spoofing=made.get(Spoofing),
+            word=wanted.publish_channel, **_signals(wanted),
         ),
-        uses=(BookTicker, Flow, Momentum, Liquidity), configure=lambda stream, wanted: stream.configure(**_signals(wanted)),
+        uses=(Flow, Momentum, Liquidity, Spoofing), configure=lambda stream, wanted: stream.configure(**_signals(wanted)),
     ),
     Row(
         Snapshots, "periodic_snapshots",

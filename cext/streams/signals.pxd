@@ -7,10 +7,10 @@ from cext.measures.signal cimport Signal, SignalNews, SignalRules
 from cext.names cimport Names
 from cext.outbox cimport Channel
 from cext.stream cimport Stream
-from cext.streams.book_ticker cimport BookTicker
 from cext.streams.flow cimport Flow
 from cext.streams.liquidity cimport Liquidity
 from cext.streams.momentum cimport Momentum
+from cext.streams.spoofing cimport Spoofing
 from cext.units cimport ns_t
 from cext.writer cimport Writer
 
@@ -21,8 +21,8 @@ cdef enum SignalKind:
     KIND_MOMENTUM
     KIND_WALLS
     KIND_LIQUIDATIONS
-    KIND_SPOOFING       # from here on told from outside (p9): they work on events of other streams and on polled data
-    KIND_FUNDING
+    KIND_SPOOFING
+    KIND_FUNDING        # from here on told from outside (p9): they work on polled data
     KIND_BASIS
     KIND_INSURANCE
     KIND_IV_SKEW
@@ -48,10 +48,10 @@ cdef class Signals(Stream):
     cdef readonly Names names
     cdef readonly str word
     cdef readonly Channel channel
-    cdef readonly BookTicker ticker         # inputs; None: that signal is not known
-    cdef readonly Flow flow
+    cdef readonly Flow flow                 # inputs; None: that signal is not known
     cdef readonly Momentum momentum
     cdef readonly Liquidity liquidity
+    cdef readonly Spoofing spoofing
     cdef Signal signals[N_KINDS]
     cdef Signal aggregate
     cdef Total total

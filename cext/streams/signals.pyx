@@ -20,6 +20,7 @@ from cext.streams.book_ticker cimport BookTicker
 from cext.streams.flow cimport Flow
 from cext.streams.liquidity cimport Liquidity
 from cext.streams.momentum cimport Momentum
+from cext.streams.spoofing cimport Spoofing
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
 from cext.units cimport NO_TIME, ns_t
 from cext.writer cimport Writer, put_bool, put_bytes, put_double, put_int, put_text
@@ -33,6 +34,7 @@ cdef enum:
     IMBALANCE_HALF_S = 1    # half-lives: of the imbalance's mean …
     VOLUME_HALF_S = 150     # … of what was traded (five minutes, nearly all of it)
     FORCED_HALF_S = 15      # … of forced orders (a minute)
+    SPOOFING_HALF_S = 5     # … of a spoof-like pattern
     FULL_LEVELS = 5         # the book's best levels
 
 ctypedef const char* text_t
@@ -60,18 +62,18 @@ cdef class Signals(Stream):
     imbalance: exponential mean (half-life 1 s) of that of the best five levels. flow: order-flow imbalance of ten seconds over twice the depth, in ticks,
     squashed by `ofi_ticks`. cvd_divergence: the price went beyond `divergence_z` over five minutes and the net volume of these minutes the other way; its
     direction is the volume's. momentum: z of ten seconds and a minute, the weaker where they agree. walls: standing walls within `wall_bps`, by size and
-    nearness; below the price they hold it up. liquidations: forced orders of the last minute over `cascade`, in the direction of the orders. What works
-    on events of other streams or on polled data is told by `outside`.
+    nearness; below the price they hold it up. liquidations: forced orders of the last minute over `cascade`, in the direction of the orders. spoofing: the
+    newest spoof-like pattern's score, against the side that it made look strong. What works on polled data is told by `outside`.
 
     The aggregate is the mean of the groups' strongest signals, by weight and confidence; a group of which nothing is known counts for nothing.
     """
 
-    def __init__(self, Names names not None, *, BookTicker ticker=None, Flow flow=None, Momentum momentum=None, Liquidity liquidity=None,
-                 bint liquidations=True, str word="", **settings):
+    def __init__(self, Names names not None, *, Flow flow=None, Momentum momentum=None, Liquidity liquidity=None,
+                 Spoofing spoofing=None, bint liquidations=True, str word="", **settings):
         cdef int32_t i
         self.names = names
         self.word = word
-        self.ticker, self.flow, self.momentum, self.liquidity = ticker, flow, momentum, liquidity
+        self.flow, self.momentum, self.liquidity, self.spoofing = flow, momentum, liquidity, spoofing
         self._hears_forced = liquidations
         self.hears = HEARS_BOOK | HEARS_BBO | HEARS_STATE | HEARS_TIMER | HEARS_TRADES | HEARS_LIQUIDATIONS
         for i in range(N_KINDS):
@@ -206,7 +208,9 @@ cdef class Signals(Stream):
             return min(self._imbalance_ns, now_ns)
         if kind == KIND_LIQUIDATIONS:
             return self._forced_ns
-        if kind >= KIND_SPOOFING:
+        if kind == KIND_SPOOFING and self.spoofing is not None:
+            return self.spoofing.last.withdrawn_ns
+        if kind >= KIND_FUNDING:
             return self._outside_ns[kind]
         return now_ns
 
@@ -219,7 +223,7 @@ cdef class Signals(Stream):
     def outside(self, str signal, double strength, double confidence, ns_t now_ns, bytes inputs=b"{}", double half_life_s=0.0):
         """A signal that is made elsewhere, as of `now_ns`: not a number: it is not known. `inputs`: a JSON object. With a half-life it fades by itself."""
         kind = KINDS.index(signal)
-        if kind < KIND_SPOOFING:
+        if kind < KIND_FUNDING:
             raise ValueError(f"{signal} is made here")
         self._inputs[kind] = inputs
         self._outside[kind] = min(max(strength, -1.0), 1.0) if strength == strength else NAN
@@ -281,6 +285,13 @@ cdef class Signals(Stream):
             if not self._hears_forced:
                 return NAN
             return squashed(_faded(self._forced, self._forced_ns, now_ns, FORCED_HALF_S * <ns_t>NS) / self._cascade)
+        if kind == KIND_SPOOFING:
+            if self.spoofing is None or not self._synced:
+                return NAN
+            if self.spoofing.last.posted_ns == 0 or self.spoofing.last.score < self.spoofing.postings.rules.least_score:
+                return 0.0
+            share = _faded(self.spoofing.last.score, self.spoofing.last.withdrawn_ns, now_ns, SPOOFING_HALF_S * <ns_t>NS)
+            return -share if self.spoofing.last.side == BIDS else share
         confidence[0] = self._outside_confidence[kind]
         if isnan(self._outside[kind]) or self._outside_half_ns[kind] <= 0:
             return self._outside[kind]
@@ -370,8 +381,8 @@ cdef class Signals(Stream):
         put_bytes(w, b',"horizon_seconds":', 19)
         put_int(w, HORIZON_S[kind])
         put_bytes(w, b',"decay_seconds":', 17)
-        if kind == KIND_LIQUIDATIONS:
-            put_int(w, FORCED_HALF_S)
+        if kind == KIND_LIQUIDATIONS or kind == KIND_SPOOFING:
+            put_int(w, FORCED_HALF_S if kind == KIND_LIQUIDATIONS else SPOOFING_HALF_S)
         elif self._outside_half_ns[kind] > 0:
             put_double(w, <double>self._outside_half_ns[kind] / NS, DIGITS)
         else:
@@ -381,7 +392,7 @@ cdef class Signals(Stream):
         put_bytes(w, b',"latency_ns":', 14)
         put_int(w, late_ns)
         self.out.close(self.channel)
-        if kind < KIND_SPOOFING and news != SIGNAL_ENDS:  # what fades ends by the clock: nothing came that it could be late for
+        if kind < KIND_FUNDING and news != SIGNAL_ENDS:  # what fades ends by the clock: nothing came that it could be late for
             self.base_ns[bucket_of(late_ns)] += 1
 
     cdef void _put_inputs(self, Writer* w, int32_t kind) noexcept nogil:
@@ -413,6 +424,11 @@ cdef class Signals(Stream):
         elif kind == KIND_LIQUIDATIONS:
             put_bytes(w, b'{"net_quote":', 13)
             put_double(w, self._forced, DIGITS)
+        elif kind == KIND_SPOOFING:
+            put_bytes(w, b'{"score":', 9)
+            put_double(w, self.spoofing.last.score, DIGITS)
+            put_bytes(w, b',"distance_bps":', 16)
+            put_double(w, self.spoofing.last.distance_bps, DIGITS)
         else:
             self._put_outside(w, kind)
             return

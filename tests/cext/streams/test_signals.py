@@ -74,7 +74,7 @@ def test_what_is_told_is_what_the_rule_says(steps):
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.dictionaries(st.sampled_from(KINDS[6:]), st.tuples(strengths, st.floats(0, 1).map(lambda x: round(x, 3))), max_size=5), st.data())
+@given(st.dictionaries(st.sampled_from(KINDS[7:]), st.tuples(strengths, st.floats(0, 1).map(lambda x: round(x, 3))), max_size=5), st.data())
 def test_the_aggregate_counts_each_group_once_and_what_is_not_known_not_at_all(said, data):
     weights = {name: data.draw(st.sampled_from([0.0, 0.5, 1.0, 2.0])) for name in KINDS}
     desk = desk_of(weights=weights, liquidations=False, enter=0.01, leave=0.0)
@@ -142,9 +142,9 @@ def test_a_lost_book_ends_what_was_made_of_it_and_is_named_as_excluded():
 
 def test_what_has_a_half_life_fades_and_ends_by_itself():
     desk = desk_of()
-    say(desk, "spoofing", -0.8, 1.0, half_life_s=2.0, inputs=b'{"score":0.9}')
+    say(desk, "insurance", -0.8, 1.0, half_life_s=2.0, inputs=b'{"score":0.9}')
     desk.tick(10.0)
-    events = [event for event in told(desk) if event["signal"] == "spoofing"]
+    events = [event for event in told(desk) if event["signal"] == "insurance"]
     assert events[0]["state"] == "begins" and events[-1]["state"] == "ends"
     assert events[0]["inputs"] == {"score": 0.9} and events[0]["decay_seconds"] == 2
     ended_s = (events[-1]["since"] + events[-1]["duration_ns"] - START) / S
