@@ -16,7 +16,6 @@ from cext.outbox cimport CRITICAL, Outbox
 from cext.stream cimport (
     BOOK_SYNCED, HEARS_BBO, HEARS_BOOK, HEARS_LIQUIDATIONS, HEARS_STATE, HEARS_TIMER, HEARS_TRADES, BookState, Reason, Stream,
 )
-from cext.streams.book_ticker cimport BookTicker
 from cext.streams.flow cimport Flow
 from cext.streams.liquidity cimport Liquidity
 from cext.streams.momentum cimport Momentum
