@@ -116,8 +116,9 @@ class Appliance:
             self._recorder = Recorder(self._record_to)
             log.info("recording", folder=str(self._record_to))
         self.markets = Markets(
-            config, self.outbox, self.clock, endpoints=self.endpoints, symbols=self._symbols, recorder=self._recorder, ledger=self.ledger,
-            tell=self._tell, on_notice=self._on_book, begin=self._begin, film_of=self.snapshots.film_of if self.snapshots is not None else None,
+            config, self.outbox, self.clock, folder=folder, endpoints=self.endpoints, symbols=self._symbols, recorder=self._recorder, ledger=self.ledger,
+            tell=self._tell, on_notice=self._on_book, begin=self._begin, note=lambda **change: self.audit_trail.note("reference", **change),
+            film_of=self.snapshots.film_of if self.snapshots is not None else None,
         )  # fmt: skip
         await self.markets.start()
         self.micro_prices = MicroPrices(

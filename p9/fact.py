@@ -4,15 +4,18 @@ In a field, UNSET means that nothing was said of it (a difference, or another so
 Prices, quantities and rates are decimal text, exact from the venue's own; times are ns since 1970 UTC.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from p9.instrument import Instrument
 from p9.number import exact, instant, plain
+
+_COIN = re.compile(r"[A-Za-z0-9._-]{1,24}")
 
 Text = str | None | UnsetType
 Whole = int | None | UnsetType
@@ -49,6 +52,69 @@ class OpenInterest(Fact, frozen=True, kw_only=True):
     base: Text = UNSET
     quote: Text = UNSET
     usd: Text = UNSET
+
+
+class InsurancePool(msgspec.Struct, frozen=True, kw_only=True):
+    """One pool of a venue's insurance fund: `balance` of `asset` that stands for the losses of `symbols`. `name` outlives changes of who is in it.
+
+    `at_ns`: the venue's time of the balance; a shared pool's may be a day old.
+    """
+
+    name: str
+    asset: str
+    balance: str
+    symbols: tuple[str, ...] = ()
+    at_ns: int | None = None
+
+
+class Maintenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Work on a venue's system. `data`: market data may suffer from it. `id` is the venue's, or made of what does not change."""
+
+    id: str
+    title: str
+    state: Literal["scheduled", "ongoing", "completed", "canceled", "unknown"]
+    data: bool
+    begins_ns: int | None = None
+    ends_ns: int | None = None
+    planned: bool | None = None
+    at_ns: int | None = None
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Trading hours of contracts on what has hours: `underlying` is the venue's word for their kind."""
+
+    underlying: str
+    kind: str
+    begins_ns: int
+    ends_ns: int
+
+
+class Tier(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to `most` (in `unit`) a position has these margins. Rates are fractions."""
+
+    most: str
+    unit: str
+    initial_margin: str | None
+    maintenance_margin: str | None
+    most_leverage: str | None
+
+
+class Risk(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue says in public about the risk of a contract. UNSET: of another answer."""
+
+    venue_symbol: str
+    tiers: tuple[Tier, ...] | UnsetType = UNSET
+    adl_risk: Text = UNSET
+    highest_bid: Text = UNSET
+    lowest_ask: Text = UNSET
+    fee_group: Text = UNSET
+    at_ns: int | None = None
+
+
+class Relisted(msgspec.Struct, frozen=True):
+    """The venue says that the reference data of an instrument changed: they are to be read again."""
+
+    venue_symbol: str
 
 
 class Roster:
@@ -153,6 +219,24 @@ class Reading:
         """The time of a fact: None where there is none."""
         found = self.time(row, key)
         return None if found is UNSET else found
+
+    def texts(self, row: dict[str, Any], key: str) -> tuple[str, ...]:
+        """A list of names."""
+        value = row.get(key)
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            return tuple(value)
+        self.reject("no_list", value)
+        return ()
+
+    def pool(self, row: dict[str, Any], *, asset: str, balance: str, at: str, name: str, symbols: tuple[str, ...]) -> None:
+        """An insurance pool, by the keys of its row; without an asset or a balance it is none."""
+        coin, amount = row.get(asset), self.rate(row, balance)
+        if not isinstance(coin, str) or not _COIN.fullmatch(coin):
+            self.reject("no_asset", coin)
+        elif not isinstance(amount, str):
+            self.reject("no_balance", row.get(balance))
+        else:
+            self.facts.append(InsurancePool(name=name, asset=coin, balance=amount, symbols=symbols, at_ns=self.at(row, at)))
 
     def span(self, row: dict[str, Any], key: str, unit_s: int) -> Whole:
         """A whole number of units as seconds; "", "0", 0 and null are None, a missing key is UNSET."""

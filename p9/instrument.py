@@ -45,6 +45,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     strike: str = ""
     option_type: Literal["", "C", "P"] = ""
     family: str = ""  # the venue's grouping of contracts (pair, instFamily)
+    code: str = ""  # the venue's own number of it, where a rename does not change that
     index: str = ""  # the venue's name of the index behind it, where index prices are told apart from contracts
 
     def __post_init__(self) -> None:

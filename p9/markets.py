@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -30,19 +31,20 @@ from p9.venue import Market, market
 
 
 class Markets:
-    """`endpoints`: other addresses for the venues, {market: {"rest", "ws"}}; `symbols`: other instruments than the configuration's, by market.
+    """`folder`: where state is kept over restarts; None: nowhere. `endpoints`: other addresses for the venues, {market: {"rest", "ws"}}; `symbols`: other instruments than the configuration's, by market.
 
     `tell(kind, detail, **more)` publishes what concerns no single book, `on_notice(market, notice)` hears every change of a book's state,
-    `begin(name, job)` runs a task for as long as the appliance lives, `film_of(instrument)` makes what its snapshots are stored with (None: they are not).
+    `begin(name, job)` runs a task for as long as the appliance lives, `note(**change)` hears every change of reference data, `film_of(instrument)` makes what
+    its snapshots are stored with (None: they are not).
     """
 
     def __init__(
-        self, config: Config, outbox: Outbox, clock: Clock, *, endpoints: Mapping[str, Mapping[str, str]] | None, symbols: Mapping[str, tuple[str, ...]],
+        self, config: Config, outbox: Outbox, clock: Clock, *, folder: Path | None, endpoints: Mapping[str, Mapping[str, str]] | None, symbols: Mapping[str, tuple[str, ...]],
         recorder: Recorder | None, ledger: Ledger, tell: Callable[..., None], on_notice: Callable[[str, Any], None],
-        begin: Callable[[str, Coroutine[Any, Any, None]], None], film_of: Callable[[Instrument], Any] | None = None,
+        begin: Callable[[str, Coroutine[Any, Any, None]], None], note: Callable[..., None], film_of: Callable[[Instrument], Any] | None = None,
     ):  # fmt: skip
         self.config, self.outbox, self.clock = config, outbox, clock
-        self.boards = Boards(config, outbox, clock, recorder=recorder, log=_said("boards"))
+        self.boards = Boards(config, outbox, clock, folder=folder, recorder=recorder, tell=tell, note=note, log=_said("boards"))
         self.publication = Publication(config, film_of=film_of)
         self.options = Options(config, outbox, clock, endpoints=endpoints, recorder=recorder, log=_said("options"))
         self.captures: dict[str, Capture] = {}

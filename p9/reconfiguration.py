@@ -157,7 +157,7 @@ RULES = (
     Rule(("venues.",), _markets),
     Rule(("analytics.periodic_snapshots.",), _snapshots),
     Rule(tuple(f"analytics.{row.section}." for row in ROWS), _streams),
-    Rule(("boards.", "analytics.funding.", "analytics.mark_price.", "analytics.open_interest."), _facts),
+    Rule(("boards.", "analytics.funding.", "analytics.mark_price.", "analytics.open_interest.", "analytics.insurance_fund_monitor.", "analytics.reference."), _facts),
     Rule(("monitors.", "capture.timer", "capture.backfill", "capture.history", "capture.rest_share", "analytics.audits.books", "analytics.audits.candles"), _thresholds),
     Rule(
         tuple(

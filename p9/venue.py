@@ -14,6 +14,9 @@ from p9.errors import ConfigError, RestError
 from p9.fact import Reading, Roster
 from p9.instrument import Parsed
 
+# Why a market of coins has not got what contracts have (Market.missing).
+SPOT_HAS_NO = dict.fromkeys(("mark_price", "funding", "open_interest", "insurance_fund"), "spot has none")
+
 TopicKind = Literal["depth", "best", "trades", "liquidations", "blocks"]
 
 
@@ -105,6 +108,7 @@ class Live(msgspec.Struct, frozen=True):
     read: Callable[["Market", Reading, Any], None]
     route: str = "public"
     silent_s: float = 0.0  # a topic that says nothing for so long is subscribed anew; 0: it may be silent for ever
+    of_exchange: bool = False  # what it says is of all markets of the exchange: one of them listens
 
 
 class Control(msgspec.Struct, frozen=True):
@@ -204,6 +208,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     default_symbols: tuple[str, ...]  # patterns of our symbols
     polls: tuple[Poll, ...] = ()
     live: tuple[Live, ...] = ()
+    missing: Mapping[str, str] = {}  # {a feed that it has not got: why}
 
     @property
     def exchange(self) -> str:

@@ -19,7 +19,7 @@ P9_FLOORS = [
     ["market*", "delivery*", "analysis*", "snapshots*", "capture.recording", "capture.recorder"],
     ["capture*"],
     ["ops*"],
-    ["simulate*", "packaging*", "publication", "boards", "options", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
+    ["simulate*", "packaging*", "publication", "boards", "options", "coverage", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
     ["markets"],
     ["signals"],
     ["reconfiguration"],

@@ -8,7 +8,9 @@ from cext.names cimport Names
 from cext.outbox cimport CRITICAL, MARK_ROUNDED, MARK_SAMPLED, Channel, Outbox
 from cext.stream cimport HEARS_LIQUIDATIONS, Stream
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
-from cext.turnover cimport put_notional, put_quantity, put_unit
+from cext.turnover cimport (
+    Turnover, put_notional, put_quantity, put_unit, turnover_add, turnover_base, turnover_clear, turnover_quote,
+)
 from cext.units cimport ns_t
 from cext.writer cimport Writer, put_bytes, put_decimal, put_string
 
@@ -27,6 +29,7 @@ cdef class Liquidations(Stream):
     cdef readonly str word
     cdef readonly Channel channel
     cdef uint32_t _marks
+    cdef double _base, _quote   # since they were taken
 
     def __init__(self, Names names not None, *, str word=""):
         self.names = names
@@ -38,11 +41,23 @@ cdef class Liquidations(Stream):
         self._marks = MARK_ROUNDED if symbol.contract == CONTRACT_INVERSE else 0
         self.channel = self.names.channel(out, "liquidations", self.word, CRITICAL, self)
 
+    def take(self) -> tuple[float, float]:
+        """Base and quote coins of what came since the last call, nearly: for one who weighs them."""
+        cdef double base = self._base
+        cdef double quote = self._quote
+        self._base = self._quote = 0.0
+        return base, quote
+
     cdef void on_liquidation(self, const Event* event, ns_t ts_recv) noexcept nogil:
         cdef Symbol symbol = self.symbol[0]  # with the event's own scales
+        cdef Turnover turnover
         cdef Writer* w
         symbol.px_scale = event.px_scale
         symbol.qty_scale = event.qty_scale
+        turnover_clear(&turnover)
+        if turnover_add(&turnover, &symbol, event.px, event.qty):
+            self._base += turnover_base(&symbol, &turnover)
+            self._quote += turnover_quote(&symbol, &turnover)
         w = self.out.open(self.channel, event.ts_event, ts_recv, self._marks | (MARK_SAMPLED if event.flags & EVENT_SAMPLED else 0))
         if event.side == SIDE_SELL:
             put_bytes(w, b',"side":"sell","position":"long","price":', 41)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 Side = Literal["buy", "sell"]
+Stress = Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
 Level = tuple[Decimal, Decimal]  # price, quantity
 
 
@@ -187,7 +188,7 @@ class Candle(Event, kw_only=True):
     buy_quote_volume: Decimal | None
     contracts: Decimal | None = None
     buy_contracts: Decimal | None = None
-    trades: int
+    trades: int | None
     vwap: Decimal | None
     revision: int
     final: bool
@@ -441,6 +442,58 @@ class OpenInterest(Event, kw_only=True):
     change_since: int | None
 
 
+class InsurancePool(msgspec.Struct, kw_only=True):
+    """What a venue holds for the losses of some contracts. `stale`: it was not told anew for long, and raises no stress."""
+
+    pool: str
+    balance: Decimal
+    symbols: tuple[str, ...]
+    change_24h_percent: float | None
+    stress: Stress | None
+    score: float
+    as_of: int | None
+    stale: bool
+
+
+class InsuranceFund(Event, kw_only=True):
+    """Of one asset, which is the event's symbol. `stress` is that of its worst pool, None until a day is known."""
+
+    streamed = False
+    total: Decimal
+    pools: list[InsurancePool]
+    change_24h_percent: float | None
+    stress: Stress | None
+    worst_pool: str | None
+    score: float | None
+    as_of: int | None
+
+
+class InsuranceAlert(Event, kw_only=True):
+    """Another level of stress (`kind` level), or a pool that lost a share of its balance within the hour (fast_decline)."""
+
+    streamed = True
+    kind: str
+    pool: str
+    previous: Stress | None
+    stress: Stress | None
+    balance: Decimal
+    change_24h_percent: float | None
+    decline_1h_percent: float
+    score: float
+    as_of: int | None
+
+
+class Reference(Event, kw_only=True):
+    """What a venue's reference data say of the captured instruments, and the newest hundred of its changes, numbered."""
+
+    streamed = False
+    instruments: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
+    risk: list[dict[str, Any]]
+    status: list[dict[str, Any]]
+    calendar: list[dict[str, Any]]
+
+
 class Worst(msgspec.Struct, frozen=True):
     """Strikes that would allow an arbitrage: how many, and the worst."""
 
@@ -576,15 +629,18 @@ class Gap(Event, kw_only=True):
 
 
 class Audit(Event, kw_only=True):
-    """A book, a candle or a figure differs from what the venue made apart from its streams."""
+    """A book, a candle or a figure differs from what the venue made apart from its streams; `watermark` is no difference."""
 
     streamed = True
     kind: str
     update_id: int | None = None
     levels: int | None = None
     open_time: int | None = None
+    timeframe: str | None = None
     field: str | None = None
     timeframe: str | None = None
+
+
     what: str | None = None
     source: str | None = None
     whole_since: dict[str, int] | None = None
@@ -598,6 +654,7 @@ class Other(Event, kw_only=True):
 
 
 TYPES: dict[str, type[Event]] = {
+    "insurance_fund": InsuranceFund, "insurance_alerts": InsuranceAlert, "reference": Reference,
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
     "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "liquidity": Liquidity, "spoofing": Spoofing, "momentum": Momentum, "signals": Signal,
     "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,

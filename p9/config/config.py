@@ -5,7 +5,7 @@ from typing import Annotated
 from p9.config.appliance import Http, Log
 from p9.config.capture import Capture, Monitors
 from p9.config.delivery import Confirmer, Redis
-from p9.config.facts import Boards, Funding, MarkPrice, OpenInterest
+from p9.config.facts import Boards, Funding, InsuranceFundMonitor, MarkPrice, OpenInterest, Reference
 from p9.config.options import OptionsIv
 from p9.config.section import Section, text
 from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, Spoofing, Stream
@@ -32,6 +32,8 @@ class Analytics(Section):
     mark_price: MarkPrice = MarkPrice()
     open_interest: OpenInterest = OpenInterest()
     options_iv_monitor: OptionsIv = OptionsIv()
+    insurance_fund_monitor: InsuranceFundMonitor = InsuranceFundMonitor()
+    reference: Reference = Reference()
     integrity: Stream = Stream()
     gaps: Stream = Stream()
     audits: Audits = Audits()

@@ -1,9 +1,10 @@
 """Funding, mark price, open interest: what streams and polls say of an instrument beside its book and trades."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from p9.config.section import Seconds, Section, between, text
 from p9.config.streams import Stream
+from p9.config.venues import Exchange
 
 _INTERVAL = (Seconds("1s"), Seconds("1h"))
 
@@ -39,6 +40,46 @@ class OpenInterest(Polled):
     disagreement_percent: Annotated[float, between(0.0, 100.0, "figures of stream and poll further apart than this disagree, in percent")] = 1.0
 
     _bounds = {"poll_interval": _INTERVAL}
+
+
+class StressThresholds(Section):
+    """Levels of stress by the change of a pool over 24 h in percent; above `medium` it is LOW."""
+
+    critical: Annotated[float, between(-100.0, 0.0, "percent; at or below it CRITICAL")] = -10.0
+    high: Annotated[float, between(-100.0, 0.0, "percent; at or below it HIGH")] = -5.0
+    medium: Annotated[float, between(-100.0, 0.0, "percent; at or below it MEDIUM")] = -1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.critical < self.high < self.medium:
+            raise ValueError(f"found critical {self.critical:g}, high {self.high:g}, medium {self.medium:g}; each must be below the next")
+
+
+class InsuranceFundMonitor(Stream):
+    """The venues' insurance pools: balances, their change over 24 h, alerts."""
+
+    poll_interval: Annotated[Seconds, text("between two questions by REST")] = Seconds("5m")
+    exchanges: Annotated[tuple[Exchange, ...], text("whose pools are watched")] = get_args(Exchange)
+    stress_thresholds: StressThresholds = StressThresholds()
+    alerts_channel: Annotated[str, text("another first word of the alerts' channel; empty: insurance_alerts")] = ""
+    fast_decline: Annotated[float, between(-100.0, -0.01, "percent lost within one hour that is an alert, whatever the level")] = -3.0
+    recovery: Annotated[float, between(0.0, 1.0, "a level is left, in alerts, when the change is above so much of its threshold")] = 0.9
+    tolerance: Annotated[Seconds, text("how far from 24 h ago a known balance may be; else the change is not known")] = Seconds("40m")
+    stale_after: Annotated[Seconds, text("a balance that the venue told longer ago raises no stress; shared pools are told once a day")] = Seconds("50h")
+    live: Annotated[bool, text("take it from the venue's stream too, where there is one")] = True
+
+    _bounds = {
+        "poll_interval": (Seconds("1s"), Seconds("1h")), "tolerance": (Seconds("1m"), Seconds("6h")), "stale_after": (Seconds("1h"), Seconds("7d")),
+    }  # fmt: skip
+
+
+class Reference(Polled):
+    """Reference data: instruments, what changes of them, risk and fees, status and calendar."""
+
+    poll_interval: Annotated[Seconds, text("between two questions for the venue's status; risk and price limits are asked at multiples of it")] = Seconds("1m")
+    instruments_interval: Annotated[Seconds, text("between two readings of the instruments, where the venue says nothing of a change")] = Seconds("10m")
+
+    _bounds = {"poll_interval": _INTERVAL, "instruments_interval": (Seconds("1s"), Seconds("24h"))}
 
 
 class Boards(Section):

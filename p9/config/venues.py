@@ -28,6 +28,9 @@ class OkxMarket(Market):
     depth: Annotated[int, between(1, 400, "levels a side of the book")] = 400
 
 
+Exchange = Literal["binance", "bybit", "okx"]
+
+
 class Binance(Section):
     spot: Market = Market()
     usdm: Market = Market()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from p9.errors import MarketRefused, RestError, RestRefused
-from p9.instrument import Instrument, Refused
+from p9.instrument import Instrument, Parsed, Refused
 from p9.market.rest import Priority, RestClient
 from p9.venue import Market, decoded
 
@@ -38,8 +38,14 @@ class Instruments:
             if before is not None and before.symbol != row.symbol:
                 del self._by_symbol[before.symbol]
             self._by_symbol[row.symbol] = self._by_venue_symbol[row.market, row.venue_symbol] = row
-        self.refused += refused
+        self.refused += [row for row in refused if row not in self.refused]  # told again at every reading
         return refused
+
+    def drop(self, row: Instrument) -> None:
+        """It is not listed any more."""
+        self._by_venue_symbol.pop((row.market, row.venue_symbol), None)
+        if self._by_symbol.get(row.symbol) == row:
+            del self._by_symbol[row.symbol]
 
     def of(self, market: str) -> list[Instrument]:
         return [row for (name, _), row in self._by_venue_symbol.items() if name == market]
@@ -76,16 +82,13 @@ class Instruments:
         return list(chosen.values()), refused
 
 
-async def load(client: RestClient, market: Market, known: Instruments) -> list[Refused]:
-    """Ask the venue for all instruments of `market` and add them to `known`; the answer are the rows that cannot be used.
-
-    Raises RestError where the venue cannot be asked, MarketRefused where it will not answer.
-    """
+async def read(client: RestClient, market: Market, priority: Priority) -> Parsed:
+    """Ask the venue for all instruments of `market`. Raises RestError where it cannot be asked, MarketRefused where it will not answer."""
     pages = []
     request = market.venue.instruments_request(market)
     while request is not None and len(pages) < MAX_PAGES:
         try:
-            answer = await client.get(market, request, Priority.RECOVERY)
+            answer = await client.get(market, request, priority)
         except RestRefused as error:
             raise MarketRefused(f"no instruments: {error.message}", where=market.name, hint="check rest_url and the product") from error
         page = decoded(answer)
@@ -96,6 +99,12 @@ async def load(client: RestClient, market: Market, known: Instruments) -> list[R
     parsed = market.venue.parse_instruments(market, pages)
     if not parsed.instruments:
         raise MarketRefused("the venue lists no instrument that can be read", where=market.name, hint="check rest_url")
+    return parsed
+
+
+async def load(client: RestClient, market: Market, known: Instruments) -> list[Refused]:
+    """Read all instruments of `market` and add them to `known`; the answer are the rows that cannot be used. Raises as `read`."""
+    parsed = await read(client, market, Priority.RECOVERY)
     refused = parsed.refused + known.add(parsed.instruments)
     known.refused += parsed.refused
     return refused

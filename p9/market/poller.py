@@ -1,6 +1,6 @@
 """Every question on a timer: one runner for all rows of a market (p9.venue.Poll).
 
-A round asks a row's questions one after the other and follows their pages; then it waits for the rest of its interval, jittered. A round that the
+A round asks a row's questions, a few at once, and follows their pages; then it waits for the rest of its interval, jittered. A round that the
 venue's limits hold up ends later and the next one begins later: polls never pile up. Polls come after recoveries and audits and before back-fill.
 """
 
@@ -19,6 +19,7 @@ from p9.number import decoded
 from p9.venue import Market, Poll, Request
 
 MAX_PAGES = 50
+IN_FLIGHT = 3  # questions of one row
 FIRST_WITHIN_S = 2.0  # the first round of each row, spread over so long
 
 
@@ -66,15 +67,20 @@ class Poller:
         state.rounds += 1
         wait_s = 0.0
         reason = ""
-        for request in poll.requests(self.market, self.roster):
-            try:
-                await self._ask(poll, request)
-                state.answered_s = asyncio.get_running_loop().time()
-            except RateLimited as error:
-                reason, wait_s = str(error), max(wait_s, error.retry_after_s or 1.0)
+        requests = poll.requests(self.market, self.roster)
+        for first in range(0, len(requests), IN_FLIGHT):
+            some = requests[first : first + IN_FLIGHT]
+            for error in await asyncio.gather(*(self._ask(poll, request) for request in some), return_exceptions=True):
+                if error is None:
+                    state.answered_s = asyncio.get_running_loop().time()
+                elif isinstance(error, RestError | ValueError):
+                    reason = str(error)
+                    if isinstance(error, RateLimited):
+                        wait_s = max(wait_s, error.retry_after_s or 1.0)
+                else:
+                    raise error
+            if wait_s:
                 break  # the others would only wait
-            except (RestError, ValueError) as error:
-                reason = str(error)
         if reason != state.reason:
             self._log("poll failed" if reason else "poll is back", market=self.market.name, kind=poll.kind, reason=reason)
         state.reason = reason

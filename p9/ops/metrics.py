@@ -176,7 +176,15 @@ class Status(Collector):
                 facts.add_metric([kind, what], n)
             for outcome in ("agreed", "differed"):
                 compared.add_metric([kind, outcome], state[outcome])
-        yield from (polls, refused, age, facts, compared)
+        stress = GaugeMetricFamily("p9_insurance_stress", "Stress that was told of an asset's insurance pools: 0 LOW to 3 CRITICAL", labels=["fund"])
+        for fund, state in boards.get("insurance", {}).get("funds", {}).items():
+            if state["stress"] is not None:
+                stress.add_metric([fund], ("LOW", "MEDIUM", "HIGH", "CRITICAL").index(state["stress"]))
+        alerts = CounterMetricFamily("p9_insurance_alerts", "Alerts about insurance pools", labels=["kind"])
+        for name, n in boards.get("insurance", {}).get("counts", {}).items():
+            if name.startswith("alerts_"):
+                alerts.add_metric([name.removeprefix("alerts_")], n)
+        yield from (polls, refused, age, facts, compared, stress, alerts)
 
     def _options(self, options: dict[str, Any]) -> Iterator[Metric]:
         names = {

@@ -17,6 +17,8 @@ from p9.simulate import binance_streams as streams
 from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
+from p9.simulate.insurance import Insurance
+from p9.simulate.reference import ContractInfo, ReferenceData
 from p9.simulate.schedule import Schedule
 
 PUBLIC_ROUTE = re.compile(r".*@(depth.*|bookTicker|trade|rpiDepth.*)$|!bookTicker$")
@@ -59,6 +61,8 @@ class BinanceMarket:
         self.row, self.futures = ROWS[market], market != "binance_spot"
         self.instruments = {one.symbol: one for one in instruments}
         self.faults, self._schedule = faults, schedule
+        self.insurance: Insurance | None = None  # the simulator's to set
+        self.reference: ReferenceData | None = None  # and this
         self.connections: set[Connection] = set()
         self.aggregates = {one.symbol: streams.Aggregates(one) for one in instruments}
         for tape in self.aggregates.values():
@@ -116,6 +120,8 @@ class BinanceMarket:
             return streams.ManyDayTickers(name, every, name.startswith("!mini"))
         if not self.futures:
             return None
+        if name == "!contractInfo":
+            return ContractInfo(name, self.reference, self.row.market)
         if name in ("!markPrice@arr", "!markPrice@arr@1s"):
             return streams.ManyMarkPrices(name, every, 1000 if name.endswith("1s") else 3000, min(2, len(every)))
         if name == "!forceOrder@arr":

@@ -13,7 +13,7 @@ from p9.simulate.binance_history import BinanceHistory
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.catalogue import PERPETUAL_MS
 from p9.simulate.figures import funding
-from p9.simulate.instrument import Instrument
+from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument
 from p9.simulate.rest import Refusal, dumps, json_response
 from p9.simulate.scale import plain
 
@@ -89,7 +89,7 @@ class BinanceRest:
                 "/openInterest": self._open_interest,
             }
         if self.futures and not self.inverse:
-            self._routes |= {"/insuranceBalance": self._insurance, "/symbolAdlRisk": self._adl_risk}
+            self._routes |= {"/insuranceBalance": self._insurance, "/symbolAdlRisk": self._adl_risk, "/tradingSchedule": self._schedule}
         else:
             self._routes |= {"/uiKlines": self._klines} if not self.futures else {}
         self._history = BinanceHistory(self, error)
@@ -98,6 +98,8 @@ class BinanceRest:
     async def answer(self, path: str, query) -> web.Response:
         """`path` is the venue's whole path. Never raises."""
         try:
+            if path == "/sapi/v1/system/status" and not self.futures:
+                return json_response(self.market.reference.first_status())
             if path in self._history.data_routes:
                 return json_response(self._history.data_routes[path](query), self.weights.header())
             route = self._routes.get(path.removeprefix(self.prefix)) if path.startswith(self.prefix + "/") else None
@@ -330,7 +332,7 @@ class BinanceRest:
         return self._shape(query, rows)
 
     def _funding_info(self, query) -> str:
-        """Only symbols whose settings were adjusted: every fifth perpetual pays each four hours."""
+        """Only symbols whose settings were adjusted: the caps of every fifth perpetual, and who does not pay each eight hours."""
         perpetuals = [one for one in self.market.instruments.values() if one.listing.expiry_ms is None]
         return dumps(
             [
@@ -338,10 +340,11 @@ class BinanceRest:
                     "symbol": one.symbol,
                     "adjustedFundingRateCap": "0.02500000",
                     "adjustedFundingRateFloor": "-0.02500000",
-                    "fundingIntervalHours": 8,
+                    "fundingIntervalHours": one.funding_interval_ms // 3_600_000,
                     "disclaimer": False,
                 }
-                for one in perpetuals[4::5]
+                for place, one in enumerate(perpetuals)
+                if place % 5 == 4 or one.funding_interval_ms != EIGHT_HOURS_MS
             ]
         )
 
@@ -356,19 +359,21 @@ class BinanceRest:
 
     def _insurance(self, query) -> str:
         self.weights.spend(1)
-        now_ms = int(time.time() * 1000) // 60_000 * 60_000
-        drift = Decimal(now_ms // 60_000 % 997)
-        pool = {
-            "symbols": list(self.market.instruments),
-            "assets": [
-                {"asset": "USDT", "marginBalance": plain(Decimal("793930579.315848") + drift), "updateTime": now_ms},
-                {"asset": "BTC", "marginBalance": "61.73143554", "updateTime": now_ms},
-            ],
-        }
         if "symbol" in query:
             self.one(query)
-            return dumps(pool)
-        return dumps([pool])
+        return self.market.insurance.first(query.get("symbol"), int(time.time() * 1000))
+
+    def _schedule(self, query) -> str:
+        """Of what has trading hours elsewhere: yesterday's, today's and tomorrow's."""
+        self.weights.spend(5)
+        day = 86_400_000
+        today_ms = int(time.time() * 1000) // day * day
+        sessions = [
+            {"startTime": at, "endTime": at + hours * 3_600_000, "type": kind}
+            for back in (-1, 0, 1)
+            for at, hours, kind in ((today_ms + back * day, 4, "OVERNIGHT"), (today_ms + back * day + 14 * 3_600_000, 7, "REGULAR"))
+        ]
+        return dumps({"updateTime": today_ms, "marketSchedules": {"EQUITY": {"sessions": sessions}, "COMMODITY": {"sessions": []}}})
 
     def _adl_risk(self, query) -> str:
         some = self._some(query, 1, 1)
@@ -409,7 +414,7 @@ class BinanceRest:
         listing = one.listing
         return {
             "symbol": one.symbol,
-            "status": "TRADING",
+            "status": one.status or "TRADING",
             "baseAsset": listing.base,
             "baseAssetPrecision": 8,
             "quoteAsset": listing.quote,
@@ -475,9 +480,9 @@ class BinanceRest:
             "symbol": one.symbol,
             "pair": listing.pair,
             "contractType": listing.contract,
-            "deliveryDate": listing.expiry_ms or PERPETUAL_MS,
+            "deliveryDate": one.last_day_ms or listing.expiry_ms or PERPETUAL_MS,
             "onboardDate": 1_569_398_400_000,
-            "contractStatus" if self.inverse else "status": "TRADING",
+            "contractStatus" if self.inverse else "status": one.status or "TRADING",
         }
         if self.inverse:
             row["contractSize"] = int(listing.contract_value)

@@ -11,6 +11,8 @@ from p9.simulate.bybit_options import BybitOptions
 from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
+from p9.simulate.insurance import Insurance, InsuranceTopic
+from p9.simulate.reference import ReferenceData, SystemStatus
 from p9.simulate.schedule import Schedule
 
 MOST_ARGS_CHARACTERS = 21_000
@@ -33,8 +35,11 @@ class Bybit:
         self.categories = {
             name: Category(name, {one.symbol: one for one in instruments}, {}) for name, instruments in markets.items()
         }
+        self.misc = Category("misc/status", {}, {})  # a socket of its own for the venue's status
         self.connections: set[Connection] = set()
         self.faults, self._schedule = faults, schedule
+        self.insurance: Insurance | None = None  # the simulator's to set
+        self.reference: ReferenceData | None = None  # and this
         self._next_u: dict[tuple[str, str], int] = {}
 
     # ------------------------------------------------------------------ topics
@@ -57,6 +62,10 @@ class Bybit:
             arg, _, symbol = rest.partition(".")
         else:
             arg, symbol = "", rest
+        if name == "system.status" and category is self.misc:
+            return SystemStatus(name, next(iter(self.categories["linear"].instruments.values())), self.reference)
+        if kind == "insurance" and symbol in {"linear": ("USDT", "USDC"), "inverse": ("inverse",)}.get(category.name, ()):
+            return InsuranceTopic(name, next(iter(category.instruments.values())), self.insurance)
         one = category.instruments.get(symbol)
         if one is None:
             return None
@@ -108,12 +117,12 @@ class Bybit:
         name = path.removeprefix("v5/public/")
         if name == "option" and self.options is not None:
             return await self.options.socket(request, self.connections)
-        category = self.categories.get(name)
+        category = self.misc if name == self.misc.name else self.categories.get(name)
         if category is None or name == path:
             return web.Response(status=404, text="404 page not found")
         ws = web.WebSocketResponse(compress=False, max_msg_size=1 << 20)
         await ws.prepare(request)
-        connection = Connection(ws, f"bybit_{name}", self.faults)
+        connection = Connection(ws, "bybit" if category is self.misc else f"bybit_{name}", self.faults)
         connection.id = f"da7{connection.id}-{connection.number:x}"
         self.connections.add(connection)
         try:

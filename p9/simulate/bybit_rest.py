@@ -2,7 +2,6 @@
 
 import time
 from collections import deque
-from decimal import Decimal
 from urllib.parse import quote, unquote
 
 from aiohttp import web
@@ -40,6 +39,8 @@ class BybitRest:
             "tickers": self._tickers,
             "insurance": self._insurance,
             "risk-limit": self._risk_limit,
+            "price-limit": self._price_limit,
+            "fee-group-info": self._fee_groups,
         }
         self._routes |= BybitHistory(self, ResultError).routes
 
@@ -47,6 +48,8 @@ class BybitRest:
         """`path` is the venue's whole path. Never raises."""
         try:
             self._count()
+            if path == "/v5/system/status":
+                return json_response(self._envelope(0, "", self.venue.reference.second_status()))
             route = self._routes.get(path.removeprefix("/v5/market/")) if path.startswith("/v5/market/") else None
             if route is None:
                 raise Refusal(404, "404 page not found", content_type="text/plain")
@@ -211,17 +214,29 @@ class BybitRest:
         return f'{{"category":"{category.name}","list":[{",".join(rows)}]}}'
 
     def _insurance(self, query) -> str:
-        now_ms = int(time.time() * 1000) // 60_000 * 60_000
-        drift = Decimal(now_ms // 60_000 % 997)
-        rows = []
-        for coin, balance in (("USDT", "902178.57602476"), ("BTC", "1221.63143554")):
-            if query.get("coin", coin) != coin:
-                continue
-            category = "linear" if coin == "USDT" else "inverse"
-            symbols = ",".join(self.venue.categories[category].instruments)
-            amount = plain(Decimal(balance) + drift)
-            rows.append({"coin": coin, "symbols": symbols, "balance": amount, "value": amount})
-        return dumps({"updatedTime": str(now_ms), "list": rows})
+        return self.venue.insurance.second(query.get("coin"), int(time.time() * 1000))
+
+    def _price_limit(self, query) -> str:
+        one = self.one(query)
+        tick = one.candles.last_tick
+        high, low = one.px.pad(tick + tick // 50), one.px.pad(tick - tick // 50)
+        return dumps({"symbol": one.symbol, "buyLmt": high, "sellLmt": low, "ts": str(int(time.time() * 1000))})
+
+    def _fee_groups(self, query) -> str:
+        if query.get("productType") != "contract":
+            raise ResultError(10001, "params error: productType is invalid")
+        names = [one.symbol for one in self.venue.categories["linear"].instruments.values()]
+        rates = {"pro": [{"level": "Pro 1", "takerFeeRate": "0.00032", "makerFeeRate": "0", "makerRebate": ""}], "marketMaker": []}
+        groups = [("Major-Assets", names[:2]), ("Innovation-Zone", names[2:])]
+        return dumps(
+            {
+                "list": [
+                    {"groupName": name, "weightingFactor": 1, "symbolsNumbers": len(some), "symbols": some, "feeRates": rates, "updateTime": "1758182745072"}
+                    for name, some in groups
+                    if some
+                ]
+            }
+        )
 
     def _risk_limit(self, query) -> str:
         category = self._category(query, "linear", "inverse")
@@ -280,7 +295,7 @@ class BybitRest:
             "baseCoin": listing.base,
             "quoteCoin": listing.quote,
             "innovation": "0",
-            "status": "Trading",
+            "status": one.status or "Trading",
             "marginTrading": "utaOnly",
             "stTag": "0",
             "lotSizeFilter": {
@@ -305,11 +320,11 @@ class BybitRest:
         return {
             "symbol": one.symbol,
             "contractType": listing.contract,
-            "status": "Trading",
+            "status": one.status or "Trading",
             "baseCoin": listing.base,
             "quoteCoin": listing.quote,
             "launchTime": "1584230400000",
-            "deliveryTime": str(listing.expiry_ms or 0),
+            "deliveryTime": str(one.last_day_ms or listing.expiry_ms or 0),
             "deliveryFeeRate": "0.0005" if dated else "",
             "priceScale": str(one.px.decimals),
             "leverageFilter": {"minLeverage": "1", "maxLeverage": "150.00", "leverageStep": "0.01"},
@@ -323,7 +338,7 @@ class BybitRest:
                 "minNotionalValue": "5",
             },
             "unifiedMarginTrade": True,
-            "fundingInterval": 0 if dated else 480,
+            "fundingInterval": 0 if dated else one.funding_interval_ms // 60_000,
             "settleCoin": listing.settle,
             "copyTrading": "none" if dated else "both",
             "upperFundingRate": "" if dated else "0.00333",

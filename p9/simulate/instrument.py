@@ -1,5 +1,6 @@
 """One listed instrument with its order flow, tape, candles and the figures that a venue derives from them."""
 
+import zlib
 from collections import deque
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from p9.simulate.scale import Scale
 TAPE = 20_000
 EIGHT_HOURS_MS = 8 * 3_600_000
 INTEREST_MS = 300_000
+FUNDING_HOURS = {"SOL": 4, "DOGE": 2, "1000PEPE": 1}  # elsewhere 8
 COIN_PLACES = Decimal("0.00000001")
 
 
@@ -66,12 +68,14 @@ class Instrument:
         self.candles = Candles(self.past, self.money)
         self.day = Day(self.candles)
         self.streams: list = []
+        self.gone, self.status, self.last_day_ms = False, "", None  # as reference data have it (p9.simulate.reference)
+        self.code = 10_000 + zlib.crc32(f"{listing.market} {listing.symbol}".encode()) % 900_000  # outlives a rename
         self._old_books = deque([OldBook(self.model)], maxlen=2)
         self._interest = Path(f"{seed} interest", float(listing.median_lots() * 40_000))
         self._interest_log: dict[int, int] = {}  # {five minutes: what it was when they began}
         self.open_interest_lots = self.interest_at(start_ns // 1_000_000)
         self.funding_rate = Decimal(numbers % 41 - 12).scaleb(-5)
-        self.funding_interval_ms = EIGHT_HOURS_MS
+        self.funding_interval_ms = FUNDING_HOURS.get(listing.base, 8) * 3_600_000
 
     def step(self, now_ns: int) -> None:
         """Play what is due, and let every stream hear it."""
@@ -158,7 +162,3 @@ class Instrument:
             past = [fill for fill in self.past.newest(limit + 3, before) if by_time or fill.id < edge]
             found = past[len(found) - limit :] + found if past else found
         return found
-
-
-def next_funding_ms(now_ms: int) -> int:
-    return now_ms // EIGHT_HOURS_MS * EIGHT_HOURS_MS + EIGHT_HOURS_MS

@@ -11,7 +11,9 @@ from p9.simulate import okx_streams as streams
 from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
+from p9.simulate.insurance import Insurance
 from p9.simulate.okx_options import OkxOptions
+from p9.simulate.reference import InstrumentRows, ReferenceData, StatusRows
 from p9.simulate.schedule import Schedule
 
 SILENCE_S = 30.0
@@ -40,6 +42,9 @@ class Okx:
         self.by_type = {TYPES[name]: {one.symbol: one for one in some} for name, some in markets.items()}
         self.instruments = {one.symbol: one for some in markets.values() for one in some}
         self.faults, self._schedule = faults, schedule
+        self.insurance: Insurance | None = None  # the simulator's to set
+        self.reference: ReferenceData | None = None  # and this
+        self.instrument_row = dict  # of REST: the same
         self.connections: set[Connection] = set()
         self._channels: dict[tuple, streams.Channel] = {}
 
@@ -73,9 +78,12 @@ class Okx:
         if name == "liquidation-orders":
             some = list(self.by_type.get({"SPOT": "", "MARGIN": "SPOT"}.get(inst_type, inst_type), {}).values())
             return streams.Liquidations(some) if some else None
+        if name == "status":
+            return StatusRows([next(iter(self.instruments.values()))], self.reference)
+        if name == "instruments":
+            some = list(self.by_type.get(inst_type, {}).values())
+            return InstrumentRows(some, self.reference, self.instrument_row) if some else None
         if name in (
-            "status",
-            "instruments",
             "estimated-price",
             "price-limit",
             "adl-warning",

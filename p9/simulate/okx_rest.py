@@ -2,7 +2,6 @@
 
 import time
 from collections import deque
-from decimal import Decimal
 
 from aiohttp import web
 
@@ -10,6 +9,7 @@ from p9.simulate import okx_streams as streams
 from p9.simulate.instrument import Instrument
 from p9.simulate.okx import Okx
 from p9.simulate.okx_history import CANDLES_KEPT, OkxHistory
+from p9.simulate.reference import price_lot, price_tick
 from p9.simulate.rest import Refusal, dumps, json_response
 from p9.simulate.scale import plain
 
@@ -48,7 +48,8 @@ class OkxRest:
             "market/tickers": (self._tickers, 20, ""),
             "market/ticker": (self._ticker, 20, ""),
             "market/index-tickers": (self._index_tickers, 20, ""),
-            "system/status": (lambda query: [], 10, ""),
+            "system/status": (lambda query: self.venue.reference.third_status(), 1, ""),
+            "public/position-tiers": (self._tiers, 10, ""),
         }
         self._routes |= OkxHistory(self, CodeError).routes
 
@@ -245,19 +246,27 @@ class OkxRest:
         family = query.get("instFamily") or query.get("uly") or ""
         if kind != "MARGIN" and not family:
             raise CodeError("50014", "Parameter instFamily can not be empty.", 400)
-        minute = int(time.time()) // 60 * 60_000
-        currency = family.split("-")[0] if family.endswith("-USD") else family.split("-")[-1] or "USDT"
-        rows = []
-        for back in range(min(5, self.number(query, "limit", 100, 100))):
-            at_ms = minute - back * 60_000
-            balance = plain(Decimal("1369179138.7489") + at_ms // 60_000 % 997)
+        return [self.venue.insurance.third(family, kind, self.number(query, "limit", 100, 100), int(time.time() * 1000))]
+
+    def _tiers(self, query) -> list[str]:
+        """Three tiers of a family, in contracts."""
+        if query.get("tdMode") not in ("cross", "isolated"):
+            raise CodeError("50014", "Parameter tdMode can not be empty.", 400)
+        if not self._of_type(query):
+            return []
+        family = query.get("instFamily") or query.get("uly") or ""
+        rows, least = [], 0
+        for tier, (most, imr, mmr, lever) in enumerate((("1000", "0.01", "0.004", "100"), ("5000", "0.02", "0.008", "50"), ("20000", "0.1", "0.05", "10")), 1):
             rows.append(
-                f'{{"adlType":"","amt":"1","balance":"{balance}","ccy":"{currency}","maxBal":"","maxBalTs":"",'
-                f'"ts":"{at_ms}","type":"liquidation_balance_deposit"}}'
-            )
-        return [
-            f'{{"details":[{",".join(rows)}],"instFamily":"{family}","instType":"{kind}","total":"2580357003.5972"}}'
-        ]
+                dumps(
+                    {
+                        "baseMaxLoan": "", "imr": imr, "instFamily": family, "instId": "", "maxLever": lever, "maxSz": most, "minSz": str(least),
+                        "mmr": mmr, "optMgnFactor": "0", "quoteMaxLoan": "", "tier": str(tier), "uly": family,
+                    }
+                )
+            )  # fmt: skip
+            least = int(most) + 1
+        return rows
 
     def _price_limit(self, query) -> list[str]:
         one = self.one(query)
@@ -276,9 +285,9 @@ class OkxRest:
     def _instruments(self, query) -> list[str]:
         if query.get("instType") == "OPTION" and not (query.get("instFamily") or query.get("uly")):
             raise CodeError("50015", "Either parameter uly or instFamily is required", 400)
-        return [dumps(self._row(one, place)) for place, one in enumerate(self._of_type(query))]
+        return [dumps(self.row(one)) for one in self._of_type(query)]
 
-    def _row(self, one: Instrument, place: int) -> dict:
+    def row(self, one: Instrument) -> dict:
         listing, spot = one.listing, one.is_spot
         dated = listing.expiry_ms is not None
         row = dict.fromkeys(
@@ -291,13 +300,13 @@ class OkxRest:
             "groupId": "12" if spot else "4",
             "instCategory": "1",
             "instId": one.symbol,
-            "instIdCode": 10_000 + place,
+            "instIdCode": one.code,
             "instType": streams.inst_type(one),
             "lever": "10" if spot else "100",
             "listTime": "1573557408000",
-            "lotSz": plain(one.qty.step),
-            "minSz": "0.00001" if spot else plain(one.qty.step),
-            "tickSz": plain(one.px.step),
+            "lotSz": price_lot(one),
+            "minSz": "0.00001" if spot else price_lot(one),
+            "tickSz": price_tick(one),
             "maxLmtSz": "100000000",
             "maxMktSz": "34000",
             "maxLmtAmt": "20000000",
@@ -307,7 +316,7 @@ class OkxRest:
             "maxTwapSz": "100000000.0000000000000000",
             "openType": "call_auction",
             "ruleType": "normal",
-            "state": "live",
+            "state": one.status or "live",
             "tradeQuoteCcyList": [listing.quote] if spot else [],
             "upcChg": [],
         }
@@ -319,7 +328,7 @@ class OkxRest:
             "ctType": listing.kind,
             "ctVal": plain(listing.contract_value),
             "ctValCcy": "USD" if one.is_inverse else listing.base,
-            "expTime": str(listing.expiry_ms) if dated else "",
+            "expTime": str(one.last_day_ms or listing.expiry_ms or ""),
             "instFamily": listing.pair,
             "uly": listing.pair,
             "settleCcy": listing.settle,

@@ -4,6 +4,7 @@
 /binance_usdm/fapi/v1/…  /binance_usdm/public/stream         /okx/api/v5/…        /okx/ws/v5/public
 /oracle/options/{market}/{underlying}     the surface that its options are made of, and their texts
 /oracle/{market}/{venue_symbol}           the true book with its ids, the last trade's id, the sums of the tape
+/oracle/insurance                         the insurance pools
 /oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles        …/figures    mark, index, funding, open interest
 """
 
@@ -27,11 +28,13 @@ from p9.simulate.catalogue import COINS, MARKETS, OPTION_MARKETS, listings
 from p9.simulate.faults import FRAME_FAULTS, REST_FAULTS, Faults, FaultSpecError, Scope, parse
 from p9.simulate.index import Index
 from p9.simulate.instrument import Instrument
+from p9.simulate.insurance import Insurance
 from p9.simulate.okx import Okx
 from p9.simulate.okx_options import OkxOptions
 from p9.simulate.okx_rest import OkxRest
 from p9.simulate.option_chain import OptionChain
 from p9.simulate.plants import Plants
+from p9.simulate.reference import ReferenceData, Work
 from p9.simulate.rest import dumps
 from p9.simulate.scale import plain
 from p9.simulate.schedule import SLOT_MS, Schedule
@@ -101,9 +104,17 @@ class Simulator:
         }
         self.shelf = Shelf(self.instruments)
         self._rests |= {"bybit": BybitRest(self.bybit), "okx": OkxRest(self.okx)}
+        self.insurance, self.reference = Insurance(markets), ReferenceData(self.binance, self.bybit, self.okx)
+        for venue in (*self.binance.values(), self.bybit, self.okx):
+            venue.insurance, venue.reference = self.insurance, self.reference
+        self.okx.instrument_row = self._rests["okx"].row
         self.binance["binance_option"] = options = BinanceOptions(self.chains, self.schedule, self.faults)
         self._rests["binance_option"] = BinanceOptionsRest(options, self.weights["options"])
         app = web.Application()
+        app.router.add_get("/oracle/insurance", self._report_insurance)
+        app.router.add_post("/oracle/insurance", self._plant_decline)
+        app.router.add_post("/oracle/listing/{market}/{symbol}", self._change_listing)
+        app.router.add_post("/oracle/maintenance", self._announce)
         app.router.add_get("/oracle/faults", self._report_faults)
         app.router.add_post("/oracle/faults", self._set_faults)
         app.router.add_post("/oracle/freeze", self._freeze)
@@ -186,7 +197,7 @@ class Simulator:
                 at_ns = number * SLOT_MS * 1_000_000
                 if not self.frozen:
                     for one in some:
-                        if one.model.next_ns <= at_ns:
+                        if one.model.next_ns <= at_ns and not one.gone:
                             one.step(at_ns)
                 self.schedule.run(number, at_ns // 1_000_000)
                 for one in some[number % PHOTO_EVERY :: PHOTO_EVERY]:
@@ -315,6 +326,40 @@ class Simulator:
             ]
             for fill in one.newest_fills(int(_number(request, "limit", 1000)))
         ])  # fmt: skip
+
+    async def _report_insurance(self, request: web.Request) -> web.Response:
+        return _json(self.insurance.truth(time.time_ns() // 1_000_000))
+
+    async def _plant_decline(self, request: web.Request) -> web.Response:
+        """{"percent": 12, "over_s": 10, "venue": "bybit", "asset": "USDT", "name": a pool's}: what is left out is any."""
+        try:
+            asked = ujson.loads(await request.text())
+            percent, over_s = Decimal(str(asked.pop("percent"))), float(asked.pop("over_s", 0.0))
+            if not 0 <= percent <= 200 or not 0 <= over_s <= 1e6 or not set(asked) <= {"venue", "asset", "name"}:
+                raise ValueError(asked)
+        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+            raise web.HTTPBadRequest(text=f'expected {{"percent": 12, "over_s": 10, "venue", "asset", "name"}}, got {error!r}\n') from error
+        affected = self.insurance.plant(time.time_ns() // 1_000_000, percent, int(over_s * 1000), **asked)
+        return _json({"affected": affected})
+
+    async def _change_listing(self, request: web.Request) -> web.Response:
+        """{"tick", "lot", "contract_value", "status", "last_day_ms", "gone", "rename"}: some of them."""
+        one = self._find(request)
+        try:
+            self.reference.change(one, ujson.loads(await request.text()), time.time_ns() // 1_000_000)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
+        self.instruments[one.market, one.symbol] = one
+        return _json({"market": one.market, "venue_symbol": one.symbol, "gone": one.gone})
+
+    async def _announce(self, request: web.Request) -> web.Response:
+        """{"venue", "id", "title", "state", "begin_ms", "end_ms", "data"}: maintenance, new or in another state."""
+        try:
+            work = Work(**ujson.loads(await request.text()))
+        except (ValueError, TypeError) as error:
+            raise web.HTTPBadRequest(text=f"{error}\n") from error
+        self.reference.announce(work, time.time_ns() // 1_000_000)
+        return _json({"venue": work.venue, "id": work.id, "state": work.state})
 
     async def _report_faults(self, request: web.Request) -> web.Response:
         return _json(self.faults.report())

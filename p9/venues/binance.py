@@ -26,8 +26,8 @@ from cext.venues.binance.normalizer import BinanceNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
-from p9.venues import binance_facts
+from p9.venue import SPOT_HAS_NO, BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
+from p9.venues import binance_facts, binance_reference
 
 LONGEST_BAN_S = 3 * 86400.0  # as the venue has it; a pause beyond it is a mistake of somebody's
 NEVER_DELIVERED_MS = 4133404800000  # deliveryDate of what has none
@@ -294,14 +294,17 @@ MARKETS = {
             ),
             limits=_LIMITS, ping=Ping(), sequence=SequenceRule("next", rest_seeded=True, repeats_are_stale=True),
             rest_path="/api/v3", rest_budget=SPOT_WEIGHT, image_depths=((100, 5), (500, 25), (1000, 50), (5000, 250)), trades_numbered=True,
-            default_symbols=("BTC-USDT", "ETH-USDT"),
+            default_symbols=("BTC-USDT", "ETH-USDT"), polls=binance_reference.SPOT_POLLS,
+            missing=SPOT_HAS_NO | {"liquidations": "spot has none", "risk": "told against a key only"},
         ),
         Market(
             name="binance_usdm", venue=BINANCE, product="usdm", rest_url="https://fapi.binance.com", ws_url="wss://fstream.binance.com",
             routes={"public": "/public/stream", "market": "/market/stream"}, topics=_FUTURES_TOPICS,
             limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
             rest_path="/fapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
-            default_symbols=("BTC-USDT-PERP", "ETH-USDT-PERP"), polls=binance_facts.POLLS, live=binance_facts.LIVE,
+            default_symbols=("BTC-USDT-PERP", "ETH-USDT-PERP"),
+            polls=(*binance_facts.USDM_POLLS, *binance_reference.POLLS), live=(*binance_facts.LIVE, *binance_reference.LIVE),
+            missing={"blocks": "not told apart in public"},
         ),
         Market(  # not split: its root serves every stream
             name="binance_coinm", venue=BINANCE, product="coinm", rest_url="https://dapi.binance.com", ws_url="wss://dstream.binance.com",
@@ -309,7 +312,12 @@ MARKETS = {
             topics=tuple(msgspec.structs.replace(form, route="public") for form in _FUTURES_TOPICS),
             limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
             rest_path="/dapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
-            default_symbols=("BTC-USD-PERP", "ETH-USD-PERP"), polls=binance_facts.POLLS, live=binance_facts.LIVE,
+            default_symbols=("BTC-USD-PERP", "ETH-USD-PERP"),
+            polls=binance_facts.POLLS, live=(*binance_facts.LIVE, *binance_reference.LIVE),
+            missing={
+                "blocks": "not told apart in public", "insurance_fund": "not told", "risk": "told against a key only",
+                "status": "told by the spot host for all",
+            },
         ),
     )
 }  # fmt: skip

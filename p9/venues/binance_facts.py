@@ -1,11 +1,12 @@
-"""Binance, beside books and trades: mark and index price, funding, open interest.
+"""Binance, beside books and trades: mark and index price, funding, open interest, insurance fund.
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/Mark-Price (coin-margined: the same, always an array)
  1. one question answers for all symbols (weight 10), but open interest is told symbol by symbol (weight 1) and by no stream;
  2. of a dated contract the funding rate is "" and its time 0: it has none;
  3. fundingInfo lists only symbols whose interval, cap or floor was changed; all others pay every eight hours. It and fundingRate share 500
     questions in five minutes;
- 4. the mark price stream says funding too; its frame is one object, or an array of some.
+ 4. the mark price stream says funding too; its frame is one object, or an array of some;
+ 5. an insurance pool is told by the symbols that share it, and holds several assets; coin-margined contracts tell none.
 """
 
 from typing import Any
@@ -90,10 +91,24 @@ def read_mark(market: Market, reading: Reading, frame: Any) -> None:
             reading.facts.append(Funding(venue_symbol=one.venue_symbol, at_ns=at_ns, rate=reading.rate(row, "r"), next_ns=reading.time(row, "T")))
 
 
+def insurance_request(market: Market, roster: Roster) -> list[Request]:
+    return [Request(f"{market.rest_path}/insuranceBalance", market.rest_budget, 1)]
+
+
+def read_insurance(market: Market, reading: Reading, answer: Any) -> None:
+    """Rule 5. A pool is named by its first perpetual: dated contracts come and go."""
+    for row in reading.rows(answer if isinstance(answer, list) else [answer]):
+        symbols = reading.texts(row, "symbols")
+        names = sorted(symbol for symbol in symbols if "_" not in symbol) or sorted(symbols)
+        for asset in reading.rows(row.get("assets")) if names else ():
+            reading.pool(asset, asset="asset", balance="marginBalance", at="updateTime", name=names[0], symbols=symbols)
+
+
 POLLS = (
     Poll("mark_price", premium_request, read_premium),
     Poll("funding", premium_request, read_premium),
     Poll("funding", terms_request, read_terms, every=20),
     Poll("open_interest", interest_requests, read_interest),
 )
+USDM_POLLS = (*POLLS, Poll("insurance_fund_monitor", insurance_request, read_insurance, of_exchange=True))
 LIVE = (Live(("mark_price", "funding"), mark_topics, read_mark, route="market", silent_s=15.0),)

@@ -25,8 +25,8 @@ from cext.venues.bybit import BybitNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
-from p9.venue import BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
-from p9.venues import bybit_facts
+from p9.venue import SPOT_HAS_NO, BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venues import bybit_facts, bybit_reference
 
 # https://bybit-exchange.github.io/docs/v5/rate-limit: 600 questions in 5 s an address; beyond it, 403 for ten minutes.
 REQUESTS = Budget("bybit requests", 600, 5.0)
@@ -262,7 +262,7 @@ def _row(product: str, default_symbols: tuple[str, ...]) -> Market:
     """The product lines differ in nothing but their names."""
     return Market(
         name=f"bybit_{product}", venue=BYBIT, product=product, rest_url="https://api.bybit.com", ws_url="wss://stream.bybit.com",
-        routes={"public": f"/v5/public/{product}"},
+        routes={"public": f"/v5/public/{product}", "status": "/v5/public/misc/status"},
         topics=(
             TopicForm("depth", "orderbook.1000.{symbol}", levels=1000),
             TopicForm("depth", "orderbook.200.{symbol}", levels=200),
@@ -279,7 +279,9 @@ def _row(product: str, default_symbols: tuple[str, ...]) -> Market:
         ping=Ping(b'{"req_id":"0","op":"ping"}', every_s=20.0),
         sequence=SequenceRule("step", rest_seeded=False, repeats_are_stale=True, restart_id=1),
         rest_path="/v5/market", rest_budget=REQUESTS, image_depths=((1000, 1),), trades_numbered=False, default_symbols=default_symbols,
-        polls=bybit_facts.POLLS if product != "spot" else (), live=bybit_facts.LIVE if product != "spot" else (),
+        polls=bybit_reference.SPOT_POLLS if product == "spot" else (*bybit_facts.POLLS, *bybit_reference.POLLS),
+        missing=(SPOT_HAS_NO | {"liquidations": "spot has none"} if product == "spot" else {}) | {"blocks": "marked in the trades (`BT`)"},
+        live=bybit_reference.LIVE if product == "spot" else (*bybit_facts.LIVE, *bybit_reference.LIVE),
     )  # fmt: skip
 
 

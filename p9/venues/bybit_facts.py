@@ -1,10 +1,12 @@
-"""Bybit, beside books and trades: mark and index price, funding, open interest, all in the ticker.
+"""Bybit, beside books and trades: mark and index price, funding, open interest, all in the ticker; insurance pools.
 
 https://bybit-exchange.github.io/docs/v5/websocket/public/ticker and .../v5/market/tickers
  1. one question answers for all symbols of a category; the answer's own `time` is that of its figures;
  2. the stream sends an image, then the fields that changed; "" means that there is none of it (funding of a dated contract);
  3. `openInterest` counts both sides since 2026-06-11, `singleOpenInterest` one; inverse contracts count dollars;
- 4. a lost difference cannot be noticed from the stream: the poll tells, and then a new subscription brings a new image.
+ 4. a lost difference cannot be noticed from the stream: the poll tells, and then a new subscription brings a new image;
+ 5. insurance pools (https://bybit-exchange.github.io/docs/v5/market/insurance): one question for all; isolated pools each minute and in the
+    stream when they change, shared ones once a day. `updatedTime` stands beside the list, `updateTime` in a row of the stream.
 """
 
 from typing import Any
@@ -70,5 +72,41 @@ def _interest(reading: Reading, row: dict[str, Any], at_ns: int | None, whole: b
     return plain(EXACT.divide(exact(both), 2)) if at_ns >= BOTH_SIDES_SINCE_NS else both
 
 
-POLLS = tuple(Poll(kind, tickers_request, read_tickers) for kind in ("mark_price", "funding", "open_interest"))
-LIVE = (Live(("mark_price", "funding", "open_interest"), ticker_topics, read_ticker, silent_s=120.0),)
+def insurance_request(market: Market, roster: Roster) -> list[Request]:
+    return [Request(f"{market.rest_path}/insurance", market.rest_budget)]
+
+
+def read_insurance(market: Market, reading: Reading, answer: Any) -> None:
+    result = answer.get("result") if isinstance(answer, dict) else None
+    result = result if isinstance(result, dict) else {}
+    at = next((key for key in ("updatedTime", "updateTime") if key in result), "")
+    for row in reading.rows(result.get("list")):
+        _pool(reading, {**row, "updateTime": result.get(at, row.get("updateTime"))})
+
+
+def insurance_topics(market: Market, roster: Roster) -> list[str]:
+    return ["insurance.inverse"] if market.product == "inverse" else ["insurance.USDT", "insurance.USDC"]
+
+
+def read_pushed_insurance(market: Market, reading: Reading, frame: Any) -> None:
+    for row in reading.rows(frame.get("data") if isinstance(frame, dict) else None):
+        _pool(reading, row)
+
+
+def _pool(reading: Reading, row: dict[str, Any]) -> None:
+    text = row.get("symbols")
+    symbols = tuple(filter(None, text.split(","))) if isinstance(text, str) else ()
+    if not symbols:
+        reading.reject("no_symbol", row)
+        return
+    reading.pool(row, asset="coin", balance="balance", at="updateTime", name=min(symbols), symbols=symbols)
+
+
+POLLS = (
+    *(Poll(kind, tickers_request, read_tickers) for kind in ("mark_price", "funding", "open_interest")),
+    Poll("insurance_fund_monitor", insurance_request, read_insurance, of_exchange=True),
+)
+LIVE = (
+    Live(("mark_price", "funding", "open_interest"), ticker_topics, read_ticker, silent_s=120.0),
+    Live(("insurance_fund_monitor",), insurance_topics, read_pushed_insurance),
+)

@@ -23,8 +23,8 @@ from cext.venues.okx import OkxNormalizer
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
 from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, product, underlying_units
-from p9.venue import BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
-from p9.venues import okx_facts
+from p9.venue import SPOT_HAS_NO, BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
+from p9.venues import okx_facts, okx_reference
 
 CLOSING_SOON = "64008"
 PAUSE_S = 2.0  # every limit is counted over two seconds
@@ -142,6 +142,7 @@ def _instrument(market: Market, row: dict) -> Instrument:
         "exchange": market.exchange, "market": market.name, "venue_symbol": row["instId"], "status": state,
         "trading": state in ("live", "post_only"), "tick": decimal(row["tickSz"]), "step": decimal(row["lotSz"]),
         "listed_ns": milliseconds(row.get("listTime")), "family": row.get("instFamily") or row.get("uly") or "", "expires_ns": expires_ns,
+        "code": str(row["instIdCode"]) if isinstance(row.get("instIdCode"), int) else "",
     }  # fmt: skip
     if market.product == "SPOT":
         base, quote = row["baseCcy"], row["quoteCcy"]
@@ -289,7 +290,9 @@ def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
         ping=Ping(b"ping", every_s=15.0, only_idle=True, within_s=15.0),
         sequence=SequenceRule("prev", rest_seeded=False, repeats_are_stale=False),
         rest_path="/api/v5", rest_budget=_budget("books", 40), image_depths=((400, 1),), trades_numbered=True, default_symbols=default_symbols,
-        polls=okx_facts.POLLS if product in ("SWAP", "FUTURES") else (), live=okx_facts.LIVE if product in ("SWAP", "FUTURES") else (),
+        polls=(*okx_facts.POLLS, *okx_reference.POLLS) if product in ("SWAP", "FUTURES") else okx_reference.SPOT_POLLS if product == "SPOT" else (),
+        missing=(SPOT_HAS_NO if product == "SPOT" else {}) | {"blocks": "on another socket, a quarter of an hour late"},
+        live=(*okx_facts.LIVE, *okx_reference.LIVE) if product in ("SWAP", "FUTURES") else okx_reference.LIVE if product == "SPOT" else (),
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ https://www.okx.com/docs-v5/en/#public-data
  2. an index has a name of its own (`uly`), never that of a contract;
  3. the funding interval is nextFundingTime - fundingTime, and changes; `nextFundingRate` is "" these days;
  4. open interest carries the dust of binary fractions: it is rounded to the lot;
- 5. dated contracts of the X-perp kind have funding: who is in the answer has it.
+ 5. dated contracts of the X-perp kind have funding: who is in the answer has it;
+ 6. the insurance ("security") fund is told by contract family, its newest balances first, at most once a minute.
 """
 
 from typing import Any
@@ -98,6 +99,28 @@ def read_interest(market: Market, reading: Reading, answer: Any) -> None:
             reading.facts.append(OpenInterest(venue_symbol=one.venue_symbol, at_ns=reading.at(row, "ts"), contracts=contracts))
 
 
+def insurance_requests(market: Market, roster: Roster) -> list[Request]:
+    families = sorted({one.family for one in roster if one.family})
+    return [_public(market, "public/insurance-fund", 10, ("instType", market.product), ("instFamily", family), ("limit", "5")) for family in families]
+
+
+def read_insurance(market: Market, reading: Reading, answer: Any) -> None:
+    """Rule 6. Of each currency the row with the latest time; what kind of change it was does not matter."""
+    for row in _rows(reading, answer):
+        family = row.get("instFamily") or row.get("uly")
+        if not isinstance(family, str) or not family:
+            reading.reject("no_symbol", row)
+            continue
+        newest: dict[str, dict[str, Any]] = {}
+        for detail in reading.rows(row.get("details")):
+            coin = str(detail.get("ccy"))
+            if coin not in newest or (reading.at(detail, "ts") or 0) > (reading.at(newest[coin], "ts") or 0):
+                newest[coin] = detail
+        symbols = tuple(one.venue_symbol for one in reading.roster if one.family == family)
+        for detail in newest.values():
+            reading.pool(detail, asset="ccy", balance="balance", at="ts", name=f"{family} {market.product}", symbols=symbols)
+
+
 def _each(channel: str) -> Any:
     return lambda market, roster: [f"{channel}:{one.venue_symbol}" for one in roster]
 
@@ -115,6 +138,7 @@ POLLS = (
     Poll("mark_price", index_requests, read_indices),
     Poll("funding", funding_request, read_funding),
     Poll("open_interest", interest_request, read_interest),
+    Poll("insurance_fund_monitor", insurance_requests, read_insurance),
 )
 LIVE = (
     Live(("mark_price",), _each("mark-price"), read_marks, silent_s=35.0),  # each 10 s where nothing changes

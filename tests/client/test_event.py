@@ -24,12 +24,15 @@ from cext.streams.snapshots import Snapshots
 from cext.streams.trades import Trades
 
 from p9 import fact
+from p9.analysis.balances import Balances
+from p9.analysis.insurance import InsuranceFunds
 from p9.client import event as events
 from p9.client.event import TYPES, Event, EventReader
 from p9.market.board import Board
 from p9.market.funding import FundingSheet
 from p9.market.mark_price import MarkPriceSheet
 from p9.market.open_interest import OpenInterestSheet
+from p9.market.reference import Reference
 from p9.market.sheet import POLL
 from tests.analysis.options.test_chain import Desk as OptionDesk
 from tests.cext.measures.test_postings import Stage
@@ -38,7 +41,13 @@ from tests.venues.facts import instrument
 
 PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
 VALUES = {"snapshot", "book_state", "circuit", "urgent", "bulk", "open", "half_open", "closed", "spool", "full", "damaged", "disk_refuses",
-          "quarantine", "replay", "sampled", "venue_delay", "skew", "lateness", "clock_step", "configuration", "backfill", "candles", "buy_volume", "volume", "maybe_bad", "1s", "10s", "1m", "5m", "1h", "retail", "buy", "sell"}  # what the page names that is no field
+          "quarantine", "replay", "sampled", "liquidity", "venue_delay", "skew", "lateness", "clock_step", "relisted", "renamed", "delisted", "maintenance", "configuration", "backfill", "candles", "buy_volume", "volume", "maybe_bad", "1s", "10s", "1m", "5m", "1h", "retail", "buy", "sell"}  # what the page names that is no field
+WITHIN = {  # what stands in the rows of a list
+    "reference:{exchange}:-": {
+        "tick", "step", "contract", "contract_value", "multiplier", "listed_time", "expires_time", "number", "field", "before", "after", "tiers", "adl_risk",
+        "highest_bid", "lowest_ask", "fee_group", "state", "begins", "ends", "market_data",
+    },
+}  # fmt: skip
 OUR_OWN = {" channel", " refilled", " late"}
 
 
@@ -73,7 +82,7 @@ def test_every_channel_of_the_contract_has_a_struct_with_its_fields_and_class():
         kind = TYPES[name.partition(":")[0]]
         assert kind.streamed == (cls in ("HIGH", "CRITICAL")), name
         named = set(re.findall(r"`(\w+)`", text)) - VALUES
-        known = fields_of(kind) | fields_within(kind)
+        known = fields_of(kind) | fields_within(kind) | WITHIN.get(name, set())
         assert named <= known, (name, named - known)
 
 
@@ -90,6 +99,14 @@ def say_facts(outbox):
     board = Board(outbox, [MarkPriceSheet(Decimal(0)), FundingSheet(Decimal(0)), OpenInterestSheet(Decimal(0))])
     said = {"venue_symbol": "BTC-USDT-SWAP", "at_ns": 1}
     facts = [fact.MarkPrice(mark="1", index="1", **said), fact.Funding(rate="1", interval_s=3600, **said), fact.OpenInterest(contracts="1", **said)]
+    funds = InsuranceFunds(outbox, Balances(None))
+    for hours, balance in ((0, "100"), (24, "80")):
+        pool = fact.InsurancePool(name="A", asset="USDT", balance=balance, symbols=("A", "B"), at_ns=1 + hours * 3600 * 10**9)
+        funds.take("venue", [pool], 1 + hours * 3600 * 10**9, polled=True)
+    reference = Reference("venue", outbox)
+    reference.rosters["okx_swap"] = fact.Roster([one])
+    reference.touch()
+    reference.publish(1)
     board.take(fact.Roster([one]), facts, POLL, 1)
     board.publish(1)
     for tell in (True, False):  # of a chain all of whose figures are known, and of one of which nothing is
@@ -126,6 +143,8 @@ def published_of(contract):
     desk.outbox.emit(audits, b'{"kind":"candle","detail":"x","open_time":1}', ts_event=1, ts_recv=1)
     desk.streams[-1].report(state="open", reason="disconnect", first_id=None, last_id=None, left=None, **told)
     desk.outbox.emit(audits, b'{"kind":"mark_price","detail":"x","field":"mark"}', ts_recv=1)
+    desk.outbox.emit(audits, b'{"kind":"fusion_conflict","detail":"x","open_time":1,"timeframe":"1s"}', ts_recv=1)
+    desk.outbox.emit(audits, b'{"kind":"watermark","detail":"x","what":"candles","source":"trades","whole_since":{"1m":1,"1d":2}}', ts_recv=1)
     say_facts(desk.outbox)
     next(stream for stream in desk.streams if isinstance(stream, Signals)).outside("funding", -0.9, 1.0, desk.clock.now(), b'{"annualised":"1"}')
     desk.streams[-1].report(state="lost", reason="numbers", first_id=5, last_id=9, left=[[5, 6], [8, 9]], **told)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from p9.fact import Funding, MarkPrice, OpenInterest, Reading, Roster
+from p9.fact import Funding, MarkPrice, OpenInterest, Reading, Relisted, Roster
 from p9.venue import market
 from tests.recordings import recording
 
@@ -276,4 +276,59 @@ def test_no_answer_whatever_its_shape_makes_a_reader_fail(row_and_form, answer):
     roster = Roster([instrument(name, "BTCUSDT"), instrument(name, "BTC-USDT-SWAP", symbol="Y", index="BTC-USDT")])
     reading = Reading(roster)
     form.read(row, reading, answer)
-    assert all(fact.venue_symbol in roster.by_symbol for fact in reading.facts)
+    told = [fact.venue_symbol for fact in reading.facts if hasattr(fact, "venue_symbol") and not isinstance(fact, Relisted)]
+    assert all(name in roster.by_symbol for name in told)
+
+
+# ---- insurance pools
+
+
+def pools(reading):
+    return [(fact.name, fact.asset, fact.balance, fact.at_ns) for fact in reading.facts]
+
+
+def test_binance_insurance_pool_of_2025():
+    at_ns = 1745366402000 * MS
+    reading = polled("binance_usdm", "insuranceBalance", recording("binance/rest_usdm_insuranceBalance.json").read_bytes(), BTC_PERP)
+    assert pools(reading) == [
+        ("BNBUSDT", "USDC", "299999998.6497832", at_ns), ("BNBUSDT", "USDT", "793930579.315848", at_ns), ("BNBUSDT", "BTC", "61.73143554", at_ns),
+        ("BNBUSDT", "BNFCR", "633223.99396922", at_ns),
+    ]  # fmt: skip
+    assert reading.facts[0].symbols == ("BNBUSDT", "BTCUSDT", "BTCUSDT_250627", "BTCUSDT_250926", "ETHBTC", "ETHUSDT", "ETHUSDT_250627", "ETHUSDT_250926")
+    many = json.dumps([json.loads(recording("binance/rest_usdm_insuranceBalance.json").read_text())] * 2)
+    assert len(polled("binance_usdm", "insuranceBalance", many, BTC_PERP).facts) == 8
+
+
+def test_bybit_insurance_pools_as_documented():
+    at_ns = 1714003200000 * MS
+    (answer,) = documented("market/insurance.mdx", 0)
+    assert pools(polled("bybit_linear", "insurance", answer, BYBIT_LINEAR)) == [
+        ("10000000AIDOGEUSDT", "USDT", "902178.57602476", at_ns), ("ALGOUSDT", "USDT", "14454.51626125", at_ns),
+        ("WUSDT", "USDT", "23.45018235", at_ns), ("AGIUSDT", "USDT", "10002", at_ns),
+    ]  # fmt: skip
+    (frame,) = documented("websocket/public/insurance-pool.mdx", 1)
+    at_ns = 1747722930000 * MS
+    assert pools(streamed("bybit_linear", frame, BYBIT_LINEAR)) == [
+        ("GRIFFAINUSDT", "USDT", "25614.92972633", at_ns), ("CGPTUSDT", "USDT", "100000.27064825", at_ns),
+        ("GOATUSDT", "USDT", "20352.32665441", at_ns), ("XTERUSDT", "USDT", "19998.81533291", at_ns),
+    ]  # fmt: skip
+    answer["result"]["updateTime"] = answer["result"].pop("updatedTime")
+    assert polled("bybit_linear", "insurance", answer, BYBIT_LINEAR).facts[0].at_ns == 1714003200000 * MS, "either name of the time"
+
+
+def test_okx_insurance_fund_of_2026_is_its_newest_row():
+    perp = instrument("okx_swap", "BTC-USD-SWAP", family="BTC-USD", contract="inverse")
+    reading = polled("okx_swap", "insurance-fund", recording("okx/rest_public_insurance-fund_SWAP_BTC-USD_2026-04.json").read_bytes(), perp)
+    assert pools(reading) == [("BTC-USD SWAP", "BTC", "3858.499", 1777284970000 * MS)] and reading.facts[0].symbols == ("BTC-USD-SWAP",)
+
+
+@pytest.mark.parametrize(
+    "row, reason",
+    [
+        ({"asset": "USDT", "marginBalance": ""}, "no_balance"), ({"asset": "USDT"}, "no_balance"), ({"asset": "", "marginBalance": "5"}, "no_asset"),
+        ({"asset": "US DT", "marginBalance": "5"}, "no_asset"), ({"asset": None, "marginBalance": "5"}, "no_asset"), ({"asset": "USDT", "marginBalance": "x"}, "no_balance"),
+    ],
+)  # fmt: skip
+def test_a_pool_without_an_asset_or_a_balance_is_none(row, reason):
+    reading = polled("binance_usdm", "insuranceBalance", {"symbols": ["BTCUSDT"], "assets": [row, {"asset": "BTC", "marginBalance": "-0.5"}]}, BTC_PERP)
+    assert [(fact.asset, fact.balance) for fact in reading.facts] == [("BTC", "-0.5")] and reading.bad[reason] == 1
