@@ -35,6 +35,7 @@ class SignalDesk:
         board = markets.boards.board
         board.listen("funding", lambda row, fields: self._told(row, fields, self.venues.on_funding))
         board.listen("mark_price", lambda row, fields: self._told(row, fields, self.venues.on_mark_price))
+        markets.boards.insurance.listen(self.venues.on_insurance)
         markets.options.listen(self._on_options)
 
     async def run(self) -> None:

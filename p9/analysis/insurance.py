@@ -98,6 +98,7 @@ class _Fund(msgspec.Struct):
     pools: dict[str, _Pool] = {}
     told: int | None = None  # the level that consumers know
     channels: tuple[Any, Any] | None = None
+    fields: dict[str, Any] = {}  # as last published
 
 
 class InsuranceFunds:
@@ -112,7 +113,12 @@ class InsuranceFunds:
         self._outbox = outbox
         self._funds: dict[tuple[str, str], _Fund] = {}
         self._liquidated: dict[tuple[str, str, str], deque[tuple[int, Decimal]]] = {}  # (exchange, asset, venue symbol): minutes of an hour
+        self._listeners: list[Callable[[str, str | None, Mapping[str, Any]], None]] = []
         self._log = log or (lambda *_, **__: None)
+
+    def listen(self, hear: Callable[[str, str | None, Mapping[str, Any]], None]) -> None:
+        """`hear(exchange, stress, fields)`: of a venue's worst asset, with what was published of it; None: not known. At each poll, changed or not."""
+        self._listeners.append(hear)
 
     def take(self, exchange: str, pools: Iterable[InsurancePool], recv_ns: int, *, polled: bool) -> None:
         changed: dict[str, _Fund] = {}
@@ -132,6 +138,8 @@ class InsuranceFunds:
             changed[fact.asset] = fund
         for fund in changed.values():
             self._publish(fund, recv_ns)
+        if changed:
+            self._hand_on(exchange)
 
     def liquidated(self, exchange: str, asset: str, venue_symbol: str, amount: Decimal, at_ns: int) -> None:
         """A position of so much was liquidated."""
@@ -147,6 +155,13 @@ class InsuranceFunds:
             fund = self._funds.pop(key)
             for channel in fund.channels or ():
                 self._outbox.leave(channel)
+            self._hand_on(key[0])
+
+    def _hand_on(self, exchange: str) -> None:
+        known = [fund.fields for (venue, _), fund in self._funds.items() if venue == exchange and fund.fields.get("stress") is not None]
+        worst = max(known, key=lambda fields: LEVELS.index(fields["stress"]), default={})
+        for hear in self._listeners:
+            hear(exchange, worst.get("stress"), worst)
 
     def _publish(self, fund: _Fund, now_ns: int) -> None:
         settings = self.settings
@@ -184,6 +199,7 @@ class InsuranceFunds:
             "worst_pool": worst[2] if worst else None, "score": max((row["score"] for row in rows if not row["stale"]), default=None),
             "as_of": min(told, default=None), "pools": rows,
         }  # fmt: skip
+        fund.fields = fields
         self._outbox.emit(self._channels(fund)[0], msgspec.json.encode(fields), ts_event=max(told, default=now_ns), ts_recv=now_ns)
         self.counts["published"] += 1
         if worst is not None:

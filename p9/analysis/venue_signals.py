@@ -53,6 +53,7 @@ class VenueSignals:
         self._outbox, self._sources, self._word = outbox, sources, word
         self._told: dict[str, Told] = {}
         self._streams: dict[tuple[str, str], Any] = {}
+        self._stresses: dict[str, tuple[float | None, dict[str, Any]]] = {}  # {exchange: (strength, inputs)}
         self._skews: dict[tuple[str, str], tuple[float, float]] = {}  # {(exchange, underlying): (mean, when it was last told)}
 
     async def run(self) -> None:
@@ -66,13 +67,15 @@ class VenueSignals:
     def look(self, now_s: float, now_ns: int) -> None:
         """Take every instrument's total, and tell what changed."""
         by_symbol: dict[str, dict[str, tuple[float, float]]] = {}
-        self._streams = {}
+        before, self._streams = self._streams, {}
         for exchange, symbol, stream in self._sources():
             self._streams[exchange, symbol] = stream
             total = stream.total_now()
             by_symbol.setdefault(symbol, {})
             if total is not None:
                 by_symbol[symbol][exchange] = total
+            if before.get((exchange, symbol)) is not stream:
+                self._tell_stress(exchange, symbol)
         for symbol, venues in by_symbol.items():
             if sum(key[1] == symbol for key in self._streams) > 1:
                 self._judge(symbol, venues, now_s, now_ns)
@@ -125,9 +128,16 @@ class VenueSignals:
     def on_insurance(self, exchange: str, stress: str | None, fields: Mapping[str, Any]) -> None:
         """A fund that pays for bankruptcies: forced selling is under way, on the whole venue."""
         level = {"LOW": 0.0, "MEDIUM": 1 / 3, "HIGH": 2 / 3, "CRITICAL": 1.0}.get(stress or "")
+        inputs = {"stress": stress, "change_24h_percent": fields.get("change_24h_percent")}
+        self._stresses[exchange] = (None if level is None else -level, inputs)
         for venue, symbol in self._streams:
             if venue == exchange:
-                self._outside(exchange, symbol, "insurance", None if level is None else -level, {"stress": stress, "change_24h_percent": fields.get("change_24h_percent")})
+                self._tell_stress(exchange, symbol)
+
+    def _tell_stress(self, exchange: str, symbol: str) -> None:
+        """Funds are polled so seldom that an instrument which comes between two polls is told at once what the last one said."""
+        if exchange in self._stresses:
+            self._outside(exchange, symbol, "insurance", *self._stresses[exchange])
 
     def on_skew(self, exchange: str, base: str, risk_reversal: float | None, now_s: float) -> None:
         """25-delta calls dearer than puts by more than they were of late: the direction is theirs. Told to every instrument of that base."""

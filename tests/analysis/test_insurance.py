@@ -199,6 +199,18 @@ def test_closing_a_venue_frees_its_channels():
     assert [event["seq"] for event in desk.say(T + S, pool(1000))] == [2]
 
 
+def test_who_listens_hears_the_stress_of_the_worst_asset_also_when_another_one_was_told_last():
+    desk, heard = Desk(), []
+    desk.funds.listen(lambda exchange, stress, fields: heard.append((exchange, stress, fields.get("worst_pool"), fields.get("change_24h_percent"))))
+    desk.say(T, pool(1000), pool(500, "C", asset="BTC"))
+    desk.say(T + 24 * HOUR, pool(940), pool(500, "C", asset="BTC"))  # -6 % and none
+    desk.say(T + 24 * HOUR + S, pool(499, "C", asset="BTC"))
+    desk.funds.keep(())
+    assert heard[0] == ("venue", None, None, None), "not known before a day is"
+    assert heard[1] == heard[2] == ("venue", "HIGH", "A", -6.0)
+    assert heard[-1] == ("venue", None, None, None), "nobody asks that venue any more"
+
+
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 2000)), max_size=20), st.integers(-10, 2000), st.integers(0, 3000))
 def test_the_score_never_fails_and_falls_with_the_balance_s_growth(rows, balance, liquidated):
     past = Past()

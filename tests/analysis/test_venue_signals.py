@@ -76,6 +76,17 @@ def test_stress_is_told_to_every_instrument_of_the_venue():
     assert [round(strength, 4) if strength == strength else None for _, strength, _ in rows["a"].said] == [0.0, -0.6667, -1.0, None] and rows["b"].said == []
 
 
+def test_an_instrument_that_comes_between_two_polls_is_told_what_the_last_one_said_and_once():
+    signals, rows, _ = desk(a=(0.0, 1.0))
+    signals.on_insurance("a", "HIGH", {"change_24h_percent": -7})  # before any instrument is known
+    for at_s in range(3):
+        signals.look(float(at_s), 1)
+    assert rows["a"].said == [("insurance", pytest.approx(-2 / 3), {"stress": "HIGH", "change_24h_percent": -7})]
+    rows["a"] = One((0.0, 1.0))  # the same instrument, made anew
+    signals.look(9.0, 1)
+    assert len(rows["a"].said) == 1
+
+
 def test_a_skew_is_held_against_its_own_past():
     signals, rows, _ = desk(a=(0.0, 1.0), b=(0.0, 1.0))
     signals.look(0.0, 1)
