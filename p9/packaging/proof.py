@@ -2,12 +2,14 @@
 
     python -m p9.packaging.proof dist/p9_microstream [--quick-test 15s]
 
-It runs its own quick test, replays what that recorded, runs the simulated venues alone, and starts against them, cold and warm, from a folder that
-cannot be written and whose name has spaces and signs beyond ASCII. Ends with one line of JSON; exits 1 when a check or a bound fails.
+It runs every command: its own quick test, a replay of what that recorded, history by two roads and both fused, snapshots and gaps of a run whose pages
+are looked at, the simulated venues alone, and starts against them, cold and warm; from a folder that cannot be written and whose name has spaces and
+signs beyond ASCII. Ends with one line of JSON; exits 1 when a check or a bound fails.
 """
 
 import argparse
 import contextlib
+import gzip
 import json
 import os
 import shutil
@@ -20,9 +22,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from p9.packaging.onlooker import VIEWS, differing_files, look
+from p9.packaging.processes import busy_s, cpu_s, family, lives
 from p9.packaging.weight import weigh
 
 # Most allowed. The size is without the bundled Valkey; memory and processor time are of all that runs, the bundled Valkey too, when every book
@@ -69,11 +74,11 @@ class Proof:
         self.alone = Path(shutil.copy2(executable, self.home))
         self.figures: dict[str, Any] = {"executable": executable.name}
 
-    def _run(self, *words: str | Path, expected: int = 0, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def _run(self, *words: str | Path, expected: int | None = 0, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         ran = subprocess.run(
             [self.alone, *words], cwd=self.home, env=ENVIRONMENT | (environment or {}), capture_output=True, encoding="utf-8",
         )  # fmt: skip
-        if ran.returncode != expected:
+        if ran.returncode != expected and expected is not None:
             raise Failed(f"{' '.join(map(str, words))}: exit code {ran.returncode}, expected {expected}\n{ran.stdout}{ran.stderr}")
         return ran
 
@@ -90,11 +95,15 @@ class Proof:
         (self.home / "config.yaml").unlink()
 
     def quick_test(self, seconds: str) -> None:
-        """In an empty folder, recording what it captures."""
+        """As a user who may write nothing but the recording of what it captures."""
         recording = self.folder / "recording"
-        ran = subprocess.run(
-            [self.alone, "--quick-test", seconds, "--simulate", "--record", recording], cwd=self.home, env=ENVIRONMENT, stdout=subprocess.PIPE, encoding="utf-8",
-        )  # fmt: skip
+        recording.mkdir()
+        recording.chmod(0o777)
+        with self._strange() as who:
+            ran = subprocess.run(
+                [self.alone, "--quick-test", seconds, "--simulate", "--record", recording], cwd=self.home, env=ENVIRONMENT, stdout=subprocess.PIPE,
+                encoding="utf-8", **who,
+            )  # fmt: skip
         *table, last = ran.stdout.strip().splitlines() or [""]
         _said("\n".join(table))
         _expect(ran.returncode == 0 and last.startswith("{"), f"the quick test failed with exit code {ran.returncode}: {last}")
@@ -113,6 +122,21 @@ class Proof:
         _expect(len(json.loads(out.read_text())) == 9, "the replay did not find nine markets")
         self.figures["replayed_lines"] = figures["lines"]
 
+    def history(self, exchange: str) -> None:
+        """A day of candles by both roads that `exchange` offers, and both on one timeline, of one mind."""
+        first = datetime.now(UTC).date() - timedelta(days=3)
+        for source in ("rest", "archive"):
+            self._run(
+                "backfill", "candles", exchange, "BTC-USDT", "--from", first.isoformat(), "--to", (first + timedelta(days=1)).isoformat(),
+                "--source", source, "--out", f"{source}.csv.gz",
+            )  # fmt: skip
+        said = self._run("fuse", "--gapfill", "rest.csv.gz", "--archive", "archive.csv.gz", "--out", "fused.csv.gz").stdout
+        with gzip.open(self.home / "fused.csv.gz", "rt", encoding="utf-8") as file:
+            minutes = sum(line[:1].isdigit() for line in file)
+        _expect(minutes == 24 * 60, f"the fused day has {minutes} candles of a minute: {said}")
+        for path in self.home.glob("*.csv.gz*"):
+            path.unlink()
+
     @contextlib.contextmanager
     def simulator(self) -> Iterator[dict[str, Any]]:
         """The simulated venues alone; what they say about themselves."""
@@ -120,7 +144,7 @@ class Proof:
         assert running.stdout is not None
         try:
             said = json.loads(running.stdout.readline())
-            _expect(len(said["endpoints"]) == 9, "simulate does not name nine markets")
+            _expect(len(said["endpoints"]) == 12, f"simulate does not name nine markets and the options of three venues: {said}")
             with urllib.request.urlopen(f"{said['url']}/oracle/faults") as answer:
                 json.load(answer)
             yield said
@@ -130,20 +154,29 @@ class Proof:
             running.stdout.close()
         _expect(code == 0 or sys.platform == "win32", f"simulate ended with exit code {code}")
 
-    def starts(self, endpoints: dict[str, dict[str, str]]) -> None:
-        """Against venues that are already there, as on a live day; nothing but the executable's own time is counted."""
-        venues: dict[str, dict[str, dict[str, str]]] = {}
-        for name, at in endpoints.items():
-            venue, line = name.split("_", 1)
-            venues.setdefault(venue, {})[line] = {"rest_url": at["rest"], "ws_url": at["ws"]}
-        configuration = {"http": {"port": 0}, "redis": {"mode": "embedded"}, "venues": venues}
-        (self.home / "config.yaml").write_text(json.dumps(configuration))  # which is YAML too
+    def live(self, endpoints: dict[str, dict[str, str]]) -> None:
+        """Against venues that are already there, as on a live day."""
+        self._configure(endpoints)
+        self.history(next(name.split("_")[0] for name, at in endpoints.items() if "archive" in at))
+        self.starts()
+
+    def starts(self) -> None:
+        """Nothing but the executable's own time is counted: the venues are already there."""
         self._forget()
         self.figures["ready_cold_s"] = self._start()
         warm: list[float] = []
         while len(warm) < WARM_STARTS[0] or (len(warm) < WARM_STARTS[1] and min(warm) > BOUNDS["ready_warm_s"]):
             warm.append(self._start())
         self.figures |= {"ready_warm_s": min(warm), "warm_starts": len(warm)}
+
+    def _configure(self, endpoints: dict[str, dict[str, str]]) -> None:
+        """A configuration beside the executable whose venues are these."""
+        venues: dict[str, dict[str, dict[str, str]]] = {}
+        for name, at in endpoints.items():
+            venue, line = name.split("_", 1)
+            venues.setdefault(venue, {})[line] = {f"{kind}_url": url for kind, url in at.items() if (kind, line) != ("archive", "option")}
+        configuration = {"http": {"port": 0}, "redis": {"mode": "embedded"}, "venues": venues}
+        (self.home / "config.yaml").write_text(json.dumps(configuration))  # which is YAML too
 
     def _forget(self) -> None:
         """The next start reads the file from the disk."""
@@ -153,7 +186,7 @@ class Proof:
                 os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def first_start(self) -> None:
-        """It writes its configuration, says to systemd how it goes, and stops when another process asks."""
+        """It writes its configuration, shows its pages, keeps snapshots, says to systemd how it goes, and stops when another process asks."""
         path = self.home / "config.yaml"
         words = self.folder / "notify"
         told: list[str] = []
@@ -166,6 +199,9 @@ class Proof:
                 environment["NOTIFY_SOCKET"] = str(words)
             with self._started("--simulate", environment=environment) as started:
                 _expect(path.read_bytes().splitlines() == SHIPPED.read_bytes().splitlines(), "the configuration that it wrote is not the one that is shipped")
+                self._until_ready(started.url, time.perf_counter())
+                exchange, symbol, _ = self._pages(started.url)["hello"]["instruments"][0]
+                self._stored(exchange, symbol)
                 self._run("stop")
                 started.process.wait(10)
             while sys.platform == "linux" and "STOPPING=1" not in told:
@@ -176,6 +212,37 @@ class Proof:
             pass
         _expect("going on with the defaults" in started.errors or sys.platform == "win32", f"where it cannot write it says {started.errors}")
 
+    def _pages(self, url: str) -> dict[str, Any]:
+        """What a browser fetches, and every view through the live socket; what it sees."""
+        _expect(not (differing := differing_files(url)), f"the page is not served as it was built: {differing}")
+        seen = look(url)
+        _expect(seen["views"] == list(VIEWS), f"of the dashboard's views only {seen['views']} are shown")
+        self.figures["charts"] = seen["hello"]["charts"]
+        return seen
+
+    def _stored(self, exchange: str, symbol: str) -> None:
+        """What another process reads of the state of the one that runs."""
+        words = ("--simulate", "snapshot", exchange, symbol, "--json")
+        deadline_s = time.perf_counter() + 20
+        while self._run(*words, expected=None).returncode != 0 and time.perf_counter() < deadline_s:  # the first is stored within a second or so
+            pass
+        book = json.loads(self._run(*words).stdout)
+        _expect(len(book["bids"]) > 0 and len(book["asks"]) > 0, f"the stored snapshot is empty: {book}")
+        for line in self._run("gaps", "--json").stdout.splitlines():
+            json.loads(line)
+
+    @contextlib.contextmanager
+    def _strange(self) -> Iterator[dict[str, Any]]:
+        """What starts a process as a user who may write nothing beside the executable."""
+        if sys.platform == "win32":
+            yield {}
+            return
+        self.home.chmod(0o555)
+        try:
+            yield {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}  # root may write everywhere
+        finally:
+            self.home.chmod(0o755)
+
     @contextlib.contextmanager
     def _started(
         self, *words: str, environment: dict[str, str] | None = None, stranger: bool = False, killed: bool = False
@@ -184,13 +251,9 @@ class Proof:
 
         `stranger`: as a user who may write nothing. `killed`: the caller kills it.
         """
-        who: dict[str, Any] = {}
-        if stranger and sys.platform != "win32":
-            self.home.chmod(0o555)
-            who = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}  # root may write everywhere
         temporary = Path(tempfile.mkdtemp(dir=self.folder))
         temporary.chmod(0o777)
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as errors, self._strange() if stranger else contextlib.nullcontext({}) as who:
             running = subprocess.Popen(
                 [self.alone, *words], cwd=self.home, env=ENVIRONMENT | {"TMPDIR": str(temporary)} | (environment or {}), stdout=subprocess.PIPE,
                 stderr=errors, encoding="utf-8", **who,
@@ -209,7 +272,6 @@ class Proof:
                 running.terminate()
                 code = running.wait(30)
                 running.stdout.close()
-                self.home.chmod(0o755)
                 errors.seek(0)
                 started.errors = errors.read()
         if sys.platform != "win32" and not killed:
@@ -219,12 +281,12 @@ class Proof:
 
     def _start(self) -> float:
         """Seconds from the start of the process to the first 200 of /readyz."""
-        busy_s, began_s = _busy_s(), time.perf_counter()
+        before_s, began_s = busy_s(), time.perf_counter()
         with self._started(stranger=True) as started:
             ready_s = self._until_ready(started.url, began_s)
             if sys.platform == "linux":
-                own_s = sum(_cpu_s(member) for member in _family(started.process.pid))
-                others = max(_busy_s() - busy_s - own_s, 0) / (time.perf_counter() - began_s)
+                own_s = sum(cpu_s(member) for member in family(started.process.pid))
+                others = max(busy_s() - before_s - own_s, 0) / (time.perf_counter() - began_s)
                 self.figures["ready_cpu_s"] = round(min(own_s, self.figures.get("ready_cpu_s", own_s)), 2)
                 self.figures["others_cores"] = round(min(others, self.figures.get("others_cores", others)), 2)
                 self._weigh_memory(started.process.pid)
@@ -233,10 +295,10 @@ class Proof:
     def killed(self) -> None:
         """An orphan that goes on capturing is what nobody looks for."""
         with self._started("--simulate", environment={"P9__HTTP__PORT": "0"}, stranger=True, killed=True) as started:
-            below = [member for member in _family(started.process.pid) if member != started.process.pid]
+            below = [member for member in family(started.process.pid) if member != started.process.pid]
             started.process.kill()
             deadline_s = time.perf_counter() + 20
-            while living := [member for member in below if _lives(member)]:
+            while living := [member for member in below if lives(member)]:
                 _expect(time.perf_counter() < deadline_s, f"a killed bootloader leaves {len(living)} of {len(below)} processes running")
                 time.sleep(0.02)
 
@@ -255,7 +317,7 @@ class Proof:
     def _weigh_memory(self, pid: int) -> None:
         """Resident memory of the whole family; the Valkey in it must be the bundled one."""
         resident_mb: dict[str, float] = {}
-        for member in _family(pid):
+        for member in family(pid):
             path = os.readlink(f"/proc/{member}/exe")
             pages = int(Path(f"/proc/{member}/statm").read_text().split()[1])
             name = Path(path).name if member != pid else "bootloader"
@@ -277,40 +339,6 @@ class Proof:
         self.figures["size_mb"] = round((whole - weights.get("valkey", 0)) / 1e6, 2)
 
 
-def _busy_s() -> float:
-    """Seconds of processor time that anybody has used since the machine started, on Linux; the simulated venues' among them."""
-    if sys.platform != "linux":
-        return 0.0
-    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:])
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_s(pid: int) -> float:
-    """Of one process and of its children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-
-
-def _lives(pid: int) -> bool:
-    """Not gone, nor only waiting for somebody to ask how it ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def _family(pid: int) -> list[int]:
-    """A process and all below it, on Linux."""
-    parents: dict[int, int] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-    family = [pid]
-    for member in family:
-        family += [child for child, parent in parents.items() if parent == member]
-    return family
-
-
 def prove(executable: Path, quick_test: str) -> dict[str, Any]:
     """The figures; `failed` among them names what did not hold."""
     with tempfile.TemporaryDirectory(prefix="p9-exe-") as folder:
@@ -326,7 +354,7 @@ def prove(executable: Path, quick_test: str) -> dict[str, Any]:
             if sys.platform == "linux":
                 proof.killed()
             with proof.simulator() as said:
-                proof.starts(said["endpoints"])
+                proof.live(said["endpoints"])
         except Failed as error:
             failed.append(str(error))
         figures = proof.figures

@@ -1,10 +1,13 @@
 """The proof must fail where the executable does: here a script plays one."""
 
+import asyncio
 import sys
 
 import pytest
 
+from p9.packaging.onlooker import differing_files
 from p9.packaging.proof import Failed, Proof
+from tests.ops.dashboard.parts import Market, outbox, served, sources
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script plays the executable")
 
@@ -48,3 +51,20 @@ def test_a_quick_test_on_another_redis_than_the_bundled_one_fails(tmp_path):
 def test_what_does_not_get_ready_fails(tmp_path):
     with pytest.raises(Failed, match=r"it does not start: out(.|\n)*of order"):
         proof_of("echo out; echo of order >&2; exit 2", tmp_path)._start()
+
+
+def test_history_that_is_not_whole_fails(tmp_path):
+    script = """case "$*" in *"--out fused"*) /usr/bin/printf 'time\\n1700000000\\n' | /bin/gzip > fused.csv.gz; echo one candle;; esac"""
+    with pytest.raises(Failed, match=r"has 1 candles of a minute: one candle"):
+        proof_of(script, tmp_path).history("venue")
+
+
+async def test_a_page_that_lacks_a_file_or_has_another_is_seen():
+    pages, dashboard = await served(sources(outbox(), Market()))
+    try:
+        assert await asyncio.to_thread(differing_files, pages.url) == []
+        dashboard.files["js/main.js"] = dashboard.files["js/table.js"]
+        del dashboard.files["css/theme.css"]
+        assert sorted(await asyncio.to_thread(differing_files, pages.url)) == ["css/theme.css", "js/main.js"]
+    finally:
+        await pages.stop()
