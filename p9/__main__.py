@@ -1,7 +1,7 @@
 """The command line.
 
 p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR] [--check-config] [--version]
-               [replay … | gaps … | snapshot … | backfill … | fuse … | simulate … | stop | install-service]
+               [replay … | evaluate … | gaps … | snapshot … | backfill … | fuse … | simulate … | stop | install-service]
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from p9 import __version__, backfill, data_dir, executable, fuse, loop
+from p9 import __version__, backfill, data_dir, evaluate, executable, fuse, loop
 from p9.client.film import Snapshot
 from p9.config import Config, Seconds, load
 from p9.errors import BusAway, P9Error, Remedy
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--depth", type=int, default=0, help="levels a side to keep; 0 (default) prunes nothing")
     replay.add_argument("--dry", action="store_true", help="without Redis")
     replay.add_argument("--books-out", type=Path, metavar="OUT.json", help="write every final book and what was counted")
+    evaluate.add_arguments(commands.add_parser("evaluate", help="score every signal on recordings against what the price did after it"))
     gaps = commands.add_parser("gaps", help="what was missing, when, why, how it was repaired, and what stays unknown")
     gaps.add_argument("--open", action="store_true", help="only what is still missing")
     gaps.add_argument("--lost", action="store_true", help="only what never came")
@@ -295,6 +296,8 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
     logs.configure("warning" if options.quick_test or options.command else config.log.level, config.log.format)
     if options.command == "replay":
         return _replay(options, config, path)
+    if options.command == "evaluate":
+        return evaluate.run(options, config)
     if options.command == "backfill":
         return _backfill(options, config)
     if options.command == "fuse":

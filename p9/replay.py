@@ -2,10 +2,12 @@
 
 import argparse
 import contextlib
+import heapq
 import itertools
 import json
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
 from p9 import data_dir
-from p9.capture.recording import merge
+from p9.capture.recording import Recorded, read
 from p9.capture.replay import Replay
 from p9.config import Config
 from p9.confirmation import redis_of
@@ -28,7 +30,7 @@ from p9.publication import streams_of
 from p9.venue import Market, market
 from p9.venues.recognition import Recognition
 
-SAMPLE = 2000  # lines that decide what a recording is of
+SAMPLE = 2000  # lines that decide what a file is of
 MAX_WAITING = 20_000  # events: then the bus is waited for
 REFERENCE_PATHS = ("exchangeInfo", "instruments-info", "public/instruments")
 IMAGE_PATHS = ("/depth", "/orderbook", "/books")  # all other answers were asked for their own sake: history, polls, clocks
@@ -36,13 +38,14 @@ IMAGE_PATHS = ("/depth", "/orderbook", "/books")  # all other answers were asked
 log = logs.get("replay")
 
 
-class _Road:
+class Road:
     """Makes the pipelines of a replay and the instruments in them."""
 
-    def __init__(self, config: Config, clock: Clock, outbox: Outbox, *, depth: int, dry: bool):
+    def __init__(self, config: Config, clock: Clock, outbox: Outbox, *, depth: int, streams: bool = True):
         self.clock, self.outbox, self.depth = clock, outbox, depth
-        self._streams_of = (lambda instrument: []) if dry else streams_of(config)
+        self._streams_of = streams_of(config) if streams else (lambda instrument: [])
         self.known: dict[tuple[str, str], Instrument] = {}
+        self._owners: dict[tuple[str, str], str] = {}  # (exchange, symbol): the market that publishes by that name
 
     def pipeline(self, name: str) -> Pipeline:
         row = market(name)
@@ -53,12 +56,15 @@ class _Road:
         )  # fmt: skip
 
     def add(self, pipeline: Pipeline, venue_symbol: bytes, px_scale: int, qty_scale: int, tick: int) -> int:
-        """An instrument that a frame names: as reference data in the recording describes it, else as its numbers tell."""
+        """An instrument that a frame names: as reference data in the recording describes it, else as its numbers tell, by the venue's name for it, and by that
+        of its market too where another market of the venue has the same."""
         name = venue_symbol.decode("utf-8", "replace")
         instrument = self.known.get((pipeline.market, name))
         if instrument is None:
+            if self._owners.setdefault((pipeline.exchange, name), pipeline.market) != pipeline.market:
+                name = f"{name}-{pipeline.market.partition('_')[2].upper()}"
             instrument = Instrument(
-                exchange=pipeline.exchange, market=pipeline.market, symbol=name, venue_symbol=name, base="", quote="", settle="", kind="spot",
+                exchange=pipeline.exchange, market=pipeline.market, symbol=name, venue_symbol=venue_symbol.decode("utf-8", "replace"), base="", quote="", settle="", kind="spot",
                 tick="1", step="1",
             )  # fmt: skip
         else:
@@ -85,16 +91,13 @@ async def run(options: argparse.Namespace, config: Config, path: Path | None) ->
         outbox, publisher = Outbox(clock, epoch=1), None
         if not options.dry:
             outbox, publisher = await _bus(config, path, clock, stack)
-        road = _Road(config, clock, outbox, depth=options.depth, dry=options.dry)
-        recorded = merge(options.files)
-        sample = list(itertools.islice(recorded, SAMPLE))
-        recognition = Recognition(sample, options.market)
+        road = Road(config, clock, outbox, depth=options.depth, streams=not options.dry)
         replay = Replay(
-            clock=clock, pipeline_of=road.pipeline, market_of=recognition.market_of, add=road.add, speed=speed,
+            clock=clock, pipeline_of=road.pipeline, market_of=told_market, add=road.add, speed=speed,
             settle=(lambda: _settle(publisher)) if publisher is not None else None,
         )  # fmt: skip
         began = time.perf_counter()
-        await replay.run(_referenced(itertools.chain(sample, recorded), road, recognition))
+        await replay.run(referenced(recognised(options.files, options.market), road))
         spent_s = time.perf_counter() - began
         left = await publisher.drain(30.0) if publisher is not None else 0
         books = replay.books()
@@ -120,18 +123,34 @@ def _speed(text: str) -> float | None:
     return speed
 
 
-def _referenced(lines: Any, road: _Road, recognition: Recognition) -> Any:
+def recognised(files: list[Path], named: str | None) -> Iterator[Recorded]:
+    """The lines of several recordings in the order of their receive times, each with its market (None: it is of none that we replay). What a file does not
+    tell its own beginning decides, and where that has no depth frame either, the beginnings of the others."""
+    begun = [(list(itertools.islice(lines, SAMPLE)), lines) for lines in map(read, files)]
+    otherwise = Recognition(itertools.chain.from_iterable(sample for sample, _ in begun)).unnamed
+    marked = (_marked(itertools.chain(sample, lines), Recognition(sample, named, otherwise)) for sample, lines in begun)
+    return heapq.merge(*marked, key=lambda line: line.recv_ns)
+
+
+def _marked(lines: Iterable[Recorded], recognition: Recognition) -> Iterator[Recorded]:
+    for line in lines:
+        if not recognition.has_no_books(line):
+            yield line._replace(market=recognition.market_of(line))
+
+
+def told_market(line: Recorded) -> str | None:
+    return line.market
+
+
+def referenced(lines: Iterable[Recorded], road: Road) -> Iterator[Recorded]:
     """The lines without recorded reference data, which is read on the way, and without what no book needs."""
     for line in lines:
-        if recognition.has_no_books(line):
-            continue
         if line.rest and line.url and any(part in line.url for part in REFERENCE_PATHS):
-            name = recognition.market_of(line)
-            if name is not None:
+            if line.market is not None:
                 try:
-                    road.learn(market(name), line.raw)
+                    road.learn(market(line.market), line.raw)
                 except (RestError, msgspec.DecodeError, ValueError, KeyError) as error:
-                    log.warning("reference data cannot be read", market=name, error=str(error))
+                    log.warning("reference data cannot be read", market=line.market, error=str(error))
             continue
         if line.rest and line.url and not line.url.partition("?")[0].endswith(IMAGE_PATHS):
             continue

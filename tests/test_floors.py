@@ -16,7 +16,7 @@ P9_FLOORS = [
     ["venue"],
     ["option", "history"],
     ["venues*"],
-    ["market*", "delivery*", "analysis*", "snapshots*", "capture.recording", "capture.recorder"],
+    ["market*", "delivery*", "analysis*", "evaluation*", "snapshots*", "capture.recording", "capture.recorder"],
     ["capture*"],
     ["ops*"],
     ["simulate*", "packaging*", "publication", "boards", "options", "coverage", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
@@ -24,6 +24,7 @@ P9_FLOORS = [
     ["signals"],
     ["reconfiguration"],
     ["app", "replay", "backfill", "fuse"],
+    ["evaluate"],
     ["quicktest*"],
     ["__main__"],
 ]

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from p9.__main__ import _parser
 from p9.config import parse
 from p9.errors import ConfigError, P9Error
+from p9.evaluate import sample
 from p9.replay import run
 from tests.delivery.redis_process import RedisProcess
 
@@ -57,6 +58,33 @@ def test_a_recording_becomes_books_and_figures(tmp_path, capsys, name):
     book = json.loads(out.read_text())["bybit_linear"]["BTCUSDT"]
     assert [[float(x) for x in row] for row in book["bids"]] == [[99.5, 2], [99, 7]]
     assert [[float(x) for x in row] for row in book["asks"]] == [[100.5, 3], [101, 4.25]]
+
+
+def test_files_of_several_markets_that_tell_none_are_each_of_their_own(tmp_path, capsys):
+    """Two product lines of one venue name the same symbol: three files replayed together once were one market, and one mixed-up book."""
+
+    def change(first: int, last: int, **more: object) -> str:
+        return json.dumps({"e": "depthUpdate", "E": MS, "s": "BTCUSDT", "U": first, "u": last, **more, "b": [["10.0", "1"]], "a": [["11.0", "2"]]})
+
+    def image(n: int) -> str:
+        return json.dumps({"lastUpdateId": n, "bids": [["10.0", "1"]], "asks": [["11.0", "2"]]})
+
+    files = [
+        recording(tmp_path / "spot.jsonl", [change(5, 9), change(10, 11)]),
+        recording(tmp_path / "futures.jsonl", [change(100, 104, pu=99, T=MS), change(107, 109, pu=104, T=MS)]),
+        recording(tmp_path / "other.jsonl", FRAMES),
+    ]
+    _, sampler = asyncio.run(sample(files, parse(""), 50_000_000))  # with all their streams: two of one venue never write to one channel
+    assert sorted(track.name for track in sampler.tracks) == ["binance_spot BTCUSDT", "binance_usdm BTCUSDT", "bybit_linear BTCUSDT"]
+    assert replay(*files, "--dry", "--books-out", tmp_path / "books.json") == 0
+    assert set(json.loads((tmp_path / "books.json").read_text())) == {"binance_spot", "binance_usdm", "bybit_linear"}
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["skipped"] == 0
+    url = "https://host/fapi/v1/depth?symbol=BTCUSDT"
+    images = tmp_path / "images.jsonl"
+    images.write_text(json.dumps({"recv_ns": AT_NS + 10, "url": url, "raw": image(102)}) + "\n")
+    assert replay(images, files[1], "--dry", "--books-out", tmp_path / "books.json") == 0
+    books = json.loads((tmp_path / "books.json").read_text())
+    assert set(books) == {"binance_usdm"}, "images alone do not tell: the file beside them does"
 
 
 def test_the_pace_of_the_recording_is_kept_when_asked_for(tmp_path):

@@ -43,6 +43,7 @@ cdef text_t[11] NAMES = [b'"imbalance"', b'"flow"', b'"cvd_divergence"', b'"mome
 cdef int[11] GROUP_OF = [GROUP_BOOK, GROUP_TRADES, GROUP_TRADES, GROUP_PRICE, GROUP_BOOK, GROUP_FORCED, GROUP_BOOK, GROUP_CARRY, GROUP_CARRY, GROUP_STRESS,
                          GROUP_OPTIONS]
 cdef int[11] HORIZON_S = [5, 10, 300, 60, 60, 60, 10, 28800, 28800, 3600, 86400]
+HORIZONS = dict(zip(KINDS, HORIZON_S))  # seconds
 
 
 cdef inline double _faded(double value, ns_t since_ns, ns_t now_ns, ns_t half_ns) noexcept nogil:
@@ -485,6 +486,13 @@ cdef class Signals(Stream):
                  if not isnan(self.signals[i].strength)}
         total = None if isnan(self.total.strength) else (self.total.strength, self.total.confidence)
         return {"signals": known, "total": total, "in_force": [KINDS[i] for i in range(N_KINDS) if self.signals[i].told != 0]}
+
+    def mid(self):
+        """Of the book, as it is now; None: it is not known."""
+        cdef Level bid, ask
+        if not self._synced or not (self.book.best(BIDS, &bid) and self.book.best(ASKS, &ask)):
+            return None
+        return (<double>bid.px + <double>ask.px) / 2 / <double>POW10[self.symbol.px_scale]
 
     def total_now(self):
         """(strength, confidence) of all together; None: nothing is known."""

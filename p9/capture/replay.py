@@ -40,7 +40,8 @@ class Replay:
 
     `pipeline_of(market)` makes a market's pipeline, `market_of(recorded, known)` names the market of a line that does not tell it (None: skip),
     `add(pipeline, venue_symbol, px_scale, qty_scale, tick)` adds an instrument that the recording names. `settle()` is awaited now and then, so that
-    what was published can leave; `clock` is the manual clock of all of them.
+    what was published can leave; `look(ns)` is called after each tick of the timer, every 50 ms of the recording's time but in silences longer than a
+    second; `clock` is the manual clock of all of them.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Replay:
         market_of: Callable[[Recorded], str | None],
         add: Callable[[Pipeline, bytes, int, int, int], int],
         settle: Callable[[], Any] | None = None,
+        look: Callable[[int], None] | None = None,
         speed: float | None = None,
     ):
         self.clock, self.pipeline_of, self.market_of, self.add = clock, pipeline_of, market_of, add
-        self.settle, self.speed = settle, speed
+        self.settle, self.look, self.speed = settle, look, speed
         self.pipelines: dict[str, Pipeline] = {}
         self.indices: dict[str, dict[bytes, int]] = {}
         self.lines = self.skipped = self.images = 0
@@ -87,6 +89,8 @@ class Replay:
             self.clock.set(max(at_ns, self.clock.now()))
             for pipeline in self.pipelines.values():
                 pipeline.on_timer(at_ns)
+            if self.look is not None:
+                self.look(at_ns)
 
     def _feed(self, line: Recorded) -> None:
         market = self.market_of(line)

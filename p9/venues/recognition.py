@@ -29,16 +29,20 @@ _BINANCE_COIN = re.compile(rb".*USD_(?:PERP|\d{6})$")
 
 
 class Recognition:
-    """`sample`: the first lines of what will be asked about. A market that was named by hand answers for every line."""
+    """`sample`: the first lines of what will be asked about; `otherwise` is the market of Binance's lines where it has no depth frame. A market that was
+    named by hand answers for every line."""
 
-    def __init__(self, sample: Iterable[Line], market: str | None = None):
+    def __init__(self, sample: Iterable[Line], market: str | None = None, otherwise: str = "binance_spot"):
         self._named = market
-        self._binance = "binance_spot"
+        self.unnamed = otherwise
         for line in sample:
-            if b'"pu"' in line.raw and _BINANCE.search(line.raw):
+            if b'"depthUpdate"' not in line.raw or not _BINANCE.search(line.raw):
+                continue
+            self.unnamed = "binance_spot"
+            if b'"pu"' in line.raw:
                 symbol = _BINANCE_SYMBOL.search(line.raw)
                 coin = symbol is not None and _BINANCE_COIN.match(symbol[1]) is not None
-                self._binance = "binance_coinm" if coin else "binance_usdm"
+                self.unnamed = "binance_coinm" if coin else "binance_usdm"
                 break
 
     def has_no_books(self, line: Line) -> bool:
@@ -62,7 +66,7 @@ class Recognition:
                 return None
             return "bybit_inverse" if _BYBIT_INVERSE.match(topic[1]) else "bybit_linear"
         if _BINANCE.search(raw):
-            return self._binance
+            return self.unnamed
         return None
 
     def _okx(self, line: Line) -> str | None:

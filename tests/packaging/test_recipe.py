@@ -22,7 +22,7 @@ for name in sys.argv[1:]:
 import cext, p9
 for package in (cext, p9):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.startswith("p9.packaging") and not module.name.endswith("__main__"):
+        if module.name not in sys.argv and not module.name.startswith("p9.packaging") and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 import p9.__main__
 print(*sys.modules, sep="\\n")
@@ -44,6 +44,10 @@ def imported() -> set[str]:
 def test_nothing_that_is_needed_is_left_out(imported):
     # once timeit was left out, and the executable died on prometheus_client
     assert {"p9.quicktest", "p9.replay", "p9.delivery.resp_server.process", "cext.pipeline", "prometheus_client"} <= imported
+
+
+def test_what_only_an_extra_can_do_is_left_out_whole(imported):
+    assert "p9.evaluate" in imported and not any(name.startswith("p9.evaluation.") for name in imported)
 
 
 def test_every_declared_package_is_used(imported):

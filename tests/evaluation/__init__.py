@@ -1,0 +1,1 @@
+"""What is computed off the hot path."""
