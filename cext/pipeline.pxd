@@ -35,6 +35,7 @@ cdef class Pipeline:
     cdef int64_t _n_frames
     cdef int64_t _n_bytes
     cdef int64_t _n_unknown_enums
+    cdef int64_t _n_told                # events that were told by Python
     cdef int64_t _outcomes[N_OUTCOMES]
 
     cdef Outcome feed(self, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil

@@ -20,7 +20,7 @@ from cext.cursor cimport View
 from cext.delay cimport Delay, delay_quantile, delays_add, delays_clear
 from cext.decimal cimport MAX_SCALE, POW10
 from cext.events cimport (
-    EVENT_BACKFILL, EVENT_BLOCK, EVENT_DEPTH, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED,
+    EVENT_BACKFILL, EVENT_BLOCK, EVENT_BLOCK_TRADE, EVENT_DEPTH, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED,
     OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, SIDE_BUY, SIDE_SELL, TOPIC_DEPTH, TRADE_ID_SIZE, Event, Level, Outcome, batch_clear,
     batch_free, batch_init,
 )
@@ -32,7 +32,7 @@ from cext.sequence cimport LINK_NEXT, LINK_NONE, LINK_PREV, LINK_STEP
 from cext.stream cimport BOOK_RETIRED, BOOK_SYNCED, REASON_DISCONNECT, REASON_MALFORMED, REASON_OVERFLOW, REASON_SNAPSHOT
 from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, CONTRACT_LINEAR, Symbol
 from cext.tape cimport NAMED, NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, NUMBERED, News
-from cext.units cimport NO_ID, ns_t
+from cext.units cimport NO_ID, NO_TIME, ns_t
 
 from cext import decimal
 from cext.normalizer import OUTCOME_NAMES
@@ -327,6 +327,34 @@ cdef class Pipeline:
             memcpy(event.trade_id, <const char*>name, len(name))
             instrument.on_trade(&event, now_ns)
         return instrument.n.backfilled_trades - before, refused
+
+    def block(self, int32_t ix, str id, str price, str quantity, str side, ts_event_ns, ns_t now_ns):
+        """A negotiated trade of instrument `ix`, told by a feed that is not ours to decode: texts of the venue, side "buy" or "sell". False if its numbers
+        do not fit this instrument. One that is known already is not told again."""
+        cdef Instrument instrument = self._keep[ix]
+        cdef Event event
+        cdef bytes name
+        memset(&event, 0, sizeof(Event))
+        try:
+            name = id.encode("ascii")
+            event.px = decimal.parse(price.encode(), instrument.symbol.px_scale)
+            event.qty = decimal.parse(quantity.encode(), instrument.symbol.qty_scale)
+            event.ts_event = NO_TIME if ts_event_ns is None else ts_event_ns
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            return False
+        if not 1 <= len(name) <= TRADE_ID_SIZE or not PLAIN(name) or event.px <= 0 or event.qty <= 0:
+            return False
+        event.kind = EVENT_BLOCK_TRADE
+        event.instrument = ix
+        event.flags = EVENT_OFF_BOOK | EVENT_BLOCK
+        event.first_id = event.last_id = int(id) if id.isdecimal() and len(id) < 19 else NO_ID
+        event.prev_id = event.cross_id = event.agg_id = NO_ID
+        event.side = SIDE_BUY if side == "buy" else SIDE_SELL
+        event.trade_id_size = <int32_t>len(name)
+        memcpy(event.trade_id, <const char*>name, len(name))
+        self._n_told += 1
+        instrument.on_block(&event, -self._n_told, now_ns)
+        return True
 
     def close_hole(self, int32_t ix, int64_t number, bint filled, ns_t now_ns):
         """End a hole of instrument `ix`; False if there is none of that number any more."""

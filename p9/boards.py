@@ -14,6 +14,7 @@ from cext.streams.liquidations import Liquidations
 from p9.analysis.balances import Balances
 from p9.analysis.insurance import InsuranceFunds, InsuranceSettings
 from p9.capture.capture import Capture
+from p9.capture.handover import hand_over
 from p9.capture.line import Connects, FeedSettings
 from p9.capture.live import LiveFacts
 from p9.capture.recorder import Recorder
@@ -21,6 +22,7 @@ from p9.capture.relisting import Relisting
 from p9.config import Config
 from p9.fact import InsurancePool, Reading, Relisted, Roster
 from p9.instrument import Instrument
+from p9.market.adl import AdlBoard
 from p9.market.board import Board, BoardSettings
 from p9.market.funding import FundingSheet
 from p9.market.mark_price import MarkPriceSheet
@@ -42,13 +44,13 @@ FOLLOW_S = 0.5  # how soon an instrument that came or went is followed
 class MarketBoard:
     """One market's part: whom it is about, who asks, who listens. It follows the capture, whose instruments come and go."""
 
-    def __init__(self, capture: Capture, board: Board, every_s: dict[str, float]):
+    def __init__(self, capture: Capture, forget: Callable[[str, str], None], every_s: dict[str, float]):
         self.capture, self.market, self.roster, self.every_s = capture, capture.market, Roster(()), every_s
         self.poller: Poller | None = None
         self.live: LiveFacts | None = None
         self.relisting: Relisting | None = None
         self.reference: Reference | None = None
-        self._board = board
+        self._forget = forget  # (market, venue symbol): an instrument is gone
 
     async def run(self, make: Callable[["MarketBoard"], None]) -> None:
         """`make(self)` sets the poller and the live topics, once the instruments are known."""
@@ -68,7 +70,7 @@ class MarketBoard:
             here = {row.venue_symbol: row for row in self.capture.instruments.values()}
             if here != self.roster.by_symbol:
                 for row in self.roster.change(here.values()):
-                    self._board.forget(row.market, row.venue_symbol)
+                    self._forget(row.market, row.venue_symbol)
                 if self.live is not None:
                     self.live.align()
                 if self.reference is not None:
@@ -77,7 +79,7 @@ class MarketBoard:
     def leave(self) -> None:
         """Its channels can be taken again."""
         for row in self.roster.change(()):
-            self._board.forget(row.market, row.venue_symbol)
+            self._forget(row.market, row.venue_symbol)
         if self.reference is not None:
             self.reference.rosters.pop(self.market.name, None)
             self.reference.touch()
@@ -105,6 +107,7 @@ class Boards:
         self._tell, self._note = tell, note
         self.markets: dict[str, MarketBoard] = {}
         self.faults = 0  # of ours: each is a bug
+        self.refused_blocks = 0  # negotiated trades whose numbers do not fit their instrument
         self._opened: dict[str, tuple[Capture, RestClient, Connects]] = {}
         self._outbox, self._clock, self._recorder, self._feed = outbox, clock, recorder, feed
         self._log = log or (lambda *_, **__: None)
@@ -115,14 +118,17 @@ class Boards:
         self.board = Board(outbox, self._sheets(config), settings=self._settings(config), words=self._words(), on_finding=self._disagreement, log=log)
         self.balances = Balances(folder / BALANCES if folder is not None else None, log=log)
         self.insurance = InsuranceFunds(outbox, self.balances, settings=self._insurance_settings(config), words=self._insurance_words(config), log=log)
+        self.adl = AdlBoard(outbox, word=config.analytics.adl.publish_channel, log=self._log)
 
     def _configure(self, config: Config) -> None:
         wanted = config.analytics
         self.sections = {
-            "funding": wanted.funding, "mark_price": wanted.mark_price, "open_interest": wanted.open_interest, INSURANCE: wanted.insurance_fund_monitor, REFERENCE: wanted.reference,
+            "funding": wanted.funding, "mark_price": wanted.mark_price, "open_interest": wanted.open_interest, "adl": wanted.adl,
+            INSURANCE: wanted.insurance_fund_monitor, REFERENCE: wanted.reference,
         }  # fmt: skip
         self._insured = set(wanted.insurance_fund_monitor.exchanges)
         self.every_s = {kind: float(section.poll_interval) for kind, section in self.sections.items() if section.enabled}
+        self._live = {kind for kind in self.every_s if self.sections[kind].live} | ({"block_trades"} if wanted.block_trades.enabled else set())
         self._stale_intervals = config.boards.stale_intervals
 
     def _words(self) -> dict[str, str]:
@@ -156,7 +162,9 @@ class Boards:
 
     def start(self) -> None:
         self.balances.load(self._clock.now())
-        jobs = {"board": self.board.run, "balances": lambda: self.balances.run(self._clock.now), "reference": self._refer, "liquidations": self._weigh}
+        jobs = {
+            "board": self.board.run, "balances": lambda: self.balances.run(self._clock.now), "reference": self._refer, "liquidations": self._weigh, "adl": lambda: self.adl.run(self._clock.now),
+        }  # fmt: skip
         self._lasting = [asyncio.create_task(self._keep_up(name, job), name=name) for name, job in jobs.items()]
 
     async def _keep_up(self, name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -190,6 +198,10 @@ class Boards:
                         amount = Decimal(base if one.settle == one.base else quote)
                         self.insurance.liquidated(one.exchange, one.settle, one.venue_symbol, amount, self._clock.now())
 
+    def _forget(self, market: str, venue_symbol: str) -> None:
+        self.board.forget(market, venue_symbol)
+        self.adl.forget(market, venue_symbol)
+
     async def close(self) -> None:
         for name in list(self._opened):
             await self.shut(name)
@@ -202,7 +214,7 @@ class Boards:
         """Begin with a market as soon as its instruments are known; one of which nothing is wanted is left out."""
         market = capture.market
         self._opened[market.name] = (capture, client, connects)
-        if self._every_s(market):
+        if self._every_s(market) or self._live_kinds(market):
             self._tasks[market.name] = asyncio.create_task(self._run(market.name), name=f"facts of {market.name}")
 
     async def shut(self, name: str) -> None:
@@ -242,6 +254,7 @@ class Boards:
         self._leave_venues()
         self._configure(config)
         self.insurance.settings, self.insurance.words = self._insurance_settings(config), self._insurance_words(config)
+        self.adl.word = config.analytics.adl.publish_channel
         self.board.change(self._sheets(config), self._settings(config), self._words())
         for parts in opened.values():
             self.open(*parts)
@@ -249,7 +262,7 @@ class Boards:
     async def _run(self, name: str) -> None:
         while True:
             capture, client, connects = self._opened[name]
-            part = self.markets[name] = MarketBoard(capture, self.board, self._every_s(capture.market))
+            part = self.markets[name] = MarketBoard(capture, self._forget, self._every_s(capture.market))
             try:
                 await part.run(lambda part, client=client, connects=connects: self._make(part, client, connects))
             except* Exception as errors:  # a fault of ours: say it, and begin again
@@ -273,11 +286,13 @@ class Boards:
             self._hand_on(part, reading, recv_ns, polled=False)
 
         def lost(kinds: Collection[str]) -> None:
+            if "adl" in kinds:
+                self.adl.interrupted(market.name, self._clock.now())
             self.board.interrupted(market.name, kinds, self._clock.now(), max(map(self._keep_s, kinds), default=0.0))
 
         polls = [poll for poll in market.polls if poll.kind in part.every_s and (not poll.of_exchange or self._owns(market, poll.kind))]
         part.poller = Poller(market, client, roster, polls=polls, every_s=part.every_s, take=polled, now_ns=self._clock.now, log=self._log)
-        kinds = {kind for kind in part.every_s if self.sections[kind].live}
+        kinds = self._live_kinds(market)
         forms = [form for form in market.live if kinds & set(form.kinds) and (not form.of_exchange or self._owns(market, form.kinds[0]))]
         if forms:
             part.live = LiveFacts(
@@ -289,6 +304,11 @@ class Boards:
         """What is wanted of a market that it has, and how often."""
         has = {REFERENCE, *(poll.kind for poll in market.polls)} - (set() if market.exchange in self._insured else {INSURANCE})
         return {kind: every_s for kind, every_s in self.every_s.items() if kind in has}
+
+    def _live_kinds(self, market: Market) -> set[str]:
+        """What is wanted of a market that one of its streams tells."""
+        has = {kind for form in market.live for kind in form.kinds} - (set() if market.exchange in self._insured else {INSURANCE})
+        return self._live & has
 
     def _owns(self, market: Market, kind: str) -> bool:
         return self._owners.setdefault((market.exchange, kind), market.name) == market.name
@@ -307,6 +327,8 @@ class Boards:
 
     def _hand_on(self, part: MarketBoard, reading: Reading, recv_ns: int, *, polled: bool) -> None:
         """What is not the board's."""
+        self.adl.take(part.roster, reading.facts, POLL if polled else STREAM, recv_ns)
+        self.refused_blocks += hand_over(part.capture.pipeline, reading.facts, recv_ns)
         pools = [fact for fact in reading.facts if isinstance(fact, InsurancePool)]
         if pools:
             self.insurance.take(part.market.exchange, pools, recv_ns, polled=polled)
@@ -331,6 +353,7 @@ class Boards:
 
     def status(self) -> dict[str, Any]:
         return {
-            "board": self.board.status(), "markets": {name: part.status() for name, part in self.markets.items()},
-            "insurance": self.insurance.status(), "reference": {exchange: each.status() for exchange, each in self.references.items()}, "faults": self.faults,
+            "board": self.board.status(), "adl": self.adl.status(), "markets": {name: part.status() for name, part in self.markets.items()},
+            "insurance": self.insurance.status(), "reference": {exchange: each.status() for exchange, each in self.references.items()},
+            "refused_blocks": self.refused_blocks, "faults": self.faults,
         }  # fmt: skip

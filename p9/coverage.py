@@ -93,6 +93,14 @@ def of_facts(section: str, kind: str = "", paths: tuple[str, ...] = ()) -> Calla
     return cell
 
 
+def blocks(row: Market) -> Cell:
+    """Of the hot path, or beside it."""
+    hot = of_topics("blocks")(row)
+    roster = Roster([_sample(row)])
+    live = (*hot.live, *(name for form in row.live if "block_trades" in form.kinds for name in form.topics(row, roster)))
+    return Cell(live, why="" if live else hot.why)
+
+
 def instruments(row: Market) -> Cell:
     pushed = of_facts("reference", paths=("contractInfo", "instruments"))(row).live
     every = Config().analytics.reference.instruments_interval
@@ -131,7 +139,8 @@ FEEDS = (
     Feed("Best bid and ask", ("book_ticker",), of_topics("best")),
     Feed("Trades", ("trades", "candles", "cvd", "flow"), of_topics("trades", _fills), "REST fills what was missed, as far as the venue remembers."),
     Feed("Liquidations", ("liquidations",), of_topics("liquidations"), "No venue promises all of them; the first one's are a sample of one a second and symbol."),
-    Feed("Block trades", ("block_trades",), of_topics("blocks"), "Prints over the adaptive threshold are told of every market; this is about what the venues mark themselves."),
+    Feed("Block trades", ("block_trades",), blocks, "Prints over the adaptive threshold are told of every market; this is about what the venues mark themselves."),
+    Feed("Deleveraging", ("adl",), of_facts("adl"), "The first venue tells how likely it is, the others whether it is under way."),
     Feed("Mark and index price", ("mark_price",), of_facts("mark_price")),
     Feed("Funding", ("funding",), of_facts("funding")),
     Feed("Open interest", ("open_interest",), of_facts("open_interest")),

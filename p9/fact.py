@@ -117,6 +117,31 @@ class Relisted(msgspec.Struct, frozen=True):
     venue_symbol: str
 
 
+class Adl(Fact, frozen=True, kw_only=True):
+    """Whether a venue deleverages. `state`: normal, warning, adl; UNSET: as it was before. `risk`: low, medium, high. `holds_s`: the venue repeats it
+    while it holds; not repeated for so long, it is over. `balance`, `balance_threshold` in coins of the `pool`."""
+
+    state: Text = UNSET
+    reason: Text = UNSET
+    risk: Text = UNSET
+    balance: Text = UNSET
+    pnl_ratio: Text = UNSET
+    trigger_ratio: Text = UNSET
+    stop_ratio: Text = UNSET
+    balance_threshold: Text = UNSET
+    pool: Text = UNSET
+    holds_s: float = 0.0
+
+
+class Block(Fact, frozen=True, kw_only=True):
+    """A negotiated trade, in the venue's own units."""
+
+    id: str
+    price: str
+    quantity: str
+    side: str  # buy or sell: the taker's
+
+
 class Roster:
     """The instruments of a market that are captured: whom an answer may be about."""
 

@@ -26,6 +26,7 @@ from cext.streams.momentum import Momentum
 from cext.streams.signals import Signals
 from cext.streams.snapshots import Snapshots
 from cext.streams.spoofing import Spoofing
+from cext.streams.stop_triggers import StopTriggers
 from cext.streams.trades import Trades
 
 from p9.config import Config
@@ -44,8 +45,8 @@ class Row(msgspec.Struct, frozen=True):
     of: Callable[[Instrument], bool] = lambda instrument: True  # whether an instrument can have it at all
 
 
-def _forced(instrument: Instrument) -> bool:
-    return any(form.kind == "liquidations" for form in market(instrument.market).topics)
+def _tells_liquidations(name: str) -> bool:
+    return any(form.kind == "liquidations" for form in market(name).topics)
 
 
 # Gaps and Integrity come first: they say what the others then show.
@@ -59,7 +60,12 @@ ROWS = (
         BlockTrades, "block_trades", lambda names, wanted, made: BlockTrades(names, word=wanted.publish_channel, **_blocks(names, wanted)),
         configure=lambda stream, wanted: stream.configure(**_blocks(stream.names, wanted)),
     ),
-    Row(Liquidations, "liquidations", lambda names, wanted, made: Liquidations(names, word=wanted.publish_channel), of=_forced),
+    Row(Liquidations, "liquidations", lambda names, wanted, made: Liquidations(names, word=wanted.publish_channel), of=lambda instrument: _tells_liquidations(instrument.market)),
+    Row(
+        StopTriggers, "stop_triggers",
+        lambda names, wanted, made: StopTriggers(names, word=wanted.publish_channel, liquidations_told=_tells_liquidations(names.market), **_stops(wanted)),
+        configure=lambda stream, wanted: stream.configure(**_stops(wanted)),
+    ),
     Row(Candles, "candles", lambda names, wanted, made: Candles(names, close_delay_ns=_ns(wanted.close_delay), word=wanted.publish_channel)),
     Row(
         Cvd, "cvd", lambda names, wanted, made: Cvd(names, every_ns=_ns(wanted.interval), word=wanted.publish_channel),
@@ -98,6 +104,14 @@ ROWS = (
 
 def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
+
+
+def _stops(wanted: Any) -> dict[str, Any]:
+    return {
+        "prints": wanted.prints, "window_ns": _ns(wanted.window), "swing_bar_ns": _ns(wanted.swing_bar), "swing_bars": wanted.swing_bars,
+        "swing_lookback_ns": _ns(wanted.swing_lookback), "settle_ns": _ns(wanted.settle), "guard_ns": _ns(wanted.liquidation_guard),
+        "confidence": wanted.confidence, "inferred": wanted.inferred,
+    }  # fmt: skip
 
 
 def _blocks(names: Names, wanted: Any) -> dict[str, Any]:

@@ -127,6 +127,11 @@ async def _facts(appliance: Any, config: Config, found: Sequence[Change]) -> lis
     return []
 
 
+async def _blocks(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
+    """Some venues tell them by a topic that is not of the hot path."""
+    return [*await _streams(appliance, config, found), *await _facts(appliance, config, found)]
+
+
 async def _snapshots(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
     """Another interval, more or less that is kept. Another place to keep it needs a restart."""
     if appliance.snapshots is not None:
@@ -156,8 +161,11 @@ RULES = (
     Rule(("analytics.options_iv_monitor.", *(f"venues.{venue}.option." for venue in Venues.__struct_fields__)), _options),
     Rule(("venues.",), _markets),
     Rule(("analytics.periodic_snapshots.",), _snapshots),
+    Rule(("analytics.block_trades.enabled",), _blocks),
     Rule(tuple(f"analytics.{row.section}." for row in ROWS), _streams),
-    Rule(("boards.", "analytics.funding.", "analytics.mark_price.", "analytics.open_interest.", "analytics.insurance_fund_monitor.", "analytics.reference."), _facts),
+    Rule(
+        ("boards.", *(f"analytics.{kind}." for kind in ("adl", "funding", "mark_price", "open_interest", "insurance_fund_monitor", "reference"))), _facts,
+    ),
     Rule(("monitors.", "capture.timer", "capture.backfill", "capture.history", "capture.rest_share", "analytics.audits.books", "analytics.audits.candles"), _thresholds),
     Rule(
         tuple(

@@ -15,7 +15,7 @@ from p9.fact import Reading, Roster
 from p9.instrument import Parsed
 
 # Why a market of coins has not got what contracts have (Market.missing).
-SPOT_HAS_NO = dict.fromkeys(("mark_price", "funding", "open_interest", "insurance_fund"), "spot has none")
+SPOT_HAS_NO = dict.fromkeys(("mark_price", "funding", "open_interest", "insurance_fund", "adl"), "spot has none")
 
 TopicKind = Literal["depth", "best", "trades", "liquidations", "blocks"]
 

@@ -1,7 +1,7 @@
 """Funding, mark price and open interest of every market of the simulated venues, over real sockets and REST, against the simulator's truth."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 
 import msgspec
@@ -125,7 +125,7 @@ async def test_every_published_value_is_the_simulator_s_truth():
 
 
 async def test_without_streams_the_polls_alone_tell_the_same():
-    text = "analytics: {funding: {poll_interval: 1s, live: false}, mark_price: {poll_interval: 1s, live: false}, open_interest: {poll_interval: 1s, live: false}, insurance_fund_monitor: {live: false}, reference: {live: false}}"
+    text = "analytics: {funding: {poll_interval: 1s, live: false}, mark_price: {poll_interval: 1s, live: false}, open_interest: {poll_interval: 1s, live: false}, adl: {live: false}, block_trades: {enabled: false}, insurance_fund_monitor: {live: false}, reference: {live: false}}"
     async with Rig(markets=("bybit_linear", "okx_swap"), seed=6, instruments=2) as rig, Desk(rig, text) as desk:
         await desk.until(lambda: all(capture.listed.is_set() for capture in rig.captures.values()) and desk.complete())
         assert all(part.live is None for part in desk.boards.markets.values())
@@ -193,9 +193,10 @@ async def test_instruments_that_come_and_go_are_followed_and_the_others_notice_n
         losses = live.feeds[0].losses
         capture.choose(["*-PERP"])
         await desk.until(lambda: len(desk.instruments()) == 2 and desk.complete())
-        assert len(live.feeds) == 1 and live.feeds[0].losses == losses and len(live.feeds[0].topics) == 8
+        assert [feed.route for feed in live.feeds] == ["public", "business"] and live.feeds[0].losses == losses
+        assert len(live.feeds[0].topics) == 2 * 4 + 1, "four of each, and what the venue says of deleveraging"
         capture.choose(["ETH-USDT-PERP"])
-        await desk.until(lambda: len(live.feeds[0].topics) == 4)
+        await desk.until(lambda: len(live.feeds[0].topics) == 4 + 1)
         await desk.until(lambda: live.feeds[0].connection.settled)
         seen = len(desk.seen)
         await desk.until(lambda: len(desk.seen) > seen + 5)
@@ -279,6 +280,52 @@ async def test_yesterday_s_balances_on_disk_give_the_level_at_once(tmp_path):
             assert (event["stress"], event["change_24h_percent"]) == ("HIGH", pytest.approx(-7.0, abs=0.01))
             assert (alert["kind"], alert["previous"], alert["stress"]) == ("level", None, "HIGH")
         assert len((tmp_path / "insurance.jsonl").read_text().splitlines()) == 3, "yesterday's, and what this run saw of two assets"
+
+
+class AdlDesk(Desk):
+    """`told`: what was told of each channel, in order."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.told = defaultdict(list)
+
+    async def _read(self):
+        while True:
+            for event in published(self.rig.outbox):
+                if event["type"] == "adl":
+                    self.told[event["channel"].removeprefix("adl:")].append(event)
+            await asyncio.sleep(0.02)
+
+
+async def test_deleveraging_is_told_as_the_pools_of_each_venue_have_it():
+    """Pools lose what the simulator is asked to: a tenth and a third (warned of, or likely), and all of it."""
+    text = "analytics: {adl: {poll_interval: 1s}, funding: {enabled: false}, mark_price: {enabled: false}, open_interest: {enabled: false}, reference: {enabled: false}}"
+    async with Rig(markets=("binance_usdm", "bybit_linear", "bybit_inverse", "okx_swap"), seed=15, instruments=2) as rig, AdlDesk(rig, text) as desk:
+        told, pools = desk.told, rig.simulator.insurance
+
+        def states(channel, field="state"):
+            return [event[field] for event in told[channel]]
+
+        await desk.until(lambda: states("binance:BTC-USDT-PERP", "risk") == ["low"] and states("bybit:BTC-USDT-PERP") == states("bybit:BTC-USD-PERP") == ["normal"])
+        now_ms = rig.outbox.clock.now() // MS
+        assert pools.plant(now_ms, Decimal(35), 0, venue="binance") + pools.plant(now_ms, Decimal(35), 0, venue="bybit") + pools.plant(now_ms, Decimal(15), 0, venue="okx")
+        await desk.until(lambda: states("binance:BTC-USDT-PERP", "risk")[-1] == "high" and states("okx:BTC-USDT-PERP") == ["warning"])
+        for symbol in ("BTC-USDT-PERP", "BTC-USD-PERP"):
+            await desk.until(lambda symbol=symbol: states(f"bybit:{symbol}") == ["normal", "adl"])
+            event = told[f"bybit:{symbol}"][-1]
+            pool = next(pool for pool in pools.of("bybit") if event["venue_symbol"] in pool.symbols)
+            assert event["reason"] == "pnl_drawdown" and event["pool"] == pool.asset and Decimal(event["pnl_ratio"]) <= Decimal("-0.3")
+            at_ms = event["ts_event"] // MS
+            assert any(Decimal(event["balance"]) == pool.balance(ms) for ms in (at_ms, at_ms - 1000, at_ms + 1000)), "the pool's own figure"
+        okx = told["okx:BTC-USDT-PERP"][-1]
+        family = next(pool for pool in pools.of("okx") if okx["venue_symbol"] in pool.symbols)
+        assert Decimal(okx["balance"]) == family.balance(okx["ts_event"] // MS)
+        pools.plant(now_ms, Decimal(100), 0, venue="bybit", asset="USDT")
+        await desk.until(lambda: states("bybit:BTC-USDT-PERP", "reason")[-1] == "pool_empty")
+        for pool in pools.of("okx"):
+            pool.declines.clear()
+        await desk.until(lambda: states("okx:BTC-USDT-PERP") == ["warning", "normal"])  # five seconds of silence
+        assert told["okx:BTC-USDT-PERP"][-1]["reason"] == "silence"
 
 
 class ForcedRig(Rig):

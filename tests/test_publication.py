@@ -13,7 +13,7 @@ INSTRUMENT = Instrument(
 )  # fmt: skip
 SECTIONS = {
     "gaps": "Gaps", "integrity": "Integrity", "depth": "Depth", "book_ticker_aggregator": "BookTicker", "trades": "Trades", "candles": "Candles",
-    "cvd": "Cvd", "block_trades": "BlockTrades", "liquidations": "Liquidations", "flow": "Flow", "liquidity": "Liquidity",
+    "cvd": "Cvd", "block_trades": "BlockTrades", "liquidations": "Liquidations", "stop_triggers": "StopTriggers", "flow": "Flow", "liquidity": "Liquidity",
     "spoofing": "Spoofing", "momentum": "Momentum", "signals": "Signals",
     "periodic_snapshots": "Snapshots",
 }

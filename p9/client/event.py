@@ -174,6 +174,46 @@ class Liquidation(Event, kw_only=True):
     venue_side: str
 
 
+class StopTrigger(Event, kw_only=True):
+    """`kind` stop_run_inferred: nobody told it, so there is a `confidence`."""
+
+    streamed = True
+    kind: str
+    confidence: float | None = None
+    side: Side
+    since: int | None = None
+    until: int | None = None
+    prints: int | None = None
+    start_price: Decimal | None = None
+    end_price: Decimal | None = None
+    level: Decimal | None = None
+    level_kind: str | None = None
+    quantity: Decimal | None
+    quote_quantity: Decimal | None = None
+    contracts: Decimal | None = None
+    contract_value: Decimal | None = None
+    contract_unit: str | None = None
+    open_interest_change: float | None = None
+    liquidations_told: bool | None = None
+
+
+class Adl(Event, kw_only=True):
+    """Whether a venue deleverages, why, or how likely it is: what it tells."""
+
+    streamed = True
+    state: str | None
+    previous: str | None
+    reason: str | None
+    risk: str | None
+    source: str
+    balance: Decimal | None
+    balance_threshold: Decimal | None
+    pool: str | None
+    pnl_ratio: Decimal | None
+    trigger_ratio: Decimal | None
+    stop_ratio: Decimal | None
+
+
 class Candle(Event, kw_only=True):
     streamed = True
     open_time: int
@@ -656,7 +696,8 @@ class Other(Event, kw_only=True):
 TYPES: dict[str, type[Event]] = {
     "insurance_fund": InsuranceFund, "insurance_alerts": InsuranceAlert, "reference": Reference,
     "book_ticker": BookTicker, "depth": Depth, "snapshots": Snapshot, "trades": Trade, "candles": Candle, "candles_open": OpenCandle,
-    "block_trades": BlockTrade, "liquidations": Liquidation, "cvd": Cvd, "flow": Flow, "liquidity": Liquidity, "spoofing": Spoofing, "momentum": Momentum, "signals": Signal,
+    "block_trades": BlockTrade, "liquidations": Liquidation, "stop_triggers": StopTrigger, "adl": Adl, "cvd": Cvd, "flow": Flow,
+    "liquidity": Liquidity, "spoofing": Spoofing, "momentum": Momentum, "signals": Signal,
     "mark_price": MarkPrice, "funding": Funding, "open_interest": OpenInterest, "options_iv": OptionsIv, "gaps": Gap, "audits": Audit, "integrity": Integrity,
 }  # fmt: skip
 KINDS: list[type[Event]] = [*TYPES.values(), Other]

@@ -5,10 +5,24 @@ from typing import Annotated
 from p9.config.appliance import Http, Log
 from p9.config.capture import Capture, Monitors
 from p9.config.delivery import Confirmer, Redis
-from p9.config.facts import Boards, Funding, InsuranceFundMonitor, MarkPrice, OpenInterest, Reference
+from p9.config.facts import Adl, Boards, Funding, InsuranceFundMonitor, MarkPrice, OpenInterest, Reference
 from p9.config.options import OptionsIv
 from p9.config.section import Section, text
-from p9.config.streams import Audits, BlockTrades, BookTicker, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, Spoofing, Stream
+from p9.config.streams import (
+    Audits,
+    BlockTrades,
+    BookTicker,
+    Candles,
+    Cvd,
+    Flow,
+    Liquidity,
+    Momentum,
+    Signals,
+    Snapshots,
+    Spoofing,
+    StopTriggers,
+    Stream,
+)
 from p9.config.venues import Venues
 
 
@@ -20,6 +34,8 @@ class Analytics(Section):
     trades: Stream = Stream()
     block_trades: BlockTrades = BlockTrades()
     liquidations: Stream = Stream()
+    stop_triggers: StopTriggers = StopTriggers()
+    adl: Adl = Adl()
     candles: Candles = Candles()
     cvd: Cvd = Cvd()
     flow: Flow = Flow()

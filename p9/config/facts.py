@@ -82,6 +82,14 @@ class Reference(Polled):
     _bounds = {"poll_interval": _INTERVAL, "instruments_interval": (Seconds("1s"), Seconds("24h"))}
 
 
+class Adl(Polled):
+    """Auto-deleveraging: state and reason where the venue tells them or its rule, or how likely it is."""
+
+    poll_interval: Annotated[Seconds, text("between two questions by REST")] = Seconds("1m")
+
+    _bounds = {"poll_interval": _INTERVAL}
+
+
 class Boards(Section):
     """How what streams and polls say is merged."""
 

@@ -105,6 +105,25 @@ class BlockTrades(Stream):
     floor_quotes: Annotated[tuple[str, ...], text("quote coins that floors are counted in; with another there are none")] = FLOOR_QUOTES
 
 
+class StopTriggers(Stream):
+    """Stop orders that were triggered: those of configured accounts, and runs of stops inferred from public data, by a convention of our own."""
+
+    inferred: Annotated[bool, text("infer runs of stops")] = True
+    prints: Annotated[int, between(3, 32, "of one side in one window that are a burst")] = 5
+    window: Annotated[Seconds, text("in which they fall, and in which one must follow another")] = Seconds("200ms")
+    swing_bar: Annotated[Seconds, text("a swing high or low is one of bars so long")] = Seconds("10s")
+    swing_bars: Annotated[int, between(1, 30, "bars on either side that are lower (or higher)")] = 6
+    swing_lookback: Annotated[Seconds, text("an older swing is none any more")] = Seconds("4h")
+    settle: Annotated[Seconds, text("after the burst, until it is judged: what was a liquidation is known by then")] = Seconds("2s")
+    liquidation_guard: Annotated[Seconds, text("a liquidation of the same side so near to the burst explains it")] = Seconds("1s")
+    confidence: Annotated[float, between(0.0, 1.0, "what is less sure is not told")] = 0.4
+
+    _bounds = {
+        "window": (Seconds("10ms"), Seconds("10s")), "swing_bar": (Seconds("100ms"), Seconds("1h")), "swing_lookback": (Seconds("1s"), Seconds("7d")),
+        "settle": (Seconds("0s"), Seconds("1m")), "liquidation_guard": (Seconds("0s"), Seconds("1m")),
+    }  # fmt: skip
+
+
 class Derived(Stream):
     """A stream of scores: its newest value, as often as that, and only when it changed."""
 

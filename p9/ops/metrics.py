@@ -184,7 +184,14 @@ class Status(Collector):
         for name, n in boards.get("insurance", {}).get("counts", {}).items():
             if name.startswith("alerts_"):
                 alerts.add_metric([name.removeprefix("alerts_")], n)
-        yield from (polls, refused, age, facts, compared, stress, alerts)
+        adl = GaugeMetricFamily("p9_adl_instruments", "Instruments by what their venue says of deleveraging", labels=["state"])
+        for name, n in boards.get("adl", {}).get("states", {}).items():
+            adl.add_metric([name], n)
+        for what, n in boards.get("adl", {}).get("counts", {}).items():
+            facts.add_metric(["adl", what], n)
+        blocks = CounterMetricFamily("p9_blocks_refused", "Negotiated trades whose numbers do not fit their instrument")
+        blocks.add_metric([], boards.get("refused_blocks", 0))
+        yield from (polls, refused, age, facts, compared, stress, alerts, adl, blocks)
 
     def _options(self, options: dict[str, Any]) -> Iterator[Metric]:
         names = {

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from aiohttp import web
 
+from p9.simulate import adl
 from p9.simulate import binance_streams as streams
 from p9.simulate.bar import Period
 from p9.simulate.binance import BinanceMarket
@@ -379,7 +380,7 @@ class BinanceRest:
         some = self._some(query, 1, 1)
         at_ms = int(time.time() * 1000) // 1_800_000 * 1_800_000
         return self._shape(
-            query, [dumps({"symbol": one.symbol, "adlRisk": "low", "updateTime": at_ms}) for one in some]
+            query, [dumps({"symbol": one.symbol, "adlRisk": adl.risk(self.market.insurance, one.symbol), "updateTime": at_ms}) for one in some]
         )
 
     # ------------------------------------------------------------------ reference data

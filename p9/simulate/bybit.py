@@ -7,6 +7,7 @@ import ujson
 from aiohttp import WSMsgType, web
 
 from p9.simulate import bybit_streams as streams
+from p9.simulate.adl import AdlTopic
 from p9.simulate.bybit_options import BybitOptions
 from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
@@ -64,6 +65,8 @@ class Bybit:
             arg, symbol = "", rest
         if name == "system.status" and category is self.misc:
             return SystemStatus(name, next(iter(self.categories["linear"].instruments.values())), self.reference)
+        if kind == "adlAlert" and symbol in {"linear": ("USDT", "USDC"), "inverse": ("inverse",)}.get(category.name, ()):
+            return AdlTopic(name, next(iter(category.instruments.values())), self.insurance)
         if kind == "insurance" and symbol in {"linear": ("USDT", "USDC"), "inverse": ("inverse",)}.get(category.name, ()):
             return InsuranceTopic(name, next(iter(category.instruments.values())), self.insurance)
         one = category.instruments.get(symbol)

@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 
 from aiohttp import web
 
+from p9.simulate import adl
 from p9.simulate import bybit_streams as streams
 from p9.simulate.bar import Period
 from p9.simulate.bybit import Bybit
@@ -38,6 +39,7 @@ class BybitRest:
             "kline": self._kline,
             "tickers": self._tickers,
             "insurance": self._insurance,
+            "adlAlert": self._adl,
             "risk-limit": self._risk_limit,
             "price-limit": self._price_limit,
             "fee-group-info": self._fee_groups,
@@ -215,6 +217,9 @@ class BybitRest:
 
     def _insurance(self, query) -> str:
         return self.venue.insurance.second(query.get("coin"), int(time.time() * 1000))
+
+    def _adl(self, query) -> str:
+        return adl.second(self.venue.insurance, query.get("symbol"), int(time.time() * 1000))
 
     def _price_limit(self, query) -> str:
         one = self.one(query)

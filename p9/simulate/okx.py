@@ -8,6 +8,7 @@ import ujson
 from aiohttp import WSMsgType, web
 
 from p9.simulate import okx_streams as streams
+from p9.simulate.adl import AdlWarnings
 from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
@@ -80,13 +81,15 @@ class Okx:
             return streams.Liquidations(some) if some else None
         if name == "status":
             return StatusRows([next(iter(self.instruments.values()))], self.reference)
+        if name == "adl-warning":
+            some = list(self.by_type.get(inst_type, {}).values())
+            return AdlWarnings(some, inst_type, self.insurance) if some and inst_type != "SPOT" else None
         if name == "instruments":
             some = list(self.by_type.get(inst_type, {}).values())
             return InstrumentRows(some, self.reference, self.instrument_row) if some else None
         if name in (
             "estimated-price",
             "price-limit",
-            "adl-warning",
             *BUSINESS - {"trades-all"},
         ):
             return streams.Quiet([next(iter(self.instruments.values()))])

@@ -4,7 +4,7 @@
 /binance_usdm/fapi/v1/…  /binance_usdm/public/stream         /okx/api/v5/…        /okx/ws/v5/public
 /oracle/options/{market}/{underlying}     the surface that its options are made of, and their texts
 /oracle/{market}/{venue_symbol}           the true book with its ids, the last trade's id, the sums of the tape
-/oracle/insurance                         the insurance pools
+/oracle/insurance                         the insurance pools, which deleveraging follows
 /oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles        …/figures    mark, index, funding, open interest
 """
 

@@ -315,7 +315,7 @@ MARKETS = {
             default_symbols=("BTC-USD-PERP", "ETH-USD-PERP"),
             polls=binance_facts.POLLS, live=(*binance_facts.LIVE, *binance_reference.LIVE),
             missing={
-                "blocks": "not told apart in public", "insurance_fund": "not told", "risk": "told against a key only",
+                "blocks": "not told apart in public", "insurance_fund": "not told", "adl": "not told", "risk": "told against a key only",
                 "status": "told by the spot host for all",
             },
         ),

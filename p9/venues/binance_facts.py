@@ -12,7 +12,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/market-dat
 from typing import Any
 
 from p9.budget import Budget
-from p9.fact import Funding, MarkPrice, OpenInterest, Reading, Roster
+from p9.fact import Adl, Funding, MarkPrice, OpenInterest, Reading, Roster
 from p9.venue import Live, Market, Poll, Request
 
 FUNDING_REQUESTS = Budget("binance funding requests", 500, 300.0)
@@ -104,11 +104,30 @@ def read_insurance(market: Market, reading: Reading, answer: Any) -> None:
             reading.pool(asset, asset="asset", balance="marginBalance", at="updateTime", name=names[0], symbols=symbols)
 
 
+def adl_request(market: Market, roster: Roster) -> list[Request]:
+    """USD-margined futures alone, all symbols at once; the venue looks every half hour."""
+    return [Request(f"{market.rest_path}/symbolAdlRisk", market.rest_budget, 1)] if market.product == "usdm" else []
+
+
+def read_adl(market: Market, reading: Reading, answer: Any) -> None:
+    """How likely a position is to be deleveraged (https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api/ADL-Risk);
+    whether it is happening is told nowhere."""
+    for row in reading.rows(answer if isinstance(answer, list) else [answer]):
+        one = reading.instrument(row, "symbol")
+        if one is None:
+            continue
+        if row.get("adlRisk") not in ("low", "medium", "high"):
+            reading.reject("unknown_risk", row.get("adlRisk"))
+            continue
+        reading.facts.append(Adl(venue_symbol=one.venue_symbol, at_ns=reading.at(row, "updateTime"), risk=row["adlRisk"]))
+
+
 POLLS = (
     Poll("mark_price", premium_request, read_premium),
     Poll("funding", premium_request, read_premium),
     Poll("funding", terms_request, read_terms, every=20),
     Poll("open_interest", interest_requests, read_interest),
+    Poll("adl", adl_request, read_adl),
 )
 USDM_POLLS = (*POLLS, Poll("insurance_fund_monitor", insurance_request, read_insurance, of_exchange=True))
 LIVE = (Live(("mark_price", "funding"), mark_topics, read_mark, route="market", silent_s=15.0),)

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from p9.fact import Funding, MarkPrice, OpenInterest, Reading, Roster, Text
+from p9.fact import Adl, Funding, MarkPrice, OpenInterest, Reading, Roster, Text
 from p9.instrument import Instrument
 from p9.number import EXACT, exact, plain
 from p9.venue import Live, Market, Poll, Request
@@ -102,11 +102,67 @@ def _pool(reading: Reading, row: dict[str, Any]) -> None:
     reading.pool(row, asset="coin", balance="balance", at="updateTime", name=min(symbols), symbols=symbols)
 
 
+def adl_topics(market: Market, roster: Roster) -> list[str]:
+    """By pool: of coin-settled contracts there is one topic for all."""
+    return [f"adlAlert.{coin}" for coin in sorted({"inverse" if one.contract == "inverse" else one.settle for one in roster})]
+
+
+def adl_request(market: Market, roster: Roster) -> list[Request]:
+    return [Request(f"{market.rest_path}/adlAlert", market.rest_budget, 1)]
+
+
+_STREAMED = {"pool": "c", "symbol": "s", "balance": "b", "pnl": "pr", "trigger": "i_pr", "stop": "adl_sr", "threshold": "adl_tt"}
+_POLLED = {
+    "pool": "coin", "symbol": "symbol", "balance": "balance", "pnl": "pnlRatio", "trigger": "insurancePnlRatio", "stop": "adlStopRatio",
+    "threshold": "adlTriggerThreshold",
+}  # fmt: skip
+
+
+def read_adl_frame(market: Market, reading: Reading, frame: Any) -> None:
+    _read_adl(reading, frame.get("data") if isinstance(frame, dict) else None, _STREAMED, reading.at(frame, "ts") if isinstance(frame, dict) else None)
+
+
+def read_adl(market: Market, reading: Reading, answer: Any) -> None:
+    """Its time has another name on another day."""
+    result = answer.get("result") if isinstance(answer, dict) else None
+    result = result if isinstance(result, dict) else {}
+    _read_adl(reading, result.get("list"), _POLLED, reading.at(result, "updatedTime" if "updatedTime" in result else "updateTime"))
+
+
+def _read_adl(reading: Reading, rows: Any, keys: dict[str, str], at_ns: int | None) -> None:
+    """https://bybit-exchange.github.io/docs/v5/websocket/public/adl-alert: a contract is deleveraged when its pool holds more than the threshold and has
+    lost, of its most of eight hours, the trigger ratio or more; until the loss is less than the stop ratio. A pool that is empty is deleveraged too."""
+    for row in reading.rows(rows):
+        one = reading.instrument(row, keys["symbol"])
+        if one is None:
+            continue
+        balance, threshold = reading.rate(row, keys["balance"]), reading.rate(row, keys["threshold"])
+        pnl, trigger, stop = (reading.rate(row, keys[name]) for name in ("pnl", "trigger", "stop"))
+        state: Text = UNSET
+        reason: Text = UNSET
+        if isinstance(balance, str) and exact(balance) <= 0:
+            state, reason = "adl", "pool_empty"
+        elif all(isinstance(value, str) for value in (balance, threshold, pnl, trigger, stop)):
+            if exact(balance) > exact(threshold) and exact(pnl) <= exact(trigger):
+                state, reason = "adl", "pnl_drawdown"
+            elif exact(pnl) > exact(stop):
+                state, reason = "normal", None
+        pool = row.get(keys["pool"])
+        reading.facts.append(
+            Adl(
+                venue_symbol=one.venue_symbol, at_ns=at_ns, state=state, reason=reason, balance=balance, pnl_ratio=pnl, trigger_ratio=trigger, stop_ratio=stop,
+                balance_threshold=threshold, pool=pool if isinstance(pool, str) else None,
+            )
+        )  # fmt: skip
+
+
 POLLS = (
     *(Poll(kind, tickers_request, read_tickers) for kind in ("mark_price", "funding", "open_interest")),
     Poll("insurance_fund_monitor", insurance_request, read_insurance, of_exchange=True),
+    Poll("adl", adl_request, read_adl),
 )
 LIVE = (
     Live(("mark_price", "funding", "open_interest"), ticker_topics, read_ticker, silent_s=120.0),
     Live(("insurance_fund_monitor",), insurance_topics, read_pushed_insurance),
+    Live(("adl",), adl_topics, read_adl_frame, silent_s=30.0),  # each second
 )

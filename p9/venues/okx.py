@@ -274,7 +274,7 @@ def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
     """The product lines share one socket address and differ in nothing but instType."""
     return Market(
         name=name, venue=OKX, product=product, rest_url="https://www.okx.com", ws_url="wss://ws.okx.com",  # no port: 8443 is closed
-        routes={"public": "/ws/v5/public"},
+        routes={"public": "/ws/v5/public", "business": "/ws/v5/business"},
         topics=(
             TopicForm("depth", "books:{symbol}", levels=400, speed="100ms"),
             TopicForm("depth", "books-l2-tbt:{symbol}", levels=400, speed="10ms"),  # of high fee tiers only, else refused
@@ -291,8 +291,8 @@ def _row(name: str, product: str, default_symbols: tuple[str, ...]) -> Market:
         sequence=SequenceRule("prev", rest_seeded=False, repeats_are_stale=False),
         rest_path="/api/v5", rest_budget=_budget("books", 40), image_depths=((400, 1),), trades_numbered=True, default_symbols=default_symbols,
         polls=(*okx_facts.POLLS, *okx_reference.POLLS) if product in ("SWAP", "FUTURES") else okx_reference.SPOT_POLLS if product == "SPOT" else (),
-        missing=(SPOT_HAS_NO if product == "SPOT" else {}) | {"blocks": "on another socket, a quarter of an hour late"},
-        live=(*okx_facts.LIVE, *okx_reference.LIVE) if product in ("SWAP", "FUTURES") else okx_reference.LIVE if product == "SPOT" else (),
+        missing=SPOT_HAS_NO if product == "SPOT" else {},
+        live=(*okx_facts.LIVE, *okx_reference.LIVE) if product in ("SWAP", "FUTURES") else (okx_facts.BLOCKS, *okx_reference.LIVE) if product == "SPOT" else (),
     )  # fmt: skip
 
 

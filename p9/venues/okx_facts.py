@@ -14,11 +14,12 @@ from typing import Any
 from msgspec import UNSET
 
 from p9.budget import Budget
-from p9.fact import Funding, MarkPrice, OpenInterest, Reading, Roster, Whole
+from p9.fact import Adl, Block, Funding, MarkPrice, OpenInterest, Reading, Roster, Whole
 from p9.instrument import places
 from p9.number import exact, rounded
 from p9.venue import Live, Market, Poll, Request
 
+ADL_HOLDS_S = 5.0  # it is repeated each second
 SPAN_S = 2.0  # every limit is counted over so long
 LONGEST_INTERVAL_NS = 86400 * 10**9
 
@@ -121,6 +122,41 @@ def read_insurance(market: Market, reading: Reading, answer: Any) -> None:
             reading.pool(detail, asset="ccy", balance="balance", at="ts", name=f"{family} {market.product}", symbols=symbols)
 
 
+def adl_topics(market: Market, roster: Roster) -> list[str]:
+    return [f"adl-warning:instType={market.product}"]
+
+
+def read_adl(market: Market, reading: Reading, frame: Any) -> None:
+    """By family, each second while there is something to warn of; silence is normal, and so are empty figures (both since 2026-06-09)."""
+    for row in _rows(reading, frame):
+        state = row.get("state")
+        if state not in ("normal", "warning", "adl"):
+            reading.reject("unknown_state", state)
+            continue
+        at_ns, kind = reading.at(row, "ts"), row.get("adlType")
+        for one in reading.roster:
+            if one.family and one.family == row.get("instFamily"):
+                reading.facts.append(
+                    Adl(
+                        venue_symbol=one.venue_symbol, at_ns=at_ns, state=state, reason=kind if isinstance(kind, str) and kind else None,
+                        balance=reading.rate(row, "bal"), pool=row.get("ccy") or None, holds_s=0.0 if state == "normal" else ADL_HOLDS_S,
+                    )
+                )  # fmt: skip
+
+
+def read_blocks(market: Market, reading: Reading, frame: Any) -> None:
+    """Negotiated trades, a quarter of an hour late, with ids of their own."""
+    for row in _rows(reading, frame):
+        one = reading.instrument(row, "instId")
+        if one is None:
+            continue
+        price, quantity, side, name = reading.price(row, "px"), reading.price(row, "sz"), row.get("side"), row.get("tradeId")
+        if side not in ("buy", "sell") or not isinstance(name, str) or not name:
+            reading.reject("no_trade", row)
+        elif isinstance(price, str) and isinstance(quantity, str):
+            reading.facts.append(Block(venue_symbol=one.venue_symbol, at_ns=reading.at(row, "ts"), id=name, price=price, quantity=quantity, side=side))
+
+
 def _each(channel: str) -> Any:
     return lambda market, roster: [f"{channel}:{one.venue_symbol}" for one in roster]
 
@@ -140,9 +176,12 @@ POLLS = (
     Poll("open_interest", interest_request, read_interest),
     Poll("insurance_fund_monitor", insurance_requests, read_insurance),
 )
+BLOCKS = Live(("block_trades",), _each("public-block-trades"), read_blocks, route="business")
 LIVE = (
     Live(("mark_price",), _each("mark-price"), read_marks, silent_s=35.0),  # each 10 s where nothing changes
     Live(("mark_price",), _each_index, read_indices, silent_s=180.0),  # each minute where nothing changes
     Live(("funding",), _each_perpetual, read_funding, silent_s=300.0),  # each 30 to 90 s
     Live(("open_interest",), _each("open-interest"), read_interest),
+    Live(("adl",), adl_topics, read_adl),
+    BLOCKS,
 )

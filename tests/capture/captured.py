@@ -25,13 +25,13 @@ from tests.cext.streams.published import published
 
 
 class Captured:
-    """One market of a simulator, captured: all that it published, by channel type."""
+    """One market of a simulator, captured: all that it published, by channel type. `also`: more streams, as functions of Names."""
 
     def __init__(self, simulator: Simulator, name: str, backfill: BackfillSettings, *, form: str = "default", speed: str = "",
-                 timeframes: tuple[str, ...] = ("1s", "1m"), seeding: SeedingSettings | None = None):  # fmt: skip
+                 timeframes: tuple[str, ...] = ("1s", "1m"), seeding: SeedingSettings | None = None, also=()):  # fmt: skip
         self.simulator, self.name = simulator, name
         self.row = market(name).at(simulator.endpoints[name]["rest"], simulator.endpoints[name]["ws"])
-        self.pipeline, self._timeframes = make_pipeline(self.row), timeframes
+        self.pipeline, self._timeframes, self._also = make_pipeline(self.row), timeframes, also
         self.client = RestClient(self.row.exchange)
         self.ledger = Ledger(None, epoch=1)
         self.capture = Capture(
@@ -42,11 +42,11 @@ class Captured:
                 seeding=seeding or SeedingSettings(enabled=False),
             ),
         )  # fmt: skip
-        self.events: dict[str, list[dict]] = {"trades": [], "gaps": [], "candles": [], "audits": [], "book_ticker": [], "liquidations": []}
+        self.events: dict[str, list[dict]] = {"trades": [], "gaps": [], "candles": [], "audits": [], "book_ticker": [], "liquidations": [], "stop_triggers": []}
 
     def _streams(self, row):
         names = Names(exchange=row.exchange, symbol=row.symbol, market=row.market, venue_symbol=row.venue_symbol)
-        return [Gaps(names), BookTicker(names), Trades(names), Candles(names, self._timeframes, forming=False), Liquidations(names)]
+        return [Gaps(names), BookTicker(names), Trades(names), Candles(names, self._timeframes, forming=False), Liquidations(names), *(one(names) for one in self._also)]
 
     async def __aenter__(self):
         await self.client.start()

@@ -21,6 +21,7 @@ from cext.streams.liquidity import Liquidity
 from cext.streams.momentum import Momentum
 from cext.streams.signals import Signals
 from cext.streams.snapshots import Snapshots
+from cext.streams.stop_triggers import StopTriggers
 from cext.streams.trades import Trades
 
 from p9 import fact
@@ -28,6 +29,7 @@ from p9.analysis.balances import Balances
 from p9.analysis.insurance import InsuranceFunds
 from p9.client import event as events
 from p9.client.event import TYPES, Event, EventReader
+from p9.market.adl import AdlBoard
 from p9.market.board import Board
 from p9.market.funding import FundingSheet
 from p9.market.mark_price import MarkPriceSheet
@@ -109,6 +111,7 @@ def say_facts(outbox):
     reference.publish(1)
     board.take(fact.Roster([one]), facts, POLL, 1)
     board.publish(1)
+    AdlBoard(outbox).take(fact.Roster([one]), [fact.Adl(state="adl", reason="pool_empty", balance="-1", pool="USDT", **said)], POLL, 1)
     for tell in (True, False):  # of a chain all of whose figures are known, and of one of which nothing is
         chain = OptionDesk(level={OptionDesk.ms("2026-12-25 08:00") * 10**6: 0.2})
         if tell:
@@ -119,7 +122,8 @@ def say_facts(outbox):
 def published_of(contract):
     """All that the streams write in a short life of one instrument."""
     contract_value = "1" if contract == "base" else "0.01"
-    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, lambda names: BlockTrades(names, floor=0.1), Liquidations, Gaps,
+    desk = Desk(Integrity, Depth, BookTicker, Trades, Candles, Cvd, Flow, Liquidity, Momentum, Signals, Snapshots, lambda names: BlockTrades(names, floor=0.1), Liquidations,
+                lambda names: StopTriggers(names, confidence=0.0), Gaps,
                 contract=contract, contract_value=contract_value)  # fmt: skip
     desk.synced([["100.5", "1"], ["99", "2.50"]], [["101", "3"]], last_id=100, at_s=0.1)
     desk.trade(0.2, "100.5", "0.5", first=1, last=2)
@@ -129,6 +133,8 @@ def published_of(contract):
     forced = {"s": "BTCUSDT", "S": "SELL", "q": "5", "p": "99", "ap": "99.5", "X": "FILLED", "z": "5", "T": 1}
     desk.feed("forceOrder", {"e": "forceOrder", "E": 1, "o": forced}, 0.26)
     desk.depth(101, 102, [["100.5", "0"]], at_s=0.3)
+    for n in range(6):
+        desk.trade(0.4 + n / 100, f"{107 + n}.5", "1", own=100 + 10 * n)
     for second in range(1, 15):  # the mid moves: what measures its returns has something to say after ten of them
         desk.depth(102 + second, 102 + second, [["99.5", "1" if second % 2 else "0"]], at_s=second)
         for tenth in range(10):

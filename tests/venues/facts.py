@@ -17,10 +17,10 @@ def instrument(market_name, venue_symbol, *, kind="perpetual", symbol=None, **mo
     )
 
 
-def polled(market_name, path, answer, *instruments):
-    """What the poll whose question goes to `path` reads from an answer (bytes, text or plain data)."""
+def polled(market_name, path, answer, *instruments, kind=""):
+    """What the poll (of a kind) whose question goes to `path` reads from an answer (bytes, text or plain data)."""
     row, roster = market(market_name), Roster(instruments)
-    poll = next(poll for poll in row.polls if any(request.path.endswith(path) for request in poll.requests(row, roster)))
+    poll = next(poll for poll in row.polls if kind in ("", poll.kind) and any(request.path.endswith(path) for request in poll.requests(row, roster)))
     return read(poll, row, roster, answer)
 
 

@@ -20,7 +20,7 @@ def test_binance_status_risk_and_hours():
     assert polled("binance_spot", "system/status", {"status": 7}, spot).bad == {"unknown_enum": 1}
     perp = instrument("binance_usdm", "BTCUSDT")
     sample = json.loads(recording("binance/docsample_usdm_rest_market.json").read_text())
-    assert polled("binance_usdm", "symbolAdlRisk", sample["adl_risk"], perp).facts == [Risk(venue_symbol="BTCUSDT", adl_risk="low", at_ns=1597370495002 * MS)]
+    assert polled("binance_usdm", "symbolAdlRisk", sample["adl_risk"], perp, kind="reference").facts == [Risk(venue_symbol="BTCUSDT", adl_risk="low", at_ns=1597370495002 * MS)]
     hours = polled("binance_usdm", "tradingSchedule", recording("binance/sample_rest_tradingSchedule.json").read_bytes(), perp)
     assert Session(underlying="EQUITY", kind="OVERNIGHT", begins_ns=1761177600000 * MS, ends_ns=1761206400000 * MS) in hours.facts
 
