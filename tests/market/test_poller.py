@@ -139,7 +139,7 @@ def test_a_hundred_instruments_at_the_default_intervals_use_little_of_the_budget
     """The share of polls is 0.6 of our half of what the venue allows."""
     row = market(name)
     some = Roster([instrument(name, f"S{n}", symbol=f"S-{n}", index=f"BASE{n}-USDT" if row.exchange == "okx" else "") for n in range(100)])
-    every_s = {"mark_price": 10, "funding": 30, "open_interest": 15, "insurance_fund_monitor": 300, "reference": 60}
+    every_s = {"mark_price": 10, "funding": 30, "open_interest": 15, "insurance_fund_monitor": 300, "reference": 60, "adl": 60}
     spent: dict[str, tuple[float, Budget]] = {}
     for poll in row.polls:
         for request in poll.requests(row, some):
