@@ -167,6 +167,7 @@ def _spoofing(wanted: Any) -> dict[str, Any]:
     return {
         "quantile": wanted.quantile, "times": wanted.times, "least_adds": wanted.least_adds, "max_bps": wanted.distance_bps, "bias": weights.pop("bias"),
         "removed_share": wanted.removed_share, "executed_share": wanted.executed_share, "market_wide_share": wanted.market_wide_share,
+        "least_tilt": wanted.least_tilt, "least_reverted": wanted.least_reverted,
         "life_ns": _ns(wanted.life), "settle_ns": _ns(wanted.settle), "repeat_ns": _ns(wanted.repeat), "least_score": wanted.least_score, "weights": weights,
     }  # fmt: skip
 

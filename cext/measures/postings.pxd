@@ -7,13 +7,15 @@ soon; next to nothing of it executed; trades on the other side of the book while
 A posting is an addition of at least max(`quantile` of the additions near the touch, `times` the median level near the touch) no further than `max_bps` from the mid.
 It is withdrawn when no more than 1 - `removed_share` of it is left within `life_ns`. Then, `settle_ns` later as trades may come late, its score is
 sigma(bias + sum of weight * feature), every feature in [0, 1] (posting_features), or 0 where more than `executed_share` of what went was traded at its price, or where
-`market_wide_share` of the depth on the other side went too without being traded: then the market left, not an order.
+`market_wide_share` of the depth on the other side went too without being traded (then the market left, not an order), or where it hardly moved the
+imbalance: rho changed by less than `least_tilt` when it was posted, or less than `least_reverted` of that change went with it. Nearly every large order that
+makers move along with the price ends so.
 
-"Near" is within `max_bps`. rho is the imbalance of all depth near the touch. Typical volume is the median of the seconds of ten minutes (their mean where more
-than half of them were silent), for as long as the posting stood.
+"Near" is within `max_bps`. rho is the imbalance of all depth near the touch: that of the newest survey, brought up to date by every change near it since.
+Typical volume is the median of the seconds of ten minutes (their mean where more than half of them were silent), for as long as the posting stood.
 """
 
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from cext.book cimport Book, BookSide
 from cext.events cimport Level
@@ -25,7 +27,7 @@ cdef enum:
     MAX_REPEATS = 64        # patterns of a side that are remembered
     VOLUME_SECONDS = 600
     N_POSTING_FEATURES = 8
-    N_POSTING_ENDS = 4
+    N_POSTING_ENDS = 5
 
 cdef enum PostingFeature:
     POSTED_SIZE = 0         # log2(added / what is large) / 3: eight times as much is 1
@@ -42,6 +44,7 @@ cdef enum PostingEnd:
     POSTING_EXECUTED        # score 0
     POSTING_MARKET_WIDE     # score 0
     POSTING_STOOD           # it outlived life_ns
+    POSTING_SLIGHT          # it hardly moved the imbalance: score 0
 
 cdef struct PostingRules:
     double quantile
@@ -51,6 +54,8 @@ cdef struct PostingRules:
     double removed_share
     double executed_share
     double market_wide_share
+    double least_tilt
+    double least_reverted
     ns_t life_ns
     ns_t settle_ns
     ns_t repeat_ns
@@ -90,6 +95,8 @@ cdef struct Postings:
     qty_t large             # what is large now; INT64_MAX while it is not known
     double threshold        # the same in native units
     px_t near[2]            # the last prices near the touch
+    double depth[2]         # all that stands near it, in qty_t
+    uint64_t marks[2]       # of the prices that are followed, a bit each: what has none of them need not be searched for
     px_t best[2]
     Posting rows[MAX_POSTINGS]
     int32_t n
@@ -109,7 +116,8 @@ cdef void postings_forget(Postings* p) noexcept nogil                           
 cdef void postings_trade(Postings* p, BookSide side, px_t px, qty_t qty, double unit, ns_t now_ns) noexcept nogil   # taken from this side
 cdef void postings_frame(Postings* p, Book book, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks, double unit,
                          ns_t now_ns) noexcept nogil                                    # right after Book.apply, with Book.was
-cdef void postings_survey(Postings* p, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks, double unit) noexcept nogil
-cdef bint postings_due(Postings* p, Book book, double unit, ns_t now_ns, Posting* judged) noexcept nogil     # True: one is judged; call again
+cdef void postings_survey(Postings* p, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks, double bid_depth, double ask_depth,
+                          double unit) noexcept nogil                                   # levels best first; depth near the touch in qty_t
+cdef bint postings_due(Postings* p, double unit, ns_t now_ns, Posting* judged) noexcept nogil     # True: one is judged; call again
 cdef bint postings_rescale(Postings* p, int64_t px_factor, int64_t qty_factor) noexcept nogil
 cdef double postings_typical(const Postings* p, BookSide side) noexcept nogil           # volume a second

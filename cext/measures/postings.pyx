@@ -1,10 +1,10 @@
 """Large orders that are posted near the touch and withdrawn."""
 
 from libc.math cimport NAN, ceil, exp, fabs, log2
-from libc.stdint cimport INT64_MAX, int32_t, int64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
-from cext.book cimport ASKS, BIDS, Book, BookSide, Walk, walk_next
+from cext.book cimport ASKS, BIDS, Book, BookSide
 from cext.events cimport Level
 from cext.measures.imbalance cimport imbalance_of
 from cext.measures.median cimport median_of
@@ -38,20 +38,24 @@ cdef void postings_free(Postings* p) noexcept nogil:
 
 
 cdef void postings_forget(Postings* p) noexcept nogil:
+    """Nothing is large until the next survey."""
     p.n = 0
+    p.marks[0] = p.marks[1] = 0
     p.best[0] = p.best[1] = 0
+    p.large = INT64_MAX
 
 
-cdef double _near_depth(const Postings* p, Book book, BookSide side) noexcept nogil:
-    """All that stands near the touch on a side, in qty_t."""
-    cdef Walk walk = book.walk(side)
-    cdef Level level
-    cdef double sum = 0.0
-    while walk_next(&walk, &level):
-        if level.px < p.near[BIDS] if side == BIDS else level.px > p.near[ASKS]:
-            break
-        sum += <double>level.qty
-    return sum
+cdef inline uint64_t _mark(px_t px) noexcept nogil:
+    return <uint64_t>1 << (<uint64_t>px * <uint64_t>0x9E3779B97F4A7C15 >> 58)
+
+
+cdef void _drop(Postings* p, int32_t i) noexcept nogil:
+    cdef int32_t k
+    p.n -= 1
+    p.rows[i] = p.rows[p.n]
+    p.marks[0] = p.marks[1] = 0
+    for k in range(p.n):
+        p.marks[p.rows[k].side] |= _mark(p.rows[k].px)
 
 
 cdef void _pass_seconds(Postings* p, ns_t now_ns) noexcept nogil:
@@ -89,6 +93,8 @@ cdef void postings_trade(Postings* p, BookSide side, px_t px, qty_t qty, double 
     cdef int32_t i
     _pass_seconds(p, now_ns)
     p.volume[side] += <double>qty * unit
+    if not p.marks[side] & _mark(px):
+        return
     for i in range(p.n):
         if p.rows[i].px == px and p.rows[i].side == side and p.rows[i].traded <= INT64_MAX - qty:
             p.rows[i].traded += qty
@@ -97,13 +103,15 @@ cdef void postings_trade(Postings* p, BookSide side, px_t px, qty_t qty, double 
 cdef Posting* _find(Postings* p, BookSide side, px_t px) noexcept nogil:
     """The posting that stands at a price."""
     cdef int32_t i
+    if not p.marks[side] & _mark(px):
+        return NULL
     for i in range(p.n):
         if p.rows[i].px == px and p.rows[i].side == side and p.rows[i].withdrawn_ns == 0:
             return &p.rows[i]
     return NULL
 
 
-cdef void _post(Postings* p, Book book, BookSide side, px_t px, qty_t before, qty_t now, double unit, ns_t now_ns) noexcept nogil:
+cdef void _post(Postings* p, BookSide side, px_t px, qty_t before, qty_t now, double unit, ns_t now_ns) noexcept nogil:
     """A large addition near the touch: what the book looked like, with it and without."""
     cdef Posting* row
     cdef double depth[2]
@@ -114,8 +122,9 @@ cdef void _post(Postings* p, Book book, BookSide side, px_t px, qty_t before, qt
     row = &p.rows[p.n]
     p.n += 1
     memset(row, 0, sizeof(Posting))
-    depth[BIDS] = _near_depth(p, book, BIDS)
-    depth[ASKS] = _near_depth(p, book, ASKS)
+    depth[BIDS] = p.depth[BIDS]
+    depth[ASKS] = p.depth[ASKS]
+    p.marks[side] |= _mark(px)
     row.side = side
     row.px = px
     row.before = before
@@ -131,43 +140,56 @@ cdef void _post(Postings* p, Book book, BookSide side, px_t px, qty_t before, qt
     row.rho_before = imbalance_of(depth[BIDS], depth[ASKS])
 
 
-cdef void _withdraw(Postings* p, Book book, Posting* row, qty_t left, double unit, ns_t now_ns) noexcept nogil:
+cdef void _withdraw(Postings* p, Posting* row, qty_t left, double unit, ns_t now_ns) noexcept nogil:
     """Most of a posting is gone: what the book looks like without it."""
-    cdef double bids = _near_depth(p, book, BIDS)
-    cdef double asks = _near_depth(p, book, ASKS)
     row.left = left
     row.withdrawn_ns = now_ns
-    row.rho_withdrawn = imbalance_of(bids, asks)
+    row.rho_withdrawn = imbalance_of(p.depth[BIDS], p.depth[ASKS])
     row.opposite_volume = p.volume[1 - row.side] - row.opposite_before
-    row.opposite_least = min(row.opposite_least, (asks if row.side == BIDS else bids) * unit)
+    row.opposite_least = min(row.opposite_least, p.depth[1 - row.side] * unit)
 
 
-cdef void _rows(Postings* p, Book book, BookSide side, const Level* rows, const qty_t* was, int32_t n, double unit, ns_t now_ns) noexcept nogil:
+cdef bint _count(Postings* p, BookSide side, const Level* rows, const qty_t* was, int32_t n, double unit, ns_t now_ns) noexcept nogil:
+    """What a frame adds near the touch, and what it makes of the depth there. True: a row of it is large, or may be of one that is followed."""
     cdef int32_t i
     cdef qty_t added
-    cdef Posting* row
+    cdef bint found = False
     for i in range(n):
         if rows[i].px < p.near[BIDS] if side == BIDS else rows[i].px > p.near[ASKS]:
             continue
         added = rows[i].qty - was[i]
+        p.depth[side] += <double>added
         if added > 0:
             quantiles_add(&p.adds, <double>added * unit, now_ns)
-            row = _find(p, side, rows[i].px) if p.n > 0 else NULL
-            if row != NULL:
-                row.peak = max(row.peak, rows[i].qty)
-            elif added >= p.large:
-                _post(p, book, side, rows[i].px, was[i], rows[i].qty, unit, now_ns)
-        elif added < 0 and p.n > 0:
-            row = _find(p, side, rows[i].px)
-            if row != NULL and now_ns - row.posted_ns <= p.rules.life_ns \
-                    and <double>(rows[i].qty - row.before) <= (1.0 - p.rules.removed_share) * <double>row.added:
-                _withdraw(p, book, row, rows[i].qty, unit, now_ns)
+            found = found or added >= p.large
+        found = found or (p.marks[side] & _mark(rows[i].px)) != 0
+    p.depth[side] = max(p.depth[side], 0.0)
+    return found
+
+
+cdef void _follow(Postings* p, BookSide side, const Level* rows, const qty_t* was, int32_t n, double unit, ns_t now_ns) noexcept nogil:
+    """Once the frame is counted: what was posted, and what was withdrawn."""
+    cdef int32_t i
+    cdef Posting* row
+    for i in range(n):
+        if rows[i].px < p.near[BIDS] if side == BIDS else rows[i].px > p.near[ASKS]:
+            continue
+        row = _find(p, side, rows[i].px)
+        if row == NULL:
+            if rows[i].qty - was[i] >= p.large:
+                _post(p, side, rows[i].px, was[i], rows[i].qty, unit, now_ns)
+            continue
+        row.peak = max(row.peak, rows[i].qty)
+        if rows[i].qty < was[i] and now_ns - row.posted_ns <= p.rules.life_ns \
+                and <double>(rows[i].qty - row.before) <= (1.0 - p.rules.removed_share) * <double>row.added:
+            _withdraw(p, row, rows[i].qty, unit, now_ns)
 
 
 cdef void postings_frame(Postings* p, Book book, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks, double unit,
                          ns_t now_ns) noexcept nogil:
     """One frame of changes that the book has just taken. What is near follows the touch as it is after the frame."""
     cdef Level bid, ask
+    cdef bint found
     if book.was == NULL or not (book.best(BIDS, &bid) and book.best(ASKS, &ask)) or bid.px >= ask.px:
         return
     if bid.px != p.best[BIDS] or ask.px != p.best[ASKS]:
@@ -175,16 +197,22 @@ cdef void postings_frame(Postings* p, Book book, const Level* bids, int32_t n_bi
         p.best[ASKS] = ask.px
         p.near[BIDS] = px_at(bid.px, ask.px, p.rules.max_bps, BIDS)
         p.near[ASKS] = px_at(bid.px, ask.px, p.rules.max_bps, ASKS)
-    _rows(p, book, BIDS, bids, book.was, n_bids, unit, now_ns)
-    _rows(p, book, ASKS, asks, book.was + n_bids, n_asks, unit, now_ns)
+    found = _count(p, BIDS, bids, book.was, n_bids, unit, now_ns)
+    found = _count(p, ASKS, asks, book.was + n_bids, n_asks, unit, now_ns) or found
+    if found:
+        _follow(p, BIDS, bids, book.was, n_bids, unit, now_ns)
+        _follow(p, ASKS, asks, book.was + n_bids, n_asks, unit, now_ns)
 
 
-cdef void postings_survey(Postings* p, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks, double unit) noexcept nogil:
+cdef void postings_survey(Postings* p, const Level* bids, int32_t n_bids, const Level* asks, int32_t n_asks, double bid_depth, double ask_depth,
+                          double unit) noexcept nogil:
     """What is large from now on: by the additions of the day, and by the levels near the touch as they are."""
     cdef int64_t sizes[MOST_LEVELS]
     cdef int32_t n = 0
     cdef int32_t i
     cdef double size
+    p.depth[BIDS] = bid_depth
+    p.depth[ASKS] = ask_depth
     p.large = INT64_MAX
     p.threshold = NAN
     if p.best[BIDS] == 0:
@@ -242,6 +270,8 @@ cdef void _judge(Postings* p, Posting* row, ns_t now_ns) noexcept nogil:
         row.end = POSTING_EXECUTED
     elif row.opposite_depth > 0.0 and lost >= rules.market_wide_share * row.opposite_depth:
         row.end = POSTING_MARKET_WIDE
+    elif fabs(tilt) < rules.least_tilt or row.features[<int>POSTED_REVERTED] < rules.least_reverted:
+        row.end = POSTING_SLIGHT
     else:
         row.end = POSTING_SCORED
         for i in range(N_POSTING_FEATURES):
@@ -253,7 +283,7 @@ cdef void _judge(Postings* p, Posting* row, ns_t now_ns) noexcept nogil:
     p.n_of[<int>row.end] += 1
 
 
-cdef bint postings_due(Postings* p, Book book, double unit, ns_t now_ns, Posting* judged) noexcept nogil:
+cdef bint postings_due(Postings* p, double unit, ns_t now_ns, Posting* judged) noexcept nogil:
     """By the clock: forget what stood for too long, judge what was withdrawn and has waited for late trades."""
     cdef Posting* row
     cdef int32_t i = 0
@@ -263,16 +293,14 @@ cdef bint postings_due(Postings* p, Book book, double unit, ns_t now_ns, Posting
         if row.withdrawn_ns == 0:
             if now_ns - row.posted_ns > p.rules.life_ns:
                 p.n_of[<int>POSTING_STOOD] += 1
-                p.n -= 1
-                p.rows[i] = p.rows[p.n]
+                _drop(p, i)
                 continue
         elif now_ns - row.withdrawn_ns >= p.rules.settle_ns:
-            row.opposite_least = min(row.opposite_least, _near_depth(p, book, <BookSide>(1 - row.side)) * unit)
+            row.opposite_least = min(row.opposite_least, p.depth[1 - row.side] * unit)
             row.size = <double>row.added * unit
             _judge(p, row, now_ns)
             judged[0] = row[0]
-            p.n -= 1
-            p.rows[i] = p.rows[p.n]
+            _drop(p, i)
             return True
         i += 1
     return False
@@ -281,5 +309,4 @@ cdef bint postings_due(Postings* p, Book book, double unit, ns_t now_ns, Posting
 cdef bint postings_rescale(Postings* p, int64_t px_factor, int64_t qty_factor) noexcept nogil:
     """The instrument's scales grew: what is followed is given up, what is large is found anew with the next survey."""
     postings_forget(p)
-    p.large = INT64_MAX
     return True

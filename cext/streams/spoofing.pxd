@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 
 from cext.channel cimport Channel
 from cext.measures.postings cimport Posting, Postings
+from cext.measures.survey cimport Survey
 from cext.names cimport Names
 from cext.stream cimport Stream
 from cext.streams.liquidity cimport Liquidity
@@ -17,6 +18,7 @@ cdef class Spoofing(Stream):
     cdef Posting last
     cdef readonly int64_t n_told
     cdef Liquidity _liquidity       # None: how far the depth has shifted is not said
+    cdef Survey _survey
     cdef bint _synced
 
     cdef double _unit(self) noexcept nogil

@@ -8,7 +8,7 @@ from cext.book cimport ASKS, BIDS, Book
 from cext.decimal cimport POW10
 from cext.events cimport EVENT_BACKFILL, EVENT_DEPTH, EVENT_OFF_BOOK, SIDE_BUY, SIDE_SELL, Event, Level
 from cext.measures.postings cimport (
-    N_POSTING_FEATURES, POSTING_EXECUTED, POSTING_MARKET_WIDE, POSTING_SCORED, POSTING_STOOD, Posting, PostingRules, postings_due, postings_forget,
+    N_POSTING_FEATURES, POSTING_EXECUTED, POSTING_MARKET_WIDE, POSTING_SCORED, POSTING_SLIGHT, POSTING_STOOD, Posting, PostingRules, postings_due, postings_forget,
     postings_frame, postings_free, postings_init, postings_rescale, postings_survey, postings_trade,
 )
 from cext.measures.survey cimport Survey
@@ -27,7 +27,7 @@ cdef enum:
 
 FEATURES = ("size", "near", "briefly", "unexecuted", "opposite", "tilt", "reverted", "repeated")
 WEIGHTS = {"size": 1.5, "near": 1.5, "briefly": 0.5, "unexecuted": 0.5, "opposite": 2.0, "tilt": 2.0, "reverted": 1.0, "repeated": 1.5}
-ENDS = {POSTING_SCORED: "scored", POSTING_EXECUTED: "executed", POSTING_MARKET_WIDE: "market_wide", POSTING_STOOD: "stood"}
+ENDS = {POSTING_SCORED: "scored", POSTING_EXECUTED: "executed", POSTING_MARKET_WIDE: "market_wide", POSTING_STOOD: "stood", POSTING_SLIGHT: "slight"}
 ctypedef const char* text_t
 
 cdef text_t[8] FEATURE_TEXTS = [b'{"size":', b',"near":', b',"briefly":', b',"unexecuted":', b',"opposite":', b',"tilt":', b',"reverted":', b',"repeated":']
@@ -58,8 +58,8 @@ cdef class Spoofing(Stream):
         postings_free(&self.postings)
 
     def configure(self, *, double quantile=0.99, double times=5.0, int32_t max_bps=20, int64_t least_adds=1_000, double removed_share=0.8,
-                  double executed_share=0.05, double market_wide_share=0.5, ns_t life_ns=5_000_000_000, ns_t settle_ns=1_000_000_000,
-                  ns_t repeat_ns=600_000_000_000, double least_score=0.5, double bias=-4.0, weights=None):
+                  double executed_share=0.05, double market_wide_share=0.5, double least_tilt=0.2, double least_reverted=0.5, ns_t life_ns=5_000_000_000,
+                  ns_t settle_ns=1_000_000_000, ns_t repeat_ns=600_000_000_000, double least_score=0.5, double bias=-4.0, weights=None):
         """Settings from now on; nothing that was seen is lost."""
         cdef PostingRules rules
         cdef int32_t i
@@ -67,6 +67,7 @@ cdef class Spoofing(Stream):
         within = (
             ("quantile", quantile, 0.5, 0.9999), ("times", times, 1, 1000), ("max_bps", max_bps, 1, 200), ("least_adds", least_adds, 100, 10**9),
             ("removed_share", removed_share, 0.1, 1), ("executed_share", executed_share, 0.001, 1), ("market_wide_share", market_wide_share, 0.05, 1),
+            ("least_tilt", least_tilt, 0, 1), ("least_reverted", least_reverted, 0, 1),
             ("life_ns", life_ns, 10_000_000, 600_000_000_000), ("settle_ns", settle_ns, 0, 60_000_000_000),
             ("repeat_ns", repeat_ns, 1_000_000_000, 86_400_000_000_000), ("least_score", least_score, 0, 1), ("bias", bias, -100, 100),
             *((f"weight {name}", weight, -100, 100) for name, weight in weights.items()),
@@ -79,10 +80,15 @@ cdef class Spoofing(Stream):
         rules.quantile, rules.times, rules.max_bps, rules.least_adds, rules.removed_share = quantile, times, max_bps, least_adds, removed_share
         rules.executed_share, rules.market_wide_share, rules.life_ns, rules.settle_ns = executed_share, market_wide_share, life_ns, settle_ns
         rules.repeat_ns, rules.least_score, rules.bias = repeat_ns, least_score, bias
+        rules.least_tilt, rules.least_reverted = least_tilt, least_reverted
         for i in range(N_POSTING_FEATURES):
             rules.weights[i] = weights[FEATURES[i]]
         if self.postings.adds.counts == NULL and not postings_init(&self.postings, &rules):
             raise MemoryError
+        if self._survey is not None and max_bps != self.postings.rules.max_bps:
+            postings_forget(&self.postings)  # near is another distance
+            self._survey.ask([max_bps])
+            self._survey.renew()
         self.postings.rules = rules
 
     cdef void attach(self, Book book, Outbox out, const Symbol* symbol):
@@ -94,6 +100,7 @@ cdef class Spoofing(Stream):
         return 1.0 / <double>POW10[self.symbol.qty_scale]
 
     cdef void ask_survey(self, Survey survey):
+        self._survey = survey
         survey.ask([self.postings.rules.max_bps])
 
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
@@ -115,19 +122,20 @@ cdef class Spoofing(Stream):
             postings_trade(&self.postings, BIDS, event.px, event.qty, self._unit(), ts_recv)
 
     cdef void on_survey(self, Survey survey, ns_t now_ns) noexcept nogil:
-        cdef int32_t n_bids, n_asks
+        cdef int32_t n_bids, n_asks, edge
         cdef const Level* bids
         cdef const Level* asks
         if survey.fresh:
             bids = survey.levels(BIDS, &n_bids)
             asks = survey.levels(ASKS, &n_asks)
-            postings_survey(&self.postings, bids, n_bids, asks, n_asks, self._unit())
+            edge = survey.edge(self.postings.rules.max_bps)
+            postings_survey(&self.postings, bids, n_bids, asks, n_asks, survey.within(BIDS, edge).native, survey.within(ASKS, edge).native, self._unit())
 
     cdef void on_timer(self, ns_t now_ns) noexcept nogil:
         cdef Posting judged
         if not self._synced:
             return
-        while postings_due(&self.postings, self.book, self._unit(), now_ns, &judged):
+        while postings_due(&self.postings, self._unit(), now_ns, &judged):
             self.last = judged
             if judged.end == POSTING_SCORED and judged.score >= self.postings.rules.least_score:
                 self._tell(&judged, now_ns)

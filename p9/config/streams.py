@@ -183,6 +183,8 @@ class Spoofing(Stream):
     life: Annotated[Seconds, text("within so long")] = Seconds("5s")
     executed_share: Annotated[float, between(0.001, 1.0, "of what went that may have been traded; with more the score is 0")] = 0.05
     market_wide_share: Annotated[float, between(0.05, 1.0, "of the other side's depth that went too without being traded: then the score is 0")] = 0.5
+    least_tilt: Annotated[float, between(0.0, 1.0, "how far it must have moved the imbalance of all depth near the touch; with less the score is 0")] = 0.2
+    least_reverted: Annotated[float, between(0.0, 1.0, "what part of that must have gone with it; with less the score is 0")] = 0.5
     settle: Annotated[Seconds, text("wait so long for trades that come after the change of the book")] = Seconds("1s")
     repeat: Annotated[Seconds, text("how long a pattern counts as a repeat")] = Seconds("10m")
     least_score: Annotated[float, between(0.0, 1.0, "from which on a pattern is told")] = 0.5

@@ -53,7 +53,7 @@ class Stage:
             tick += -1 if side == 0 else 1
         return tick
 
-    def cycle(self, side, away_bps=4.0, lots=LARGE, life_s=1.0, opposite=150, executed=0.0, everybody=False):
+    def cycle(self, side, away_bps=4.0, lots=LARGE, life_s=1.0, opposite=150, executed=0.0, everybody=False, elsewhere=False):
         """Post, let the other side be hit, withdraw; what was judged."""
         tick = self.free(side, away_bps)
         judged = self.stream.values()["counts"]
@@ -71,7 +71,7 @@ class Stage:
         changes = [{}, {}]
         if everybody:
             changes = [{t: 0 for t in list(levels)[: len(levels) * 9 // 10] if t != self.book.best(n)} for n, levels in enumerate(self.book.sides)]
-        changes[side] = {**changes[side], tick: 0}
+        changes[side] = {**changes[side], tick: 0, **({self.free(side, away_bps + 2): lots} if elsewhere else {})}
         self.book.kept = set()
         self.book.apply(*changes, at_s=self.at_s)
         self.withdrawn_s = self.at_s
@@ -143,6 +143,20 @@ def test_when_both_sides_leave_the_market_nothing_is_told():
     assert stage.told() == [] and stage.stream.values()["last"]["score"] == 0
 
 
+def test_what_hardly_moves_the_imbalance_or_leaves_it_moved_scores_nothing():
+    """4.8: |Δρ| >= 0.2 at placement, reverting by half. Without it 300 to 13,000 large orders an hour that makers moved along with the price were told of Bitcoin."""
+    stage = Stage(seed=3)
+    assert stage.cycle(0, lots=800)["slight"] == 1, "large, but 2,000 stand near the touch on a side"
+    last = stage.stream.values()["last"]
+    assert last["score"] == 0 and 0.1 < last["rho_posted"] - last["rho_before"] < 0.2
+    assert stage.cycle(0, elsewhere=True)["slight"] == 1, "it only stands somewhere else"
+    assert stage.told() == []
+    willing = Stage(seed=3, least_tilt=0.1)
+    assert willing.cycle(0, lots=800)["scored"] == 1
+    willing = Stage(seed=3, least_reverted=0.0)
+    assert willing.cycle(0, elsewhere=True)["scored"] == 1
+
+
 def test_the_score_falls_with_the_distance():
     """4.8. What else an order does to the book is the same at any distance near the touch."""
     scores = []
@@ -203,6 +217,15 @@ def test_a_lost_book_ends_what_was_followed():
     assert stage.stream.values()["following"] == 0
 
 
+def test_another_distance_from_now_on():
+    stage = Stage(seed=21)
+    stage.stream.configure(max_bps=40, least_adds=100)
+    stage.wait(0.5)
+    assert stage.cycle(0, 30)["scored"] == 1
+    last = stage.stream.values()["last"]
+    assert last["features"]["near"] == pytest.approx(1 - last["distance_bps"] / 40) and last["rho_posted"] > last["rho_before"] > -1
+
+
 def test_the_shift_of_the_depth_is_told_where_liquidity_is_published():
     desk = Desk(lambda names: Liquidity(names), tick=100)
     assert desk.streams[0].values()["shift_bps"]["bid"] is None
@@ -210,7 +233,7 @@ def test_the_shift_of_the_depth_is_told_where_liquidity_is_published():
         Spoofing(desk.streams[0].names, object())
 
 
-@pytest.mark.parametrize("wrong", [{"quantile": 1.0}, {"max_bps": 0}, {"life_ns": 0}, {"least_score": 2.0}, {"weights": {"malice": 1.0}}, {"weights": {"size": 1e9}}])
+@pytest.mark.parametrize("wrong", [{"quantile": 1.0}, {"max_bps": 0}, {"life_ns": 0}, {"least_score": 2.0}, {"least_tilt": 1.1}, {"least_reverted": -0.1}, {"weights": {"malice": 1.0}}, {"weights": {"size": 1e9}}])
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match=r"outside|known are"):
         Stage(**wrong)
