@@ -41,6 +41,7 @@ cdef class Pipeline:
     cdef Outcome feed(self, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil
     cdef Outcome _decode(self, int32_t snapshot_of, const char* frame, Py_ssize_t size) noexcept nogil
     cdef Outcome _decode_finer(self, int32_t snapshot_of, const char* frame, Py_ssize_t size) noexcept nogil
+    cdef void _lost_frame(self, ns_t ts_recv) noexcept nogil
     cdef void _hold(self, Instrument instrument, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil
 
 cdef bint crossed_image(const Event* event, const Level* levels) noexcept nogil

@@ -20,9 +20,9 @@ from cext.cursor cimport View
 from cext.delay cimport Delay, delay_quantile, delays_add, delays_clear
 from cext.decimal cimport MAX_SCALE, POW10
 from cext.events cimport (
-    EVENT_BACKFILL, EVENT_BLOCK, EVENT_BLOCK_TRADE, EVENT_DEPTH, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER, OUTCOME_MALFORMED,
-    OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, SIDE_BUY, SIDE_SELL, TOPIC_DEPTH, TRADE_ID_SIZE, Event, Level, Outcome, batch_clear,
-    batch_free, batch_init,
+    EVENT_BACKFILL, EVENT_BLOCK, EVENT_BLOCK_TRADE, EVENT_DEPTH, EVENT_OFF_BOOK, EVENT_SNAPSHOT, EVENT_TRADE, OUTCOME_EVENTS, OUTCOME_FINER,
+    OUTCOME_MALFORMED, OUTCOME_OVERFLOW, OUTCOME_OVERSIZED, OUTCOME_UNKNOWN_ENUM, SIDE_BUY, SIDE_SELL, TOPIC_DEPTH, TOPIC_NONE, TOPIC_TRADES,
+    TRADE_ID_SIZE, Event, Level, Outcome, batch_clear, batch_free, batch_init,
 )
 from cext.held cimport Held, HeldFrame, held_add, held_free, held_init
 from cext.instrument cimport Instrument, InstrumentCounters, Notice, counters_named
@@ -187,10 +187,22 @@ cdef class Pipeline:
                 if (<Instrument>self._instruments[event.instrument]).shadowed != NULL and (event.kind == EVENT_DEPTH or event.kind == EVENT_SNAPSHOT) \
                         and (i == 0 or self.batch.events[i - 1].instrument != event.instrument):
                     held_add((<Instrument>self._instruments[event.instrument]).shadowed, frame, size, ts_recv)
-        elif self.batch.topic == TOPIC_DEPTH and self.batch.instrument >= 0 and (
-                outcome == OUTCOME_MALFORMED or outcome == OUTCOME_OVERFLOW or outcome == OUTCOME_OVERSIZED or outcome == OUTCOME_UNKNOWN_ENUM):
-            (<Instrument>self._instruments[self.batch.instrument]).lost_frame(REASON_MALFORMED, ts_recv)
+        elif outcome == OUTCOME_MALFORMED or outcome == OUTCOME_OVERFLOW or outcome == OUTCOME_OVERSIZED or outcome == OUTCOME_UNKNOWN_ENUM:
+            self._lost_frame(ts_recv)
         return outcome
+
+    cdef void _lost_frame(self, ns_t ts_recv) noexcept nogil:
+        """The batch is of a frame that could not be read. A book is invalid from here on, where it is known whose it was, or its numbers tell. Trades
+        whose ids are mere names would be missing unseen: they may be whoever's it could have been."""
+        cdef int32_t ix = self.batch.instrument
+        cdef int32_t i
+        if self.batch.topic == TOPIC_DEPTH and ix >= 0:
+            (<Instrument>self._instruments[ix]).lost_frame(REASON_MALFORMED, ts_recv)
+        elif self.numbering == NAMED and self.batch.topic == TOPIC_TRADES and ix >= 0:
+            (<Instrument>self._instruments[ix]).interrupt(ts_recv)
+        elif self.numbering == NAMED and (self.batch.topic == TOPIC_NONE or self.batch.topic == TOPIC_TRADES):
+            for i in range(self._n_instruments):
+                (<Instrument>self._instruments[i]).interrupt(ts_recv)
 
     cdef void _hold(self, Instrument instrument, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil:
         if not held_add(&instrument.held, frame, size, ts_recv):

@@ -194,6 +194,24 @@ def test_a_broken_trade_frame_leaves_the_book_alone():
     assert pipeline.states() == ["synced"]
 
 
+def public_trade(id: str, at_ms: int) -> bytes:
+    row = {"T": at_ms, "s": "BTCUSDT", "S": "Buy", "v": "1", "p": "100.5", "L": "PlusTick", "i": id, "BT": False}
+    return json.dumps({"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": at_ms, "data": [row]}).encode()
+
+
+@pytest.mark.parametrize("broken, doubted", [(public_trade("b", 2)[:-9], [0]), (public_trade("b", 2)[5:], [0, 1]), (b'{"topic":"tickers.BTCUSDT","data":[}', [])])
+def test_trades_without_numbers_that_came_torn_are_missed_although_no_number_tells(broken, doubted):
+    """A corrupted frame of 48 fills was lost for good, and a candle that lacked them said that it was complete."""
+    pipeline = pipeline_for("bybit_linear", ("BTCUSDT", "ETHUSDT"), trades_numbered=False)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        assert pipeline.feed_bytes(public_trade("a", 1).replace(b"BTCUSDT", symbol.encode()), NOW_NS) == "events"
+    assert not pipeline.take_news()
+    pipeline.feed_bytes(broken, NOW_NS)
+    assert [news.ix for news in pipeline.take_news() if news.news == "interrupted"] == doubted
+    pipeline.feed_bytes(public_trade("c", 3), NOW_NS)
+    assert [news.news for news in pipeline.take_news()] == (["hole", "resumed"] if 0 in doubted else [])
+
+
 def test_pain_04_a_crossed_book_is_invalid_after_the_whole_frame_and_not_within_it():
     pipeline = synced()
     pipeline.feed_bytes(spot(11, 11, [["101", "1"]], [["101", "0"], ["102", "1"]]), NOW_NS)

@@ -70,7 +70,7 @@ class Truth:
         self.books: dict[int, list[tuple[dict[str, str], dict[str, str]]]] = {}
         self.touches: dict[int, list[tuple[str, str, str, str]]] = {}
         self.last_id = -1
-        self.trades: set[str] = set()  # ids, as the venue's streams or its REST tell them
+        self.trades: dict[str, int] = {}  # id, as the venue's streams or its REST tell it: when it was, ns
         self._order: deque[int] = deque()
         self._touch_order: deque[int] = deque()
         self._sides: list[dict[str, str]] = [{}, {}]
@@ -88,7 +88,7 @@ class Truth:
         model, px, qty = self.one.model, self.one.px.trim, self.one.qty.trim
         for turn in turns:
             for fill in turn.fills:
-                self.trades.add(trade_id(self.one, fill) if self.by_u else str(fill.id))
+                self.trades[trade_id(self.one, fill) if self.by_u else str(fill.id)] = fill.at_ns
             for number, tick in turn.touched:
                 lots = model.sides[number].lots.get(tick)
                 if lots:

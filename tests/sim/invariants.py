@@ -44,6 +44,7 @@ INVARIANTS = {
     "deterministic": "two runs of one seed are the same to the last byte",
 }
 FOLDED = ("binance_usdm",)
+UNNUMBERED = ("bybit_spot", "bybit_linear", "bybit_inverse")  # nothing in their trades tells that one is missing
 EXACT = ("binance_spot", "bybit_linear", "okx_swap")  # their images hold the whole book (or the whole window); the other's is a part of it
 CANDLES = (1, 60)  # seconds: those that are compared
 START_SLACK_NS, AHEAD_NS = 10_000_000_000, 50_000_000
@@ -340,7 +341,7 @@ class Checker:
         """One that was made of the venue's memory too is the venue's own; what the venue does not tell is null."""
         if self.kills and (not said["complete"] or self.damaged or self._excused((said["close_time"] - self.start_ns) / 1e9, 70.0)):
             return
-        if one.market in FOLDED:  # a row that straddles the edge cannot be told from one that does not
+        if one.market in FOLDED or self._untold(one, said):  # a row that straddles the edge cannot be told from one that does not
             if Decimal(said["volume"]) < sum(row[3] for row in rows):
                 self.blame("candles_true", f"{where}: {said['volume']} with history, {sum(row[3] for row in rows)} were published")
             return
@@ -354,6 +355,15 @@ class Checker:
         found = [None if text is None else Decimal(text) for text in (said["open"], said["high"], said["low"], said["close"], native, bought, said["trades"])]
         if [mine for mine in found if mine is not None] != [theirs for mine, theirs in zip(found, true, strict=True) if mine is not None]:
             self.blame("candles_true", f"{where} revision {said['revision']}, with history: said {[*map(str, found)]}, the venue {[*map(str, true)]}")
+
+    def _untold(self, one: Instrument, said: dict[str, Any]) -> bool:
+        """Trades of the candle, since the first that came, never came, and nothing says so."""
+        if one.market not in UNNUMBERED:
+            return False
+        came = self._trades[one.market, one.symbol].came
+        within = {id: at_ns for id, at_ns in self.exchange.truths[one.market, one.symbol].trades.items() if said["open_time"] <= at_ns < said["close_time"]}
+        first_ns = min((at_ns for id, at_ns in within.items() if came[id]), default=said["close_time"])
+        return any(at_ns > first_ns and not came[id] for id, at_ns in within.items())
 
     # the appliance
 
