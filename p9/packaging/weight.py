@@ -8,6 +8,7 @@ from pathlib import Path
 INTERPRETER = "(Python itself)"
 STDLIB = "(standard library)"
 LIBRARIES = "(system libraries)"
+PAGE = "(the dashboard's page and its charts)"
 _LIBRARY = re.compile(r"(?:^|/)(?:lib[\w+-]+\.so|api-ms-win|vcruntime|ucrtbase|lib\w+-\d+\.dll)")
 
 
@@ -21,6 +22,8 @@ def group_of(name: str, kind: str) -> str:
         top = re.sub(r"\.(cpython-[^.]*|cp\d+-[^.]*|abi3)?\.?(so|pyd)$", "", top)
         if _LIBRARY.search(name):
             return LIBRARIES
+    if "dashboard/static/" in name:
+        return PAGE
     if "lib-dynload/" in name or top in sys.stdlib_module_names:
         return STDLIB
     return re.sub(r"-[\d.]+\.dist-info$|\.libs$", "", top)
