@@ -51,7 +51,7 @@ class Options(View):
         if not self._event:
             return known
         return known | {
-            "at": self._event["at"], "surface": without_rows({name: value for name, value in self._event.items() if name not in ("expiries", "columns", "at")}),
+            "at": self._event["at"], "surface": without_rows({name: value for name, value in self._event.items() if name not in ("expiries", "columns", "maturities", "at")}),
             "maturities": {str(row.get("days")): row for row in self._event.get("maturities") or []},
             "expiries": {str(row["expiry"]): without_rows(row) for row in expiries},
             "chosen": str(chosen["expiry"]) if chosen else None, "smile": smile_of(chosen, self._event.get("columns") or []) if chosen else [],

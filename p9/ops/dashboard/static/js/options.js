@@ -1,6 +1,6 @@
 // One underlying's options: the smile of an expiry and the term structure.
 import { Awaited, el, panel, setText } from "./dom.js";
-import { brief, count, decimal, known, signed, time } from "./format.js";
+import { brief, count, decimal, known, rounded, signed, time } from "./format.js";
 import { Plot } from "./plot.js";
 import { Table } from "./table.js";
 
@@ -11,7 +11,7 @@ const day = (expiry) => new Date(Number(expiry) / 1e6).toISOString().slice(0, 10
 const iv = (_, value) => percent(value);
 
 const EXPIRIES = [
-  { title: "expiry", left: true, of: (_, key) => day(key) }, { title: "days", by: (row) => row.days, of: (row) => brief(row.days) }, { title: "forward", of: (row) => decimal(brief(row.forward_used, 6)) },
+  { title: "expiry", left: true, of: (_, key) => day(key) }, { title: "days", by: (row) => row.days, of: (row) => brief(row.days) }, { title: "forward", of: (row) => decimal(rounded(row.forward_used)) },
   { title: "ATM", by: (row) => row.atm_iv, of: (row) => percent(row.atm_iv, 2) }, { title: "RR 25", by: (row) => row.risk_reversal_25, of: points("risk_reversal_25") }, { title: "BF 25", by: (row) => row.butterfly_25, of: points("butterfly_25") },
   { title: "forward IV", of: (row) => percent(row.forward_iv) }, { title: "in smile", of: (row) => `${row.in_smile ?? 0} of ${row.strikes ?? 0}` },
   { title: "arbitrage", left: true, of: (row) => (row.butterfly || row.calendar ? { text: [row.butterfly && "butterfly", row.calendar && "calendar"].filter(Boolean).join(", "), mark: "warn" } : { text: "none", mark: "" }) },
