@@ -38,7 +38,7 @@ function integrityTone(event) {
 function words(event) {
   if (event.kind === "book_state") return `book ${event.state}${event.reason ? `, ${event.reason}` : ""}${event.duration_ns ? ` after ${brief(event.duration_ns / 1e6)} ms` : ""}`;
   if (event.type === "gaps") return `${event.missing ?? "some"} ${event.missing === 1 ? "trade" : "trades"} ${event.state === "open" ? "missing" : event.state}${event.reason ? ` (${event.reason})` : ""}`;
-  if (event.type === "signals") return `${titled(event.signal || event.name || event.kind || "signal")} ${event.direction || ""} ${event.strength !== undefined ? Number(event.strength).toFixed(2) : ""}`.trim();
+  if (event.type === "signals") return `${titled(event.signal || event.kind)} ${event.state}: ${event.direction} ${Number(event.strength ?? 0).toFixed(2)}`;
   return event.detail || titled(event.kind || event.type);
 }
 

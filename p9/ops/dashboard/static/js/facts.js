@@ -1,9 +1,8 @@
 // What is derived and polled of one instrument, in groups; what leans to one side has a bar that does. What is not published is left out.
 import { Awaited, el, panel, setClass, setText } from "./dom.js";
-import { brief, decimal, known, percent, rounded, side, signed, titled } from "./format.js";
+import { brief, decimal, known, percent, rounded, side, signed } from "./format.js";
 
 const EVERY_MS = 240; // values change four times a second at most; the book that comes with them changes more often
-const OWN = new Set(["at", "flags", "since", "complete"]);
 const three = (value) => signed(value, 3);
 const money = (value) => (Number(value) < 0 ? "−" : Number(value) > 0 ? "+" : "") + brief(Math.abs(value));
 
@@ -22,15 +21,21 @@ const GROUPS = {
     ...Object.entries(momentum?.horizons || {}).filter(([, row]) => known(row?.z)).map(([horizon, row]) => [horizon, `z ${signed(row.z, 2)}`, side(row.z), Math.max(-1, Math.min(1, row.z / 6))]),
     ...(momentum?.last_jump ? [["last jump", signed(momentum.last_jump.return_bps, 1, " bp"), side(momentum.last_jump.return_bps), undefined]] : []),
   ],
-  Liquidity: ({ liquidity }) => plain(liquidity),
+  "Depth, cost and walls": ({ liquidity }) => depths(liquidity),
   "Funding and interest": ({ mark_price: mark = {}, funding = {}, open_interest: interest = {} }) => [
     ["index", mark.index, (value) => decimal(rounded(value))], ["predicted", funding.predicted_rate, percent, true], ["a year", funding.annualised, (value) => percent(value, 1), true], ["in quote", interest.quote, brief], ["contracts", interest.contracts, brief],
   ].filter(([, value]) => known(value)).map(([title, value, write, leans]) => [title, write(value), leans ? side(value) : "", undefined]),
 };
 
-function plain(values) {
-  return Object.entries(values || {}).filter(([name, value]) => !OWN.has(name) && known(value) && typeof value !== "object" && typeof value !== "boolean").slice(0, 8)
-    .map(([name, value]) => [titled(name), brief(value), "", undefined]);
+// Money within each distance of the mid, what an order would pay, and the walls that stand
+function depths(liquidity) {
+  if (!liquidity) return [];
+  const { bands_bps: bands = [], bid_depth: bids = [], ask_depth: asks = [], sizes = [], buy_slippage_bps: buys = [], walls = [] } = liquidity;
+  return [
+    ...bands.map((band, n) => [`in ${band} bp`, bids[n], asks[n]]).filter(([, bid, ask]) => known(bid) && known(ask)).map(([title, bid, ask]) => [title, brief(Number(bid) + Number(ask)), "", (bid - ask) / (Number(bid) + Number(ask) || 1)]),
+    ...sizes.map((size, n) => [`buy ${brief(size)}`, buys[n]]).filter(([, bps]) => known(bps)).map(([title, bps]) => [title, `${brief(bps)} bp`, "", undefined]),
+    ...walls.slice(0, 4).map((wall) => [`${wall.side} ${wall.state}`, decimal(rounded(wall.price)), wall.side, undefined]),
+  ];
 }
 
 export class Facts {
