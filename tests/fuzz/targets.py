@@ -4,6 +4,7 @@ from functools import partial
 
 from tests.fuzz.decoders import Decoder
 from tests.fuzz.deliveries import Answers, Replies, Requests
+from tests.fuzz.films import Films, Stored
 from tests.fuzz.pipelines import MARKETS, Pipelines
 from tests.fuzz.readers import Configurations, FaultSpecs, Recordings, RestAnswers
 from tests.fuzz.segments import Segments
@@ -21,6 +22,8 @@ TARGETS = {
     "replies": Row(Replies, 5),
     "outbox": Row(Answers, 5),
     "segments": Row(Segments, 2),
+    "films": Row(Films, 2),
+    "stored": Row(Stored, 2),
     "requests": Row(Requests, 4),
     "configurations": Row(Configurations, 3),
     "recordings": Row(Recordings, 3),
