@@ -39,6 +39,7 @@ from p9.ops.dashboard.watch import Watch
 from p9.ops.lateness import Lateness
 from p9.ops.local_clock import LocalClock
 from p9.ops.pages import Pages
+from p9.ops.usage import usage
 from p9.presentation import pages_of
 from p9.reconfiguration import lateness_of, reconfigure
 from p9.signals import SignalDesk
@@ -269,6 +270,7 @@ class Appliance:
             "uptime_s": time.monotonic() - self._started_s,
             "ready_s": self.ready_s,
             "simulated": self.endpoints is not None,
+            "process": usage(),
             "redis": self.redis.status() if self.redis is not None else None,
             "markets": markets,
             "instruments": [

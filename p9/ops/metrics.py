@@ -38,6 +38,7 @@ class Status(Collector):
         up = GaugeMetricFamily("p9_uptime_seconds", "Time since the start")
         up.add_metric([], status["uptime_s"])
         yield up
+        yield from self._process(status["process"])
         yield from self._markets(status["markets"])
         yield from self._delivery(status["delivery"])
         yield from self._gaps(status["gaps"])
@@ -105,6 +106,16 @@ class Status(Collector):
         for name, value in micro_prices.items():
             (state if name in ("learning", "fitted") else done).add_metric([name], value)
         yield from (state, done)
+
+    def _process(self, process: dict[str, Any]) -> Iterator[Metric]:
+        for name, text in {"resident_bytes": "Resident memory of the process", "open_files": "Open files and sockets", "threads": "Threads", "tasks": "Tasks of the loop"}.items():
+            if process[name] is not None:
+                family = GaugeMetricFamily(f"p9_{name}", text)
+                family.add_metric([], process[name])
+                yield family
+        cpu = CounterMetricFamily("p9_cpu_seconds", "Processor time, user and system")
+        cpu.add_metric([], process["cpu_s"])
+        yield cpu
 
     def _markets(self, markets: dict[str, Any]) -> Iterator[Metric]:
         frames = CounterMetricFamily("p9_frames", "WebSocket frames received, by what became of them", labels=["market", "outcome"])

@@ -1,0 +1,1 @@
+"""The appliance for a long time: does anything grow that must not?"""
