@@ -138,14 +138,16 @@ cdef class Reel:
 
     cdef bint _finish(self, Py_ssize_t from_size) noexcept nogil:
         """The body is written. False, and the frame is gone, where memory ended in the midst of it."""
-        cdef Shot* shot = <Shot*>(self._waiting.at + from_size)
+        cdef Shot shot
         cdef int64_t size = self._waiting.size - from_size - <Py_ssize_t>sizeof(Shot)
         if self._waiting.failed:
             self._waiting.failed = False
             self._waiting.size = from_size
             self.n_lost += 1
             return False
-        memcpy(&shot.size, &size, sizeof(int64_t))
+        memcpy(&shot, self._waiting.at + from_size, sizeof(Shot))  # bodies are of any size: it stands anywhere
+        shot.size = size
+        memcpy(self._waiting.at + from_size, &shot, sizeof(Shot))
         self.n_bytes += size
         return True
 
@@ -311,8 +313,10 @@ cdef class Film:
         self._before = image[0]
         self._before.bids = bids
         self._before.asks = asks
-        memcpy(bids, image.bids, image.n_bids * sizeof(Level))
-        memcpy(asks, image.asks, image.n_asks * sizeof(Level))
+        if image.n_bids > 0:
+            memcpy(bids, image.bids, image.n_bids * sizeof(Level))
+        if image.n_asks > 0:
+            memcpy(asks, image.asks, image.n_asks * sizeof(Level))
         return True
 
 

@@ -136,7 +136,7 @@ async def _snapshots(appliance: Any, config: Config, found: Sequence[Change]) ->
     """Another interval, more or less that is kept. Another place to keep it needs a restart."""
     if appliance.snapshots is not None:
         wanted = appliance.snapshots_wanted(config)
-        appliance.snapshots.tune(storage.keeping_of(wanted), max_bytes=int(wanted.max_bytes))
+        appliance.snapshots.tune(storage.keeping_of(wanted), max_bytes=int(wanted.max_bytes), min_free=int(wanted.min_free))
     appliance.markets.republish(config)
     return [change for change in found if change.path.endswith(".storage")]
 

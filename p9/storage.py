@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import RedisError
 
 from p9.client.film import Snapshot, SnapshotMissing
@@ -43,7 +44,9 @@ def keeper_of(config: Config, data_folder: Path, bus: Bus, *, epoch: int, now_ns
         return None
     settings, shelf = keeping_of(wanted), None
     if wanted.storage == "disk":
-        shelf = Shelf(folder_of(data_folder, simulated=simulated), epoch=epoch, max_bytes=int(wanted.max_bytes), keep_ms=settings.keep_ms)
+        shelf = Shelf(
+            folder_of(data_folder, simulated=simulated), epoch=epoch, max_bytes=int(wanted.max_bytes), min_free=int(wanted.min_free), keep_ms=settings.keep_ms
+        )  # fmt: skip
         if simulated:
             shelf.empty()
     return Keeper(epoch=epoch, settings=settings, shelf=shelf, redis=bus.client, now_ns=now_ns)
@@ -62,16 +65,16 @@ async def look_up(wanted: Snapshots, data_folder: Path, redis: Any, exchange: st
 
     Raises SnapshotMissing, SnapshotDamaged, OSError, and where the storage is Redis, what redis-py raises.
     """
-    if wanted.storage == "none" or not wanted.enabled:
-        raise SnapshotMissing(f"no snapshots are stored: {WHERE}.{'storage is none' if wanted.enabled else 'enabled is false'}")
-    if wanted.storage == "disk":
+    if wanted.storage != "redis":
         try:
             return await asyncio.to_thread(library.find, folder_of(data_folder, simulated=simulated), exchange, symbol, at_ns)
         except SnapshotMissing as error:
-            made_up = book_folder(folder_of(data_folder, simulated=True), exchange, symbol)
-            if simulated or made_up is None or not files_of(made_up):
-                raise
-            raise SnapshotMissing(f"{error}; what the simulation stored is shown with --simulate", error.spans) from None
+            why, made_up = "", book_folder(folder_of(data_folder, simulated=True), exchange, symbol)
+            if wanted.storage == "none" or not wanted.enabled:
+                why = f"; none are being stored: {WHERE}.{'storage is none' if wanted.enabled else 'enabled is false'}"
+            elif not simulated and made_up is not None and files_of(made_up):
+                why = "; what the simulation stored is shown with --simulate"
+            raise SnapshotMissing(f"{error}{why}", error.spans) from None
     if book_folder(Path(), exchange, symbol) is None:
         raise SnapshotMissing(f"{exchange} {symbol!r:.80} cannot be the name of a book")
     interval_ms, now_ns = round(wanted.interval * 1e3), time.time_ns()
@@ -152,7 +155,8 @@ async def check_start(config: Config, bus: Bus, whose: str) -> None:
 async def max_memory_of(bus: Bus) -> int | None:
     """What Redis may use, of a Cluster all masters together; 0: no limit, None: it does not tell (who may not ask may publish all the same)."""
     try:
-        info = await bus.client.info("memory")
+        # of a Cluster, of every master: {node: what it says}
+        info = await bus.client.info("memory", **({"target_nodes": RedisCluster.PRIMARIES} if bus.sharded else {}))
     except (RedisError, OSError, TimeoutError):
         return None
     nodes = [each for each in info.values() if isinstance(each, dict)] or [info]

@@ -54,14 +54,24 @@ def test_what_cannot_be_is_refused_with_what_can(text, message):
 async def test_where_nothing_is_stored_that_is_said(tmp_path, bus, text):
     config = parse(SECTION % text)
     assert (keeper_of(config, tmp_path, bus) is None) == ("none" in text), "what is switched on later finds its keeper"
-    with pytest.raises(SnapshotMissing, match=r"no snapshots are stored: analytics\.periodic_snapshots"):
+    with pytest.raises(SnapshotMissing, match=r"none are being stored: analytics\.periodic_snapshots"):
         await storage.look_up(config.analytics.periodic_snapshots, tmp_path, None, "venue", "BTC-USDT", None, simulated=False)
+
+
+async def test_what_was_stored_before_storing_was_switched_off_is_still_shown(tmp_path, bus):
+    keeper = keeper_of(parse(SECTION % "redis_newest: 0s"), tmp_path, bus)
+    film = keeper.film_of(INSTRUMENT)
+    (book,) = books(1)
+    shoot(film, book, FIRST)
+    await keeper.stop()
+    for text in ("storage: none", "enabled: false"):
+        assert same(await storage.look_up(parse(SECTION % text).analytics.periodic_snapshots, tmp_path, None, "venue", "BTC-USDT", None, simulated=False), book)
 
 
 async def test_disk_is_the_default_and_keeps_the_newest_minute_in_redis_too(tmp_path, bus):
     keeper = keeper_of(parse(""), tmp_path, bus)
     settings, shelf = keeper.settings, keeper.shelf
-    assert (shelf.root, shelf.max_bytes, shelf.keep_ms, shelf.epoch) == (tmp_path / "snapshots", 16 << 30, 86_400_000, 9)
+    assert (shelf.root, shelf.max_bytes, shelf.min_free, shelf.keep_ms, shelf.epoch) == (tmp_path / "snapshots", 16 << 30, 2 << 30, 86_400_000, 9)
     assert (settings.interval_ms, settings.key_ms, settings.redis_keep_ms, settings.retries, settings.waiting_bytes) == (1000, 60_000, 60_000, False, 16 << 20)
     keeper = keeper_of(parse(SECTION % "storage: redis, storage_duration: 2h, interval: 500ms, key_interval: 30s"), tmp_path, bus)
     settings = keeper.settings

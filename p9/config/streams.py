@@ -72,12 +72,13 @@ class Snapshots(Stream):
     storage_duration: Annotated[Seconds, text("how long snapshots are kept; every interval of it can be shown")] = Seconds("24h")
     key_interval: Annotated[Seconds, text("a whole frame each; what stands between are changes")] = Seconds("1m")
     max_bytes: Annotated[Bytes, text("of storage disk; over it the oldest go")] = Bytes("16GB")
+    min_free: Annotated[Bytes, text("of storage disk: so much of the disk is left to others, the spool among them; the oldest go before that")] = Bytes("2GB")
     redis_newest: Annotated[Seconds, text("of storage disk: the newest are in Redis too, for so long; 0s: they are not")] = Seconds("60s")
     waiting_bytes: Annotated[Bytes, text("what may wait in memory for the disk, and again for Redis; over it snapshots are lost, and counted")] = Bytes("16MB")
 
     _bounds = {
         "interval": (Seconds("100ms"), Seconds("1h")), "storage_duration": (Seconds("1m"), Seconds("48h")), "key_interval": (Seconds("1s"), Seconds("1h")),
-        "max_bytes": (Bytes("16MB"), Bytes("16384GB")), "redis_newest": (Seconds("0s"), Seconds("1h")), "waiting_bytes": (Bytes("1MB"), Bytes("1GB")),
+        "max_bytes": (Bytes("16MB"), Bytes("16384GB")), "min_free": (Bytes("0B"), Bytes("16384GB")), "redis_newest": (Seconds("0s"), Seconds("1h")), "waiting_bytes": (Bytes("1MB"), Bytes("1GB")),
     }  # fmt: skip
 
     def __post_init__(self) -> None:

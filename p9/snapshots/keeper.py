@@ -81,12 +81,12 @@ class Keeper:
             self._crcs.append(0)
         return film
 
-    def tune(self, settings: KeeperSettings, *, max_bytes: int) -> None:
+    def tune(self, settings: KeeperSettings, *, max_bytes: int, min_free: int) -> None:
         """Other intervals and bounds from now on; films have them when they are asked for anew."""
         self.settings = settings
         self.reel.max_bytes = settings.waiting_bytes
         if self.shelf is not None:
-            self.shelf.keep_ms, self.shelf.max_bytes = settings.keep_ms, max_bytes
+            self.shelf.keep_ms, self.shelf.max_bytes, self.shelf.min_free = settings.keep_ms, max_bytes, min_free
 
     def move(self, redis: Any) -> None:
         """To another Redis."""
@@ -173,28 +173,28 @@ class Keeper:
     async def _set_all(self) -> None:
         keep_ms = self.settings.redis_keep_ms + self.settings.key_ms  # the newest are shown by a key frame that may be so much older
         while self._unset:
-            some = [self._unset[n] for n in range(min(AT_ONCE, len(self._unset)))]
+            some = [self._unset.popleft() for _ in range(min(AT_ONCE, len(self._unset)))]
+            self._unset_bytes -= sum(len(record) for _, record in some)
             try:
                 async with self._redis.pipeline(transaction=False) as pipe:
                     for key, record in some:
                         pipe.execute_command("SET", key, record, "PX", keep_ms)
                     answers = await pipe.execute(raise_on_error=False)
             except (RedisError, OSError, TimeoutError) as error:
-                self._refused(error)
+                self._refused(error, some)
                 return
             refusal = next((answer for answer in answers if isinstance(answer, Exception)), None)
             if refusal is not None:  # full, or not ours to write to: the whole piece again, a SET does no harm twice
-                self._refused(refusal)
+                self._refused(refusal, some)
                 return
-            for _, record in some:
-                self._unset.popleft()
-                self._unset_bytes -= len(record)
             self.counts["set"] += len(some)
         if self.error:
             log.info("Redis takes snapshots again")
             self.error = ""
 
-    def _refused(self, error: Exception) -> None:
+    def _refused(self, error: Exception, some: list[tuple[str, bytes]]) -> None:
+        self._unset.extendleft(reversed(some))
+        self._unset_bytes += sum(len(record) for _, record in some)
         self.counts["redis_errors"] += 1
         if not self.error:
             self.error = f"{type(error).__name__}: {error}"

@@ -117,7 +117,8 @@ def spans(root: Path, exchange: str, symbol: str) -> list[Span]:
             if record.kind != KEY and (before is None or record.before_crc != before.crc):
                 before = None
                 continue
-            interval_ns = interval_ns or _interval_ms(record) * NS
+            if record.kind == KEY:
+                interval_ns = _interval_ms(record) * NS
             if record.kind != END:
                 if found and 0 <= record.taken_ns - found[-1][1] <= STALE * interval_ns:
                     found[-1][1] = record.taken_ns

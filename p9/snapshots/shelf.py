@@ -6,6 +6,7 @@ cut what the system had not brought to the disk; a record that is cut off is fou
 
 import contextlib
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,10 @@ class _Book:
 
 
 class Shelf:
-    """`keep_ms`: what is younger is kept, whatever happens; `max_bytes`: of all files together, between two sweeps a minute's more."""
+    """`keep_ms`: what is older goes; `max_bytes`: of all files together, between two sweeps a minute's more; `min_free`: of the disk, for others."""
 
-    def __init__(self, root: Path, *, epoch: int, max_bytes: int, keep_ms: int):
-        self.root, self.epoch, self.max_bytes, self.keep_ms = root, epoch, max_bytes, keep_ms
+    def __init__(self, root: Path, *, epoch: int, max_bytes: int, keep_ms: int, min_free: int = 0):
+        self.root, self.epoch, self.max_bytes, self.keep_ms, self.min_free = root, epoch, max_bytes, keep_ms, min_free
         self.counts: Counter[str] = Counter()
         self.error = ""  # of the disk, while it refuses
         self.n_bytes = self.n_files = 0
@@ -140,10 +141,13 @@ class Shelf:
                     folder.rmdir()
         kept.sort()
         total = sum(size for _, size in kept)
+        most = self.max_bytes
+        if self.min_free and self.root.is_dir():
+            most = min(most, total + shutil.disk_usage(self.root).free - self.min_free)
         written = {book.path for book in self._books}
         gone = 0
         for file, size in kept:
-            if total <= self.max_bytes:
+            if total <= most:
                 break
             if file.path not in written:
                 self._remove(file, "over_bound")

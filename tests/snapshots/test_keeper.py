@@ -10,9 +10,12 @@ from redis.asyncio import Redis
 from p9.client import SnapshotMissing, stored_snapshot
 from p9.client.film import SnapshotDamaged, read_record
 from p9.client.stored import stored_spans
+from p9.delivery.cluster import ClusterBus
 from p9.snapshots import library
 from p9.snapshots.keeper import Keeper, KeeperSettings
 from p9.snapshots.shelf import Shelf
+from p9.storage import max_memory_of
+from tests.delivery.redis_forms import ClusterForm
 from tests.delivery.redis_process import RedisProcess
 from tests.snapshots.books import INSTRUMENT, Book, S, same, shoot
 
@@ -228,6 +231,68 @@ async def test_beside_the_disk_what_redis_did_not_take_is_let_go(tmp_path):
         assert (status["redis_lost"], status["redis_waiting"], status["set"]) == (5, 0, 0) and "maxmemory" in keeper.error
         assert same(library.find(tmp_path / "disk", "venue", "BTC-USDT"), made[-1])
         await redis.aclose()
+
+
+async def test_in_a_cluster_each_key_has_its_own_slot(tmp_path):
+    with ClusterForm(tmp_path) as form:
+        bus = ClusterBus(form.hosts[:1])
+        keeper = Keeper(epoch=7, redis=bus.client)
+        made = books(70)
+        film_all(keeper.film_of(INSTRUMENT), made)
+        await keeper.flush()
+        assert keeper.status()["set"] == 70 and all(server.client().dbsize() > 5 for server in form.masters), "spread over all"
+        for book in made[::9]:
+            assert same(await stored_snapshot(bus.client, "venue", "BTC-USDT", book.taken_ns), book)
+        assert await max_memory_of(bus) == 0
+        for server in form.masters:
+            server.client().config_set("maxmemory", "64mb")
+        assert await max_memory_of(bus) == 3 * (64 << 20)
+        await bus.close()
+
+
+async def test_what_is_on_its_way_to_redis_is_neither_dropped_nor_lost_when_the_bound_is_met():
+    class Slow:
+        """A Redis whose answers come when they are let."""
+
+        def __init__(self):
+            self.keys, self.go = [], asyncio.Event()
+
+        def pipeline(self, transaction):
+            return self
+
+        async def __aenter__(self):
+            self.some = []
+            return self
+
+        async def __aexit__(self, *_):
+            pass
+
+        def execute_command(self, command, key, *_):
+            self.some.append(key)
+
+        async def execute(self, raise_on_error):
+            some = list(self.some)
+            await self.go.wait()
+            self.keys += some
+            return [b"OK"] * len(some)
+
+    redis = Slow()
+    keeper = Keeper(epoch=7, settings=KeeperSettings(retries=True, waiting_bytes=2000), redis=redis)
+    film = keeper.film_of(INSTRUMENT)
+    made = books(120)
+    film_all(film, made[:20])
+    await keeper._keep()
+    setting = asyncio.create_task(keeper._set())
+    await asyncio.sleep(0)
+    for turn, book in enumerate(made[20:], 20):
+        assert shoot(film, book, FIRST + turn)
+        if turn % 10 == 9:
+            await keeper._keep()
+    redis.go.set()
+    await setting
+    status = keeper.status()
+    assert status["set"] == len(redis.keys) == len(set(redis.keys)) and status["set"] + status["redis_lost"] == 120 > status["set"] and status["redis_waiting"] == 0
+    assert keeper._unset_bytes == 0 and redis.keys[-1].endswith(str((FIRST + 119) * 1000))
 
 
 def test_a_film_asked_for_again_takes_the_place_of_the_first(tmp_path):

@@ -136,3 +136,19 @@ def test_a_full_disk_is_an_error_like_any_other(tmp_path):
 def test_a_name_that_no_book_has_is_refused(tmp_path, exchange, symbol):
     with pytest.raises(ValueError, match="cannot be the name of a book"):
         shelf(tmp_path).add(exchange, symbol)
+
+
+def test_the_oldest_go_before_the_disk_is_full(tmp_path, monkeypatch):
+    one = shelf(tmp_path, min_free=1 << 30)
+    hours(one, 0, 10)
+    size = files_of(tmp_path / "venue" / "A-B")[0].path.stat().st_size
+    free = [(1 << 30) + 5]
+    monkeypatch.setattr("p9.snapshots.shelf.shutil.disk_usage", lambda path: type("Usage", (), {"free": free[0]}))
+    one.sweep(START + 10 * HOUR)
+    assert begun(one) == list(range(10))
+    free[0] = (1 << 30) - 2 * size - 1  # three files must make room
+    one.sweep(START + 10 * HOUR)
+    assert begun(one) == list(range(3, 10))
+    free[0] = 0
+    one.sweep(START + 10 * HOUR)
+    assert begun(one) == [9], "what is written to is left"
