@@ -310,7 +310,8 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
 def main() -> int:
     """The exit code: 0 good, 1 a check failed, 2 a mistake in what we were told, 4 events left on disk for the next start, 5 events lost."""
     multiprocessing.freeze_support()
-    if sys.platform == "linux" and executable.single_file():
+    executable.speak_utf8()
+    if sys.platform in ("linux", "win32") and executable.single_file():
         executable.end_with_parent()
     code = _main()
     if code:

@@ -135,10 +135,10 @@ def load(path: Path | None) -> Config:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError("there is no such file", where=str(path), hint="leave --config out to run with the defaults") from None
-    except IsADirectoryError:
-        raise ConfigError("is a directory, not a file", where=str(path)) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"not UTF-8 text at byte {error.start}", where=str(path)) from None
     except OSError as error:
+        if path.is_dir():  # Windows says that permission is denied
+            raise ConfigError("is a directory, not a file", where=str(path)) from None
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from None
     return parse(text, str(path), os.environ)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import random
-import signal
 import sys
 import time
 from decimal import Decimal
@@ -216,10 +215,10 @@ async def test_kills_of_the_real_command_leave_no_trace(venues, tmp_path):
                 await asyncio.sleep(draw.uniform(0.0, 0.02))
             await asyncio.sleep(draw.uniform(0.0, 0.05))
             if process.returncode is None:
-                process.send_signal(signal.SIGKILL)
+                process.kill()
                 n_kills += 1
         _, told = await process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), told
+        assert process.returncode in (0, 1 if sys.platform == "win32" else -9), told
     assert n_kills
     whole = tmp_path / "whole.csv.gz"
     process = await asyncio.create_subprocess_exec(*command, str(whole), stdout=asyncio.subprocess.DEVNULL)

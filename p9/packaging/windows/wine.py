@@ -5,10 +5,12 @@ is that of the Linux Python of the same minor version. MinGW-w64 compiles.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ INTERPRETER = "panda3d==1.10.16"
 MINOR = (3, 11)
 CC = "x86_64-w64-mingw32-gcc"
 TOOLS = {CC: "gcc-mingw-w64-x86-64", "gendef": "mingw-w64-tools", "x86_64-w64-mingw32-dlltool": "binutils-mingw-w64-x86-64", "wine": "wine wine64"}
+WINESERVERS = ("/usr/lib/wine/wineserver", "/usr/lib/wine/wineserver64")  # where Debian keeps it
 NOT_WANTED = {"site-packages", "dist-packages", "lib-dynload", "test", "idlelib", "tkinter", "turtledemo", "__pycache__"}
 
 
@@ -109,16 +112,37 @@ class WindowsPython:
                     print(f"{n} of {len(stale)} extension modules for Windows", file=sys.stderr, flush=True)
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {**os.environ, "WINEPREFIX": str(self.prefix), "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=", "PYTHONIOENCODING": "utf-8", **more}
+        """Nothing that was said to the Linux Python; names of files beyond ASCII."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "P9_"))}
+        wine = {"WINEPREFIX": str(self.prefix), "WINEARCH": "win64", "WINEDEBUG": "-all", "WINEDLLOVERRIDES": "mscoree,mshtml=", "LC_ALL": "C.UTF-8"}
+        return ours | wine | {"PYTHONUTF8": "0", "PYTHONUNBUFFERED": "1"} | more
 
     def run(self, program: Path, *words: object, cwd: Path, timeout_s: float, **environment: str) -> tuple[int, str]:
-        """A Windows program's exit code and what it printed. Through pipes: Wine's programs take a file, or nothing, for a broken console."""
+        """A Windows program's exit code and what it printed, which is shown as it comes. After `timeout_s` all of this prefix is ended.
+
+        Through pipes: Wine's programs take a file, or nothing, for a broken console.
+        """
         self.prefix.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
+        print("+ wine", program.name, *words, file=sys.stderr, flush=True)
+        process = subprocess.Popen(
             ["wine", str(program), *map(str, words)], cwd=cwd, env=self.environment(**environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, timeout=timeout_s, check=False,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip
-        return done.returncode, done.stdout.decode("utf-8", "replace")
+        assert process.stdout is not None
+        timer = threading.Timer(timeout_s, self.end)
+        timer.start()
+        said = []
+        for line in process.stdout:
+            said.append(line.decode("utf-8", "replace"))
+            if not re.search(r"could not resolve 'api-ms-win-|wine32", said[-1]):  # parts of Windows itself; of Wine for programs of 32 bits
+                print(said[-1].rstrip(), file=sys.stderr, flush=True)
+        timer.cancel()
+        return process.wait(), "".join(said)
+
+    def end(self) -> None:
+        """Every program that runs in this prefix."""
+        server = shutil.which("wineserver") or next((path for path in WINESERVERS if Path(path).exists()), "wineserver")
+        subprocess.run([server, "-k"], env=self.environment(), check=False)
 
 
 def run(*command: object, quiet: bool = False) -> None:
