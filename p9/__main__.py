@@ -225,8 +225,9 @@ async def _replay(options: argparse.Namespace, config: Config, path: Path | None
 async def _check_config(config: Config, path: Path | None) -> int:
     """Say what is wrong, and how much of disk and Redis it will take."""
     from p9 import confirmation, storage
+    from p9.accounts import keys_of
 
-    need, unchecked = storage.need_of(config), ""
+    need, unchecked, keys = storage.need_of(config), "", keys_of(config)
     try:
         max_memory, whose = await storage.room_of(config, lambda: confirmation.redis_of(config, Path(), simulated=False, mode="external"))
         storage.check_room(config, need, max_memory or 0, whose)
@@ -235,6 +236,8 @@ async def _check_config(config: Config, path: Path | None) -> int:
     except BusAway as error:
         unchecked = f"room in Redis is not checked: {error}"
     print(f"{path or 'the defaults'}: good; markets: {', '.join(config.venues.markets()) or 'none'}")
+    if keys:
+        print(f"keys of one's own: {', '.join(keys)}")
     print("\n".join(filter(None, [*storage.room_report(config, need), unchecked])))
     return 0
 

@@ -286,6 +286,7 @@ class Appliance:
             "lateness": self.lateness.status() if self.lateness is not None else {},
             "signals": self.signals.status() if self.signals is not None else {},
             "options": self.markets.options.status() if self.markets is not None else {},
+            "accounts": self.markets.accounts.status() if self.markets is not None else {},
             "boards": self.markets.boards.status() if self.markets is not None else {},
             "gaps": self.ledger.status() if self.ledger is not None else {},
             "snapshots": self.snapshots.status() if self.snapshots is not None else None,

@@ -17,6 +17,7 @@ from p9.history import KINDS as HISTORY_KINDS
 from p9.history import history_of
 from p9.instrument import PERPETUAL, Instrument
 from p9.option import options_of
+from p9.stop_order import accounts_of
 from p9.venue import Market, market, topic
 
 HEADER = """\
@@ -101,6 +102,15 @@ def blocks(row: Market) -> Cell:
     return Cell(live, why="" if live else hot.why)
 
 
+def orders(row: Market) -> Cell:
+    """What a private stream tells."""
+    account = next((account for account in accounts_of(row.exchange) if row.name in account.markets), None)
+    if account is None:
+        return Cell(why=_missing(row, "orders"))
+    key = account.listen_key
+    return Cell(account.topics or (f"{account.path}/(listen key)",), (f"{key.request.method} {key.request.path} {Seconds(key.every_s)}",) if key is not None else ())
+
+
 def instruments(row: Market) -> Cell:
     pushed = of_facts("reference", paths=("contractInfo", "instruments"))(row).live
     every = Config().analytics.reference.instruments_interval
@@ -141,6 +151,7 @@ FEEDS = (
     Feed("Liquidations", ("liquidations",), of_topics("liquidations"), "No venue promises all of them; the first one's are a sample of one a second and symbol."),
     Feed("Block trades", ("block_trades",), blocks, "Prints over the adaptive threshold are told of every market; this is about what the venues mark themselves."),
     Feed("Deleveraging", ("adl",), of_facts("adl"), "The first venue tells how likely it is, the others whether it is under way."),
+    Feed("One's own stop orders", ("stop_triggers",), orders, "With a key of one's own; nobody tells those of others. By REST only the stream's address is asked for. Runs of others' stops are inferred from trades on every market."),
     Feed("Mark and index price", ("mark_price",), of_facts("mark_price")),
     Feed("Funding", ("funding",), of_facts("funding")),
     Feed("Open interest", ("open_interest",), of_facts("open_interest")),

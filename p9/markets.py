@@ -10,6 +10,7 @@ from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
+from p9.accounts import Accounts
 from p9.boards import Boards
 from p9.capture.audits import AuditSettings
 from p9.capture.backfill import BackfillSettings
@@ -52,6 +53,7 @@ class Markets:
         self.venue_clocks: dict[str, VenueClock] = {}
         self._endpoints, self._symbols, self._recorder, self._ledger = endpoints, symbols, recorder, ledger
         self._tell, self._on_notice, self._begin = tell, on_notice, begin
+        self.accounts = Accounts(config, clock, self.captures, endpoints=endpoints, log=_said("accounts"))
         self._known: dict[str, Instruments] = {}
         self._connects: dict[str, Connects] = {}
 
@@ -60,9 +62,10 @@ class Markets:
         for name in self.config.venues.markets():
             await self.open(name)
         await self._open_options()
+        self._open_accounts()
 
     async def stop(self) -> None:
-        await asyncio.gather(self.boards.close(), self.options.close())
+        await asyncio.gather(self.boards.close(), self.options.close(), self.accounts.close())
         await asyncio.gather(*(capture.stop() for capture in self.captures.values()))
         await asyncio.gather(*(client.stop() for client in self.clients.values()))
 
@@ -95,6 +98,10 @@ class Markets:
         for row in self.options.rows():
             await self._meet(row)
             await self.options.open(row, self.clients[row.exchange], self._connects[row.exchange])
+
+    def _open_accounts(self) -> None:
+        for account, row in self.accounts.wanted():
+            self.accounts.open(account, row, self.clients[row.exchange], self._connects[row.exchange], self.venue_clocks[row.exchange])
 
     async def _meet(self, row: Market) -> None:
         """What the markets of a venue share is made with the first of them."""
@@ -153,6 +160,9 @@ class Markets:
                 await self.close(name)
             if name in config.venues.markets():
                 await self.open(name)
+        self.accounts.config = config
+        if not self.accounts.as_wanted():
+            await self.reopen_accounts(config)
 
     async def choose(self, config: Config, names: set[str]) -> None:
         """Other instruments in the markets `names`; a market that had none is opened anew."""
@@ -174,6 +184,12 @@ class Markets:
         """Other polls, or the same with other intervals and thresholds."""
         self.config = config
         await self.boards.reconfigure(config)
+
+    async def reopen_accounts(self, config: Config) -> None:
+        """Other keys, or none. Raises ConfigError."""
+        self.config = self.accounts.config = config
+        await self.accounts.close()
+        self._open_accounts()
 
     async def reopen_options(self, config: Config) -> None:
         """Other options, intervals or thresholds: they begin anew, no book notices."""

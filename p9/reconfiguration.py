@@ -10,6 +10,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from p9 import storage
+from p9.accounts import keys_of
 from p9.config import Config
 from p9.config.change import Change, changes
 from p9.config.venues import Venues
@@ -146,6 +147,18 @@ async def _options(appliance: Any, config: Config, found: Sequence[Change]) -> l
     return []
 
 
+async def _triggers(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
+    """Some are told by private streams, which nobody else needs."""
+    return [*await _streams(appliance, config, found), *await _accounts(appliance, config, found)]
+
+
+async def _accounts(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
+    """Another key, or none."""
+    keys_of(config)
+    await appliance.markets.reopen_accounts(config)
+    return []
+
+
 async def _thresholds(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
     appliance.markets.tune(config)
     appliance.lateness.tune(lateness_of(config))
@@ -159,9 +172,11 @@ RULES = (
     Rule(("http.",), _pages),
     Rule(tuple(f"redis.{key}" for key in _SERVER), _redis),
     Rule(("analytics.options_iv_monitor.", *(f"venues.{venue}.option." for venue in Venues.__struct_fields__)), _options),
+    Rule(tuple(f"venues.{venue}.account." for venue in Venues.__struct_fields__), _accounts),
     Rule(("venues.",), _markets),
     Rule(("analytics.periodic_snapshots.",), _snapshots),
     Rule(("analytics.block_trades.enabled",), _blocks),
+    Rule(("analytics.stop_triggers.enabled",), _triggers),
     Rule(tuple(f"analytics.{row.section}." for row in ROWS), _streams),
     Rule(
         ("boards.", *(f"analytics.{kind}." for kind in ("adl", "funding", "mark_price", "open_interest", "insurance_fund_monitor", "reference"))), _facts,

@@ -78,12 +78,13 @@ class SequenceRule(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One GET. `params` are plain text: the client encodes them."""
+    """One question. `params` are plain text: the client encodes them."""
 
     path: str
     budget: Budget
     weight: int = 1
     params: tuple[tuple[str, str], ...] = ()
+    method: Literal["GET", "POST"] = "GET"
 
 
 class Poll(msgspec.Struct, frozen=True):

@@ -10,16 +10,16 @@ ROOT = Path(__file__).parents[1]
 
 # Lowest first. A module may import what stands on a lower floor, or on its own floor where that is marked `*` (and never in a circle).
 P9_FLOORS = [
-    ["errors", "loop", "budget", "executable", "breaker", "ops.log_file", "number", "client*"],
-    ["config*", "instrument", "ops.logs"],
+    ["errors", "secret", "loop", "budget", "executable", "breaker", "ops.log_file", "number", "client*"],
+    ["config*", "instrument", "ops.logs", "key"],
     ["fact"],
     ["venue"],
-    ["option", "history"],
+    ["option", "history", "stop_order"],
     ["venues*"],
     ["market*", "delivery*", "analysis*", "evaluation*", "snapshots*", "capture.recording", "capture.recorder"],
     ["capture*"],
     ["ops*"],
-    ["simulate*", "packaging*", "publication", "boards", "options", "coverage", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
+    ["simulate*", "packaging*", "publication", "boards", "options", "accounts", "coverage", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
     ["markets"],
     ["signals"],
     ["reconfiguration"],

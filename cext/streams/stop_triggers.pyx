@@ -60,6 +60,7 @@ cdef class StopTriggers(Stream):
     cdef readonly int64_t n_liquidated      # and were left out, as a liquidation was told
     cdef readonly int64_t n_weak            # and were left out for want of confidence
     cdef readonly int64_t n_inferred
+    cdef readonly int64_t n_told            # by a venue, of one's own orders
     cdef bint _forced_told
     cdef uint32_t _marks
     cdef int32_t _least
@@ -107,6 +108,11 @@ cdef class StopTriggers(Stream):
         Stream.attach(self, book, out, symbol)
         self._marks = MARK_ROUNDED if symbol.contract == CONTRACT_INVERSE else 0
         self.channel = self.names.channel(out, "stop_triggers", self.word, CRITICAL, self)
+
+    def told(self, bytes payload not None, *, ns_t ts_event=NO_TIME, ns_t ts_recv=NO_TIME, bint rounded=False):
+        """One that the venue told of: `payload` is the text of a JSON object with the event's own fields."""
+        self.n_told += 1
+        self.out.emit(self.channel, payload, ts_event=ts_event, ts_recv=ts_recv, flags=MARK_ROUNDED if rounded else 0)
 
     def open_interest(self, double contracts, ns_t at_ns):
         """What the venue says is open, in its own unit."""
@@ -275,7 +281,7 @@ cdef class StopTriggers(Stream):
 
     def counters(self):
         """What was counted, by name."""
-        return {"bursts": self.n_bursts, "liquidated": self.n_liquidated, "weak": self.n_weak, "inferred": self.n_inferred}
+        return {"bursts": self.n_bursts, "liquidated": self.n_liquidated, "weak": self.n_weak, "inferred": self.n_inferred, "told": self.n_told}
 
     cdef bint on_rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil:
         cdef int32_t i = self._n_runs - 1

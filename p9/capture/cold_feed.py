@@ -56,7 +56,7 @@ class ColdConnection(Connection):
 class ColdFeed(Line):
     """`on_frame(payload, ts_recv_ns)` hears every data frame in its order; what it raises is counted by the error's name and costs that frame alone.
 
-    `on_lost()` hears that what was live is not any more. `counts`: errors by kind, and `silent`, new subscriptions of silent topics.
+    `on_lost()` hears that what was live is not any more. `counts`: errors by kind, `silent`, new subscriptions of silent topics, and `login_refused`.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class ColdFeed(Line):
 
     def _patient(self) -> None:
         """Where nothing must ever speak, silence is no sign."""
-        must_speak = any(topic.silent_s for topic in self.topics.values())
-        self.settings = msgspec.structs.replace(self.settings, silent_s=self._silent_s if must_speak else NEVER_S)
+        self.must_speak = any(topic.silent_s for topic in self.topics.values())
+        self.settings = msgspec.structs.replace(self.settings, silent_s=self._silent_s if self.must_speak else NEVER_S)
 
     def _adopt(self, connection: Connection) -> None:
         super()._adopt(connection)
@@ -104,6 +104,10 @@ class ColdFeed(Line):
             login=self._login() if self._login is not None else b"", dial=self._dial,
             log=lambda event, **more: self._log(event, feed=self.name, **more),
         )  # fmt: skip
+
+    def _let_go(self, reason: str) -> None:
+        self.counts["login_refused"] += self.connection.login_refused
+        super()._let_go(reason)
 
     def _take(self, payload: bytes, recv_ns: int) -> None:
         try:

@@ -15,8 +15,10 @@ from picows import WSError, WSMsgType, WSTransport, ws_connect
 
 from p9.budget import Window
 from p9.errors import SocketLost
+from p9.secret import censored
 from p9.venue import Control, Market
 
+LOGIN_HINT = "check the key, its rights, the addresses that it may come from, and the clock"
 HELD_TOGETHER_S = 1.0  # after a refusal, the other topics of its request get this long to be acknowledged; then each is asked for alone
 
 
@@ -88,13 +90,15 @@ class Connection:
         self._n_frames = 0
         self._login = login
         self._logged_in_by_s = 0.0  # 0: nothing is awaited
+        self.login_refused = False
 
     @staticmethod
     def _loop_s() -> float:
         return asyncio.get_running_loop().time()
 
-    async def open(self, url: str) -> None:
-        """Connect. Raises SocketLost."""
+    async def open(self, url: str, shown: str = "") -> None:
+        """Connect. `shown`: what people are told of an address that is not theirs to know. Raises SocketLost."""
+        where = f"{self.market.name} {shown or url}"
         try:
             # not wait_for: Python 3.11's forgets a cancellation that falls on the moment of success, and then nothing stops the feed
             async with asyncio.timeout(self.settings.connect_s):
@@ -103,9 +107,9 @@ class Connection:
                     websocket_handshake_timeout=self.settings.connect_s, logger_name="feed",
                 )  # fmt: skip
         except TimeoutError:
-            raise SocketLost(f"no connection within {self.settings.connect_s:g} s", where=f"{self.market.name} {url}") from None
+            raise SocketLost(f"no connection within {self.settings.connect_s:g} s", where=where) from None
         except (OSError, WSError) as error:
-            raise SocketLost(f"{type(error).__name__}: {error}", where=f"{self.market.name} {url}") from None
+            raise SocketLost(f"{type(error).__name__}: {error}", where=where) from None
         self.opened_s = self._pinged_s = self._heard_s = now_s = self._loop_s()
         if self._login:
             self._logged_in_by_s = now_s + self.settings.ack_s
@@ -271,6 +275,7 @@ class Connection:
             self._write(ping.text, now_s)
 
     def _answer(self, control: Control) -> None:
+        control = msgspec.structs.replace(control, reason=censored(control.reason)) if control.reason else control  # it may repeat the key that it refuses
         self.counts["control"] += 1
         self.counts[f"control_{control.kind}"] += 1
         if control.kind == "closing":
@@ -280,7 +285,8 @@ class Connection:
             self._logged_in_by_s = 0.0
             self._send(self._loop_s())
         elif control.kind == "refused" and self._logged_in_by_s:
-            self._drop(f"login refused: {control.reason}")
+            self.login_refused = True
+            self._drop(f"login refused: {control.reason} ({LOGIN_HINT})")
         elif control.kind == "ack":
             self._acknowledge(control)
         elif control.kind == "refused":
@@ -347,7 +353,7 @@ class Connection:
 
     def _lose(self, reason: str) -> None:
         if not self.lost.done():
-            self.lost.set_result(reason)
+            self.lost.set_result(censored(reason))
 
     def status(self) -> dict[str, Any]:
         return {

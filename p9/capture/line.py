@@ -67,6 +67,7 @@ class Line:
     ):
         self.name, self.market, self.url = name, market, url
         self.settings = settings or FeedSettings()
+        self.must_speak = True  # silence is a sign; else one that is subscribed is live, whether it speaks or not
         self.state = "waiting"
         self.failures = 0  # since the last good spell
         self.losses = 0
@@ -156,7 +157,7 @@ class Line:
             self.state = "connecting"
         connection = self._make_connection()
         connection.listener.standby = standby
-        await connection.open(await self._address())
+        await connection.open(await self._address(), self.url)
         connection.subscribe(connection.topics)
         return connection
 
@@ -176,6 +177,8 @@ class Line:
         self.losses += 1
         self._recycle = ""
         good_s = self._last_data_s - self._first_data_s if self._first_data_s else 0.0
+        if not self.must_speak and self.state == "live":
+            good_s = self._loop_s() - self.connected_s
         if good_s >= self.settings.good_after_s:
             self.failures = 0
             self.last_loss = reason
@@ -219,7 +222,7 @@ class Line:
         if n_data != self._n_data:
             self._n_data, self._last_data_s = n_data, now_s
             self._first_data_s = self._first_data_s or now_s
-        if self.state == "subscribing" and connection.settled and n_data:
+        if self.state == "subscribing" and connection.settled and (n_data or not self.must_speak):
             self.state = "live"
             self._log("live", feed=self.name, topics=len(connection.acknowledged), refused=len(connection.refused))
         if now_s - self._last_data_s > self.settings.silent_s:

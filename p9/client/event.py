@@ -175,7 +175,7 @@ class Liquidation(Event, kw_only=True):
 
 
 class StopTrigger(Event, kw_only=True):
-    """`kind` stop_run_inferred: nobody told it, so there is a `confidence`."""
+    """`kind` stop_run_inferred: nobody told it, so there is a `confidence`. stop_order_triggered: one's own order, as the venue told it."""
 
     streamed = True
     kind: str
@@ -195,6 +195,17 @@ class StopTrigger(Event, kw_only=True):
     contract_unit: str | None = None
     open_interest_change: float | None = None
     liquidations_told: bool | None = None
+    position: Literal["long", "short"] | None = None
+    order_kind: str | None = None
+    order_type: str | None = None
+    trigger_price: Decimal | None = None
+    trigger_price_type: str | None = None
+    order_price: Decimal | None = None
+    order_id: str | None = None
+    client_id: str | None = None
+    placed_order_id: str | None = None
+    reduce_only: bool | None = None
+    failure: str | None = None
 
 
 class Adl(Event, kw_only=True):

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from p9.config.account import BinanceAccount, BybitAccount, OkxAccount
 from p9.config.options import OptionLine
 from p9.config.section import Section, between, text
 
@@ -36,6 +37,7 @@ class Binance(Section):
     usdm: Market = Market()
     coinm: Market = Market()
     option: OptionLine = OptionLine()
+    account: BinanceAccount = BinanceAccount()
 
 
 class Bybit(Section):
@@ -43,6 +45,7 @@ class Bybit(Section):
     linear: Market = Market()
     inverse: Market = Market()
     option: OptionLine = OptionLine()
+    account: BybitAccount = BybitAccount()
 
 
 class Okx(Section):
@@ -50,6 +53,7 @@ class Okx(Section):
     swap: OkxMarket = OkxMarket()
     futures: OkxMarket = OkxMarket()
     option: OptionLine = OptionLine()
+    account: OkxAccount = OkxAccount()
 
 
 class Venues(Section):

@@ -11,7 +11,7 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -143,8 +143,11 @@ class RestClient:
         ahead = sum(weight for _, _, weight, future in pool.waiting if not future.done())
         return self._wait_s(pool, request.weight + ahead, SHARES[priority])
 
-    async def get(self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None) -> bytes:
-        """The answer's body, asked again with jittered back-off where that may help; limits are waited for, and do not count as attempts.
+    async def get(
+        self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
+        """The answer's body, asked again with jittered back-off where that may help; limits are waited for, and do not count as attempts. What is asked
+        with `headers` of its own (a key) is private: its answer is not recorded.
 
         Raises RestRefused (the venue said no), AddressBanned or RateLimited (after the last attempt), RestError (nothing useful came).
         """
@@ -155,7 +158,7 @@ class RestClient:
             async with self._in_flight:
                 if self.quiet_s(request.budget):
                     continue  # shut out while it waited for its turn
-                error = await self._ask(market, request)
+                error = await self._ask(market, request, headers)
             if isinstance(error, bytes):
                 return error
             left -= 1
@@ -165,17 +168,19 @@ class RestClient:
                 await asyncio.sleep(random.uniform(0.0, backoff_s))
                 backoff_s = min(2 * backoff_s, self.settings.retry_most_s)
 
-    async def get_json(self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None) -> Any:
-        return msgspec.json.decode(await self.get(market, request, priority, attempts=attempts))
+    async def get_json(
+        self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        return msgspec.json.decode(await self.get(market, request, priority, attempts=attempts, **({"headers": headers} if headers else {})))
 
-    async def _ask(self, market: Market, request: Request) -> bytes | RestError:
+    async def _ask(self, market: Market, request: Request, private: Mapping[str, str] | None) -> bytes | RestError:
         """One question on the wire: a good body, or what was wrong with it."""
         if self._session is None:
             raise RuntimeError("the client was not started")
         self.counts["asked"] += 1
         where = f"{market.name} {request.path}"
         try:
-            async with self._session.get(market.rest_url + request.path, params=request.params) as response:
+            async with self._session.request(request.method, market.rest_url + request.path, params=request.params, headers=private) as response:
                 body = await self._read(response)
                 status, headers, url = response.status, {key.lower(): value for key, value in response.headers.items()}, str(response.url)
         except TimeoutError:
@@ -190,7 +195,7 @@ class RestClient:
             error = RestError(f"{status}: not JSON but {headers.get('content-type', 'nothing')}: {body[:80]!r}")
         if error is None:
             self.counts["answered"] += 1
-            if self.recorder is not None:
+            if self.recorder is not None and private is None:
                 self.recorder.answer(self._now_ns(), market.name, url, body)
             return body
         error.where = where

@@ -13,11 +13,21 @@ from typing import Any
 import structlog
 
 from p9.ops.log_file import LogFile
+from p9.secret import censored
 
 KEPT = 500
 MOST_TEXT = 2000  # of one line's value that is kept
 MOST_LINES = 50
 SPAN_S = 10.0
+
+
+def cover(logger: Any, method: str, line: Any) -> Any:
+    """What is secret is covered, whoever says it. A processor of structlog."""
+    for key, value in line.items():
+        text = value if isinstance(value, str) else None if isinstance(value, int | float | None) else str(value)
+        if text is not None and (covered := censored(text)) != text:
+            line[key] = covered
+    return line
 
 
 class Recent:
@@ -85,6 +95,7 @@ def configure(level: str = "info", format: str = "auto") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            cover,
             RECENT,
             FILE,
             renderer,

@@ -49,6 +49,7 @@ class Status(Collector):
         yield from self._boards(status["boards"])
         yield from self._micro_prices(status["micro_prices"])
         yield from self._options(status["options"])
+        yield from self._accounts(status["accounts"])
         yield from self._availability(status["availability"])
         yield from self._signals(status["signals"])
         yield from self._history(status["markets"])
@@ -203,6 +204,20 @@ class Status(Collector):
         blocks = CounterMetricFamily("p9_blocks_refused", "Negotiated trades whose numbers do not fit their instrument")
         blocks.add_metric([], boards.get("refused_blocks", 0))
         yield from (polls, refused, age, facts, compared, stress, alerts, adl, blocks)
+
+    def _accounts(self, accounts: dict[str, Any]) -> Iterator[Metric]:
+        up = GaugeMetricFamily("p9_account_up", "Whether an account's private stream is subscribed", labels=["account"])
+        refused = CounterMetricFamily("p9_account_logins_refused", "Logins that the venue refused", labels=["account"])
+        orders = CounterMetricFamily("p9_account_stop_orders", "Stop orders of one's own that were triggered, by what became of them", labels=["account", "outcome"])
+        bad = CounterMetricFamily("p9_account_frames_refused", "Private frames and values that could not be used, by what was wrong", labels=["account", "reason"])
+        for name, state in accounts.get("streams", {}).items():
+            up.add_metric([name], state["feed"]["state"] == "live")
+            refused.add_metric([name], state["feed"]["errors"].get("login_refused", 0))
+            for outcome, n in state["counts"].items():
+                orders.add_metric([name, outcome], n)
+            for reason, n in state["bad"].items():
+                bad.add_metric([name, reason], n)
+        yield from (up, refused, orders, bad)
 
     def _options(self, options: dict[str, Any]) -> Iterator[Metric]:
         names = {

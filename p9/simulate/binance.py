@@ -18,6 +18,7 @@ from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
 from p9.simulate.insurance import Insurance
+from p9.simulate.private_streams import ListenKeyStream
 from p9.simulate.reference import ContractInfo, ReferenceData
 from p9.simulate.schedule import Schedule
 
@@ -64,6 +65,7 @@ class BinanceMarket:
         self.insurance: Insurance | None = None  # the simulator's to set
         self.reference: ReferenceData | None = None  # and this
         self.connections: set[Connection] = set()
+        self.orders: ListenKeyStream | None = None  # the simulator's to set
         self.aggregates = {one.symbol: streams.Aggregates(one) for one in instruments}
         for tape in self.aggregates.values():
             tape.instrument.streams.append(tape)
@@ -182,6 +184,10 @@ class BinanceMarket:
         await ws.prepare(request)
         connection = Connection(ws, self.row.market, self.faults)
         connection.combined, connection.route = parts[0] == "stream", route
+        private = self.orders is not None and (route == "private" or (not self.row.routed and names[:1] == [self.orders.account.listen_keys.get(self.row.market)]))
+        if private:
+            self.orders.join(connection, names[0] if names else "")
+            names = []
         self.connections.add(connection)
         beats = asyncio.create_task(self._ping(connection))
         try:
@@ -191,6 +197,8 @@ class BinanceMarket:
         finally:
             beats.cancel()
             self.connections.discard(connection)
+            if private:
+                self.orders.leave(connection)
             for name in list(connection.subscriptions):
                 self.unsubscribe(connection, name)
             await connection.stop()

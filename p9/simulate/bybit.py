@@ -13,6 +13,7 @@ from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
 from p9.simulate.insurance import Insurance, InsuranceTopic
+from p9.simulate.private_streams import OrderSocket
 from p9.simulate.reference import ReferenceData, SystemStatus
 from p9.simulate.schedule import Schedule
 
@@ -39,7 +40,8 @@ class Bybit:
         self.misc = Category("misc/status", {}, {})  # a socket of its own for the venue's status
         self.connections: set[Connection] = set()
         self.faults, self._schedule = faults, schedule
-        self.insurance: Insurance | None = None  # the simulator's to set
+        self.orders: OrderSocket | None = None  # the simulator's to set
+        self.insurance: Insurance | None = None  # and this
         self.reference: ReferenceData | None = None  # and this
         self._next_u: dict[tuple[str, str], int] = {}
 
@@ -118,6 +120,8 @@ class Bybit:
 
     async def socket(self, request: web.Request, path: str) -> web.StreamResponse:
         name = path.removeprefix("v5/public/")
+        if path == "v5/private" and self.orders is not None:
+            return await self.orders.socket(request)
         if name == "option" and self.options is not None:
             return await self.options.socket(request, self.connections)
         category = self.misc if name == self.misc.name else self.categories.get(name)

@@ -14,6 +14,7 @@ from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
 from p9.simulate.insurance import Insurance
 from p9.simulate.okx_options import OkxOptions
+from p9.simulate.private_streams import AlgoOrders
 from p9.simulate.reference import InstrumentRows, ReferenceData, StatusRows
 from p9.simulate.schedule import Schedule
 
@@ -25,6 +26,7 @@ PUBLIC = frozenset(
     ["books", "books5", "bbo-tbt", "trades", "tickers", "mark-price", "index-tickers", "funding-rate", "open-interest", "liquidation-orders", "instruments", "status", "estimated-price", "price-limit", "adl-warning", "books-rpi", "opt-summary"]
 )
 BUSINESS = frozenset(["trades-all", "public-block-trades", "public-struc-block-trades"])
+PRIVATE = frozenset(["orders-algo", "algo-advance"])
 NEEDS_TIER = ("books-l2-tbt", "books50-l2-tbt")
 
 
@@ -43,7 +45,8 @@ class Okx:
         self.by_type = {TYPES[name]: {one.symbol: one for one in some} for name, some in markets.items()}
         self.instruments = {one.symbol: one for some in markets.values() for one in some}
         self.faults, self._schedule = faults, schedule
-        self.insurance: Insurance | None = None  # the simulator's to set
+        self.orders: AlgoOrders | None = None  # the simulator's to set
+        self.insurance: Insurance | None = None  # and this
         self.reference: ReferenceData | None = None  # and this
         self.instrument_row = dict  # of REST: the same
         self.connections: set[Connection] = set()
@@ -156,6 +159,8 @@ class Okx:
         finally:
             watch.cancel()
             self.connections.discard(connection)
+            if self.orders is not None:
+                self.orders.leave(connection)
             for key in list(connection.subscriptions):
                 self._leave(connection, key)
             await connection.stop()
@@ -190,7 +195,12 @@ class Okx:
             self._error(connection, "60012", f"Invalid request: {text}")
             return
         if op == "login":
-            self._error(connection, "60009", "Login failed.", number)
+            code, reason = self.orders.login(connection, args) if self.orders is not None else ("60009", "Login failed.")
+            if code == "0":
+                connection.send(ujson.dumps({"event": "login", "code": "0", "msg": "", "connId": connection.id}))
+            else:
+                self._error(connection, code, reason, number)
+                connection.close(4001, "Login failed")
             return
         if op not in ("subscribe", "unsubscribe"):
             self._error(connection, "60012", f"Invalid request: {text}", number)
@@ -215,13 +225,15 @@ class Okx:
 
     def _check(self, connection: Connection, arg: dict) -> None:
         name = arg.get("channel", "")
+        if name in PRIVATE and (self.orders is None or connection not in self.orders.channels):
+            raise ChannelRefused("60011", "Please log in")
         if "uly" in arg:
             raise ChannelRefused(
                 "64000", "Subscription parameter uly is unavailable anymore. Please replace uly with instFamily."
             )
         if name in NEEDS_TIER:
             raise ChannelRefused("60011", "Please log in")
-        is_business = name in BUSINESS or "candle" in name
+        is_business = name in BUSINESS or name in PRIVATE or "candle" in name
         if is_business and connection.route != "business":
             raise ChannelRefused(
                 "64001", "This channel has been migrated to the '/business' URL. Please subscribe using the new URL."
@@ -237,6 +249,10 @@ class Okx:
         connection.send(ujson.dumps(reply, escape_forward_slashes=False))
 
     def _subscribe(self, connection: Connection, arg: dict, number: str | None) -> None:
+        if arg.get("channel") in PRIVATE:
+            self.orders.subscribe(connection, arg, True)
+            self._event(connection, "subscribe", arg, number)
+            return
         key, channel = self.channel(arg)
         connection.subscriptions[key] = channel
         text = ujson.dumps(arg, escape_forward_slashes=False)
@@ -248,6 +264,8 @@ class Okx:
             connection.deliver(f'{{"arg":{text},{tail}'.encode(), text, one.market, one.symbol, channel.kind)
 
     def _unsubscribe(self, connection: Connection, arg: dict, number: str | None) -> None:
+        if arg.get("channel") in PRIVATE:
+            self.orders.subscribe(connection, arg, False)
         self._leave(connection, _key(arg))
         self._event(connection, "unsubscribe", arg, number)
 

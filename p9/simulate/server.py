@@ -4,6 +4,7 @@
 /binance_usdm/fapi/v1/…  /binance_usdm/public/stream         /okx/api/v5/…        /okx/ws/v5/public
 /oracle/options/{market}/{underlying}     the surface that its options are made of, and their texts
 /oracle/{market}/{venue_symbol}           the true book with its ids, the last trade's id, the sums of the tape
+/oracle/stop_orders                       the stop orders of its account
 /oracle/insurance                         the insurance pools, which deleveraging follows
 /oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles        …/figures    mark, index, funding, open interest
 """
@@ -16,6 +17,7 @@ import ujson
 from aiohttp import web
 
 from p9.simulate import bybit_streams, figures
+from p9.simulate.account import KEY, PASSPHRASE, SECRET, Account
 from p9.simulate.archive import Shelf
 from p9.simulate.binance import BinanceMarket
 from p9.simulate.binance_options import BinanceOptions, BinanceOptionsRest
@@ -34,6 +36,7 @@ from p9.simulate.okx_options import OkxOptions
 from p9.simulate.okx_rest import OkxRest
 from p9.simulate.option_chain import OptionChain
 from p9.simulate.plants import Plants
+from p9.simulate.private_streams import AlgoOrders, ListenKeyStream, OrderSocket
 from p9.simulate.reference import ReferenceData, Work
 from p9.simulate.rest import dumps
 from p9.simulate.scale import plain
@@ -76,6 +79,7 @@ class Simulator:
             found[market] = {"rest": f"http://{base}", "ws": f"ws://{base}"}
             if "binance" in market:
                 found[market]["archive"] = f"{self.url}/archive"
+            found[market] |= {"key": KEY, "secret": SECRET, "passphrase": PASSPHRASE}
         return found
 
     @property
@@ -110,7 +114,13 @@ class Simulator:
         self.okx.instrument_row = self._rests["okx"].row
         self.binance["binance_option"] = options = BinanceOptions(self.chains, self.schedule, self.faults)
         self._rests["binance_option"] = BinanceOptionsRest(options, self.weights["options"])
+        self.account = account = Account(self.instruments)
+        self.schedule.add(account, account.period_ms)
+        for market in ("binance_usdm", "binance_coinm"):
+            self.binance[market].orders = ListenKeyStream(market, account)
+        self.bybit.orders, self.okx.orders = OrderSocket(account, self.faults, self.bybit.connections), AlgoOrders(account)
         app = web.Application()
+        account.add_routes(app.router)
         app.router.add_get("/oracle/insurance", self._report_insurance)
         app.router.add_post("/oracle/insurance", self._plant_decline)
         app.router.add_post("/oracle/listing/{market}/{symbol}", self._change_listing)
@@ -223,6 +233,8 @@ class Simulator:
                 return await venue.socket(request, path)
             except ConnectionResetError:  # it went away during the handshake
                 return web.Response(status=400)
+        if path in ("fapi/v1/listenKey", "dapi/v1/listenKey") and prefix in self.binance:
+            return self.account.listen_key(prefix, request.method, request.headers.get("X-MBX-APIKEY"))
         return await self._rests[prefix].answer(f"/{path}", request.query)
 
     def _find(self, request: web.Request) -> Instrument:

@@ -295,7 +295,7 @@ MARKETS = {
             limits=_LIMITS, ping=Ping(), sequence=SequenceRule("next", rest_seeded=True, repeats_are_stale=True),
             rest_path="/api/v3", rest_budget=SPOT_WEIGHT, image_depths=((100, 5), (500, 25), (1000, 50), (5000, 250)), trades_numbered=True,
             default_symbols=("BTC-USDT", "ETH-USDT"), polls=binance_reference.SPOT_POLLS,
-            missing=SPOT_HAS_NO | {"liquidations": "spot has none", "risk": "told against a key only"},
+            missing=SPOT_HAS_NO | {"liquidations": "spot has none", "risk": "told against a key only", "orders": "told by a protocol of its own, which is not spoken"},
         ),
         Market(
             name="binance_usdm", venue=BINANCE, product="usdm", rest_url="https://fapi.binance.com", ws_url="wss://fstream.binance.com",

@@ -133,7 +133,7 @@ async def test_a_refused_login_ends_the_socket_with_its_reason(venue, feed):
     venue.on_message = answer
     slow = feed(ColdTopic("order"), login=lambda: b'{"op":"auth","args":[]}')
     await until(lambda: slow.losses >= 2, PATIENCE_S)
-    assert slow.last_loss == "login refused: Invalid apikey"
+    assert slow.last_loss.startswith("login refused: Invalid apikey (check the key") and slow.counts["login_refused"] == slow.losses
     assert all(json.loads(text)["op"] == "auth" for visitor in venue.visitors for _, text in visitor.said)
 
 
@@ -149,6 +149,18 @@ async def test_an_address_is_made_for_each_socket_and_a_failure_to_make_it_is_tr
     slow = feed(ColdTopic("order"), address=address)
     await until(lambda: slow.connection and slow.connection.settled, PATIENCE_S)
     assert len(asked) == 2 and slow.last_loss.endswith("no listen key")
+
+
+async def test_an_address_that_was_made_is_told_to_nobody(feed):
+    """It ends with what opens a private stream."""
+    logged = []
+
+    async def address():
+        return "ws://127.0.0.1:1/private/ws/the-listen-key"
+
+    slow = feed(ColdTopic("order"), address=address, log=lambda event, **more: logged.append((event, more)))
+    await until(lambda: slow.failures >= 2, PATIENCE_S)
+    assert slow.url in slow.last_loss and "the-listen-key" not in repr([logged, slow.status()])
 
 
 async def test_a_rotation_loses_no_frame_and_hands_over_what_the_successor_held(venue, feed):

@@ -98,3 +98,29 @@ def test_a_place_that_cannot_be_written_costs_the_file_and_nothing_else(tmp_path
     (tmp_path / "taken").write_text("")
     said = flooded(tmp_path / "taken" / "log.jsonl", 2, 1000)
     assert [line["event"] for line in said] == ["no log file", "socket lost", "socket lost", "live", "socket lost"]
+
+
+def test_a_secret_is_covered_whoever_says_it_and_however_it_comes(tmp_path):
+    """In a value, in an error's text, in a list, in the file and among the recent lines."""
+    code = f"""
+import json
+from pathlib import Path
+from p9 import secret
+from p9.ops import logs
+secret.learn("open-sesame-1234")
+logs.configure("info", "json")
+logs.write_file(Path({str(tmp_path / "log.jsonl")!r}), 1 << 20, 1)
+log = logs.get("feed")
+log.info("refused open-sesame-1234", reason="Invalid key open-sesame-1234", rows=["open-sesame-1234"], n=3, none=None, error=ValueError("open-sesame-1234"))
+try:
+    raise ValueError("open-sesame-1234")
+except ValueError:
+    log.exception("broke")
+logs.close_file()
+print(json.dumps(list(logs.RECENT.lines)))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    written = (tmp_path / "log.jsonl").read_text()
+    assert len(ran.stderr.splitlines()) == len(written.splitlines()) == len(json.loads(ran.stdout)) == 2
+    assert json.loads(ran.stderr.splitlines()[0])["reason"] == "Invalid key ***" and json.loads(ran.stderr.splitlines()[0])["n"] == 3
+    assert "sesame" not in ran.stderr + ran.stdout + written

@@ -1,0 +1,113 @@
+"""The accounts whose keys are configured: their private streams, opened beside the captures."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cext.clock import Clock
+from cext.streams.stop_triggers import StopTriggers
+
+from p9.capture.capture import Capture
+from p9.capture.line import Connects, FeedSettings
+from p9.capture.orders import Found, Orders
+from p9.config import Config
+from p9.errors import ConfigError
+from p9.key import PARTS, Key, key_of
+from p9.market.rest import RestClient
+from p9.market.venue_clock import VenueClock
+from p9.stop_order import Account, accounts_of
+from p9.venue import Market
+
+FAULT_PAUSE_S = 5.0
+
+
+def keys_of(config: Config) -> dict[str, Key]:
+    """The keys that the configuration points to, by exchange. Raises ConfigError."""
+    found = {}
+    for exchange in config.venues.__struct_fields__:
+        key = _key_of(config, exchange)
+        if key is not None:
+            found[exchange] = key
+    return found
+
+
+def _key_of(config: Config, exchange: str) -> Key | None:
+    section = getattr(config.venues, exchange).account
+    return key_of(section, f"venues.{exchange}.account") if section.enabled and config.analytics.stop_triggers.enabled else None
+
+
+class Accounts:
+    """`captures` are the markets by name, as they come and go. `endpoints`: simulated venues, which have a key of their own; no other is shown to them."""
+
+    def __init__(
+        self, config: Config, clock: Clock, captures: Mapping[str, Capture], *, endpoints: Mapping[str, Mapping[str, str]] | None = None,
+        feed: FeedSettings | None = None, log: Callable[..., None] | None = None,
+    ):  # fmt: skip
+        self.config = config
+        self.orders: dict[str, Orders] = {}
+        self.faults = 0  # of ours: each is a bug
+        self._clock, self._captures, self._endpoints, self._feed = clock, captures, endpoints, feed or FeedSettings()
+        self._log = log or (lambda *_, **__: None)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._hosts: dict[str, tuple[str, str, str]] = {}  # of each stream: the market that lends it its addresses, and these
+
+    def wanted(self) -> list[tuple[Account, Market]]:
+        """The streams that there is a key for, each with the market that lends it its addresses. Raises ConfigError."""
+        exchanges = dict.fromkeys(capture.market.exchange for capture in self._captures.values())
+        rows = [account for exchange in exchanges if self._key(exchange) is not None for account in accounts_of(exchange)]
+        hosts = [(account, next((name for name in account.markets if name in self._captures), None)) for account in rows]
+        return [(account, self._captures[name].market) for account, name in hosts if name is not None]
+
+    def as_wanted(self) -> bool:
+        """What is open is what is wanted, at the same addresses. Raises ConfigError."""
+        return self._hosts == {account.name: (market.name, market.rest_url, market.ws_url) for account, market in self.wanted()}
+
+    def open(self, account: Account, market: Market, client: RestClient, connects: Connects, venue_clock: VenueClock) -> None:
+        self._hosts[account.name] = (market.name, market.rest_url, market.ws_url)
+        orders = self.orders[account.name] = Orders(
+            account, market, client, connects, key=lambda: self._present(market.exchange), find=self._find, clock=self._clock,
+            offset_ns=lambda: venue_clock.offset_ns or 0, settings=self._feed, log=self._log,
+        )  # fmt: skip
+        self._tasks.append(asyncio.create_task(self._run(orders), name=f"orders of {account.name}"))
+
+    async def close(self) -> None:
+        self._hosts = {}
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.orders.clear()
+
+    async def _run(self, orders: Orders) -> None:
+        while True:
+            try:
+                await orders.run()
+            except* Exception as errors:  # a fault of ours: say it, and begin again
+                self.faults += 1
+                self._log("orders failed", account=orders.account.name, errors=errors.exceptions)
+            await asyncio.sleep(FAULT_PAUSE_S)
+
+    def _key(self, exchange: str) -> Key | None:
+        """The simulated venue's, or the configuration's: read anew each time, so that a file may be changed. Raises ConfigError."""
+        if self._endpoints is None:
+            return _key_of(self.config, exchange)
+        parts = next((parts for name, parts in self._endpoints.items() if name.startswith(f"{exchange}_")), {})
+        wanted = getattr(self.config.venues, exchange).account.enabled and self.config.analytics.stop_triggers.enabled
+        return Key(*(parts.get(part, "") for part in PARTS)) if wanted and parts.get("key") else None
+
+    def _present(self, exchange: str) -> Key:
+        key = self._key(exchange)
+        if key is None:
+            raise ConfigError("there is no key any more", where=f"venues.{exchange}.account")
+        return key
+
+    def _find(self, market: str, venue_symbol: str) -> Found | None:
+        capture = self._captures.get(market)
+        for ix, one in capture.instruments.items() if capture is not None else ():
+            if one.venue_symbol == venue_symbol:
+                stream = next((stream for stream in capture.pipeline.streams(ix) if isinstance(stream, StopTriggers)), None)
+                return (one, stream) if stream is not None else None
+        return None
+
+    def status(self) -> dict[str, Any]:
+        return {"streams": {name: orders.status() for name, orders in self.orders.items()}, "faults": self.faults}

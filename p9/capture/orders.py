@@ -1,0 +1,187 @@
+"""The private stream of one account: what it tells of stop orders that were triggered goes into `stop_triggers`, beside what is inferred of others'.
+
+A key that the venue refuses costs nothing but this stream: it is said with the venue's reason, counted, and tried again. Its frames are not recorded and
+not logged: they are somebody's orders. What was triggered while it was lost is not told: no venue sends it again.
+"""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from cext.clock import Clock
+from cext.streams.stop_triggers import StopTriggers
+from picows import ws_connect
+
+from p9 import secret
+from p9.capture.cold_feed import ColdFeed, ColdTopic
+from p9.capture.connection import LOGIN_HINT, Dial
+from p9.capture.line import Connects, FeedSettings
+from p9.errors import ConfigError, RestError, RestRefused, SocketLost
+from p9.fact import Reading, Roster
+from p9.instrument import Instrument
+from p9.key import Key
+from p9.market.rest import Priority, RestClient
+from p9.number import EXACT, decoded, exact, plain, rounded
+from p9.stop_order import Account, StopOrder
+from p9.venue import Market
+
+MOST_REMEMBERED = 10_000  # orders that were told
+PLACES = 8  # of base coins that are worked out of contracts of quote coins
+RETRY_S = 60.0
+ROUTE = "private"
+
+Found = tuple[Instrument, StopTriggers]
+
+
+class Orders:
+    """`key()` is asked before each login, and raises ConfigError where there is none any more. `find(market, venue_symbol)`: who publishes it; None: it
+    is not captured. `offset_ns()`: how far the venue's clock is ahead of ours."""
+
+    def __init__(
+        self, account: Account, market: Market, client: RestClient, connects: Connects, *, key: Callable[[], Key], find: Callable[[str, str], Found | None],
+        clock: Clock, offset_ns: Callable[[], int], settings: FeedSettings | None = None, dial: Dial = ws_connect, log: Callable[..., None] | None = None,
+    ):  # fmt: skip
+        self.account = account
+        self.counts: Counter[str] = Counter()  # triggers: told, repeated, not_captured
+        self.bad: Counter[str] = Counter()  # values and frames that could not be used, by what was wrong
+        self._market = msgspec.structs.replace(market, routes={**market.routes, ROUTE: account.path})
+        self._client, self._key, self._find, self._clock, self._offset_ns = client, key, find, clock, offset_ns
+        self._log = log or (lambda *_, **__: None)
+        self._told: OrderedDict[str, None] = OrderedDict()
+        self._listen_key = ""
+        self.feed = ColdFeed(
+            f"{account.name} orders", self._market, ROUTE, [ColdTopic(name) for name in account.topics], connects, clock=clock, on_frame=self._read,
+            login=self._login if account.login is not None else None, address=self._address if account.listen_key is not None else None,
+            settings=settings, dial=dial, log=self._say,
+        )  # fmt: skip
+
+    async def run(self) -> None:
+        """For ever, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.feed.run())
+            if self.account.listen_key is not None:
+                group.create_task(self._prolong())
+
+    def _say(self, event: str, **more: Any) -> None:
+        """What the line has to say, without the frame that it says it of."""
+        more.pop("frame", None)
+        self._log(event, **more)
+
+    def _login(self) -> bytes:
+        assert self.account.login is not None
+        try:
+            key = self._key()
+        except ConfigError as error:
+            raise SocketLost(str(error)) from None
+        return self.account.login(key, self._clock.now() + self._offset_ns())
+
+    async def _address(self) -> str:
+        """Raises RestError, SocketLost."""
+        try:
+            self._listen_key = await self._ask()
+        except RestRefused as error:
+            self.feed.counts["login_refused"] += 1
+            raise SocketLost(f"login refused: {secret.censored(str(error))} ({LOGIN_HINT})") from None
+        return f"{self._market.socket_url(ROUTE)}/{self._listen_key}"
+
+    async def _ask(self) -> str:
+        """A listen key: the one that there is, prolonged, or a new one."""
+        wanted = self.account.listen_key
+        assert wanted is not None
+        answer = await self._client.get_json(self._market, wanted.request, Priority.AUDIT, attempts=1, headers={wanted.header: self._key().key})
+        found = wanted.read(answer)
+        if not found:
+            raise SocketLost("the answer holds no listen key", where=self.feed.name)
+        secret.learn(found)
+        return found
+
+    async def _prolong(self) -> None:
+        """The key stays valid as long as it is asked for; another one means that the old one is over, and its socket silent."""
+        wanted = self.account.listen_key
+        assert wanted is not None
+        wait_s = wanted.every_s
+        while True:
+            await asyncio.sleep(wait_s)
+            wait_s = wanted.every_s
+            if not self.feed.up:
+                continue  # who connects asks anyway
+            try:
+                found = await self._ask()
+            except RestRefused as error:
+                self.feed.counts["login_refused"] += 1
+                self.feed.recycle(f"login refused: {error}")
+            except (RestError, SocketLost) as error:
+                self.counts["not_prolonged"] += 1
+                self._log("listen key not prolonged", account=self.account.name, reason=secret.censored(str(error)))
+                wait_s = RETRY_S
+            else:
+                if found != self._listen_key:
+                    self.feed.recycle("its listen key is over")
+
+    def _read(self, payload: bytes, recv_ns: int) -> None:
+        reading = Reading(Roster(()))
+        try:
+            frame = decoded(payload)
+            if self.account.listen_key is not None and self.account.listen_key.over(frame):
+                self.feed.recycle("its listen key is over")
+                return
+            self.account.read(reading, frame)
+        except Exception as error:  # a frame that nobody foresaw: its kind is told, and not what stands in it
+            reading.reject(type(error).__name__)
+        for reason, n in reading.bad.items():
+            if not self.bad[reason]:
+                self._log("private frame refused", account=self.account.name, reason=reason)
+            self.bad[reason] += n
+        for order in reading.facts:
+            self._tell(order, recv_ns)
+
+    def _tell(self, order: StopOrder, recv_ns: int) -> None:
+        """The first message of an order that says that it was triggered."""
+        name = f"{order.market} {order.order_id}"
+        if name in self._told:
+            self.counts["repeated"] += 1
+            return
+        found = self._find(order.market, order.venue_symbol)
+        if found is None:
+            self.counts["not_captured"] += 1
+            return
+        self._told[name] = None
+        if len(self._told) > MOST_REMEMBERED:
+            self._told.popitem(last=False)
+        one, stream = found
+        fields, is_rounded = told_of(one, order)
+        self.counts["told"] += 1
+        times = {"ts_recv": recv_ns} if order.at_ns is None else {"ts_event": order.at_ns, "ts_recv": recv_ns}
+        stream.told(msgspec.json.encode(fields), rounded=is_rounded, **times)
+
+    def status(self) -> dict[str, Any]:
+        return {"feed": self.feed.status(), "counts": dict(self.counts), "bad": dict(self.bad)}
+
+
+def told_of(one: Instrument, order: StopOrder) -> tuple[dict[str, Any], bool]:
+    """The event's own fields, and whether a quantity in them is rounded. Amounts that are worked out are at the trigger price."""
+    quantity, quote, is_rounded = _amounts(one, order)
+    fields = {
+        "kind": "stop_order_triggered", "side": order.side, "position": order.position, "order_kind": order.kind, "order_type": order.order_type,
+        "trigger_price": order.trigger_price, "trigger_price_type": order.trigger_price_type, "order_price": order.order_price, "quantity": quantity,
+        "quote_quantity": quote,
+    }  # fmt: skip
+    if one.contract != "base":
+        fields |= {"contracts": order.quantity, "contract_value": one.contract_value, "contract_unit": "quote" if one.contract == "inverse" else "base"}
+    return fields | {
+        "order_id": order.order_id, "client_id": order.client_id, "placed_order_id": order.placed_order_id, "reduce_only": order.reduce_only,
+        "failure": order.failure,
+    }, is_rounded  # fmt: skip
+
+
+def _amounts(one: Instrument, order: StopOrder) -> tuple[str | None, str | None, bool]:
+    """Base coins, quote coins, and whether the base coins are rounded."""
+    if order.quantity is None:
+        return None, order.quote_quantity, False
+    price = exact(order.trigger_price) if order.trigger_price is not None else None
+    amount = EXACT.multiply(exact(order.quantity), exact(one.contract_value))
+    if one.contract == "inverse":
+        return (rounded(EXACT.divide(amount, price), PLACES) if price else None), plain(amount), price is not None
+    return plain(amount), (plain(EXACT.multiply(amount, price)) if price else None), False

@@ -1,0 +1,208 @@
+"""Private streams of the venues: recorded frames, the venue pages' samples, logins by an independent computation; expected values copied by hand."""
+
+import base64
+import hashlib
+import json
+
+import pytest
+
+from p9.fact import Reading, Roster
+from p9.key import Key
+from p9.simulate.account import hmac_sha256
+from p9.stop_order import StopOrder, accounts_of
+from p9.venue import market
+from p9.venues import bybit_orders, okx_orders
+from tests.recordings import recording
+
+MS = 1_000_000
+
+
+def read(exchange, frame, name=""):
+    reading = Reading(Roster(()))
+    next(account for account in accounts_of(exchange) if account.name == (name or exchange)).read(reading, frame)
+    return reading
+
+
+# ---- logins
+
+
+def test_the_third_venue_s_login_is_the_page_s_vector():
+    key = Key("the-key-of-okx", "22582BD0CFF14C41EDBF1AB98506286D", "the-passphrase")
+    asked = json.loads(okx_orders.login(key, 1704876947 * 10**9 + 999_999_999))
+    assert asked == {
+        "op": "login", "args": [{"apiKey": "the-key-of-okx", "passphrase": "the-passphrase", "timestamp": "1704876947", "sign": "5/36BgGV6m/6pmdc20zdqk0mzF5ZalmzzPD2fo3wavU="}],
+    }  # fmt: skip
+
+
+def test_the_second_venue_s_login_is_signed_over_a_time_to_come():
+    asked = json.loads(bybit_orders.login(Key("the-key-of-bybit", "the-secret-of-bybit"), 1662350400000 * MS))
+    key, expires, sign = asked["args"]
+    assert (asked["op"], key, expires) == ("auth", "the-key-of-bybit", 1662350410000)
+    block = b"the-secret-of-bybit".ljust(64, b"\0")  # RFC 2104 by hand
+    inner = hashlib.sha256(bytes(b ^ 0x36 for b in block) + b"GET/realtime1662350410000").digest()
+    assert sign == hashlib.sha256(bytes(b ^ 0x5C for b in block) + inner).hexdigest()
+
+
+def test_the_simulator_s_own_signature_is_the_published_one():
+    """RFC 4231, test cases 1, 2 and 6; and the third venue's vector."""
+    assert hmac_sha256(b"\x0b" * 20, b"Hi There").hex() == "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+    assert hmac_sha256(b"Jefe", b"what do ya want for nothing?").hex() == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert hmac_sha256(b"\xaa" * 131, b"Test Using Larger Than Block-Size Key - Hash Key First").hex() == "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+    signed = hmac_sha256(b"22582BD0CFF14C41EDBF1AB98506286D", b"1704876947GET/users/self/verify")
+    assert base64.b64encode(signed) == b"5/36BgGV6m/6pmdc20zdqk0mzF5ZalmzzPD2fo3wavU="
+
+
+# ---- the first venue
+
+
+def test_recorded_algo_updates():
+    """Of five frames two are of an order that was cancelled, and three of one trigger."""
+    frames = [json.loads(line) for line in recording("binance/live_usdm_user_ALGO_UPDATE.jsonl").read_text().splitlines()]
+    found = [read("binance", frame, "binance_usdm") for frame in frames]
+    assert not any(reading.bad for reading in found) and [len(reading.facts) for reading in found] == [0, 0, 1, 1, 1]
+    assert found[2].facts == [
+        StopOrder(
+            market="binance_usdm", venue_symbol="DOGEUSDT", order_id="1000000033225453", side="buy", kind="stop", order_type="STOP_MARKET",
+            at_ns=1765431097019 * MS, client_id="O-20251211-053131-TEST-000-1", trigger_price="0.13855", trigger_price_type="last", quantity="38", reduce_only=False,
+        )
+    ]  # fmt: skip
+    assert found[3].facts[0].placed_order_id == "88937381063" and {reading.facts[0].order_id for reading in found[2:]} == {"1000000033225453"}
+
+
+def algo(**more):
+    order = {"caid": "c", "aid": 7, "o": "STOP", "s": "BTCUSD_PERP", "S": "SELL", "ps": "LONG", "q": "3", "X": "TRIGGERING", "ai": "", "tp": "60000.0", "p": "59900", "wt": "MARK_PRICE", "tt": 1765431097019}
+    return {"e": "ALGO_UPDATE", "T": 1, "E": 2, "o": {**order, **more}}
+
+
+def test_a_stop_limit_order_of_the_coin_margined_line():
+    (order,) = read("binance", algo(R=True), "binance_coinm").facts
+    assert (order.market, order.side, order.position, order.order_price, order.trigger_price_type, order.reduce_only) == ("binance_coinm", "sell", "long", "59900", "mark", True)
+    (failed,) = read("binance", algo(X="REJECTED", rm="insufficient margin", cp=True, q="0"), "binance_coinm").facts
+    assert (failed.failure, failed.quantity) == ("insufficient margin", None), "of the whole position"
+    assert read("binance", algo(X="REJECTED", tt=0), "binance_coinm").facts == [], "refused before it was triggered"
+
+
+# ---- the second venue
+
+
+def page_row(**more):
+    """The page's second frame."""
+    row = {"category": "linear", "symbol": "BTCUSDT", "orderId": "c1c73e96-daef-4492-8cdd-6a6fd6fd2eed", "orderLinkId": "sl-1", "side": "Sell", "orderType": "Market", "qty": "0.100", "orderStatus": "Triggered",
+           "stopOrderType": "Stop", "triggerPrice": "45000.00", "triggerDirection": 2, "triggerBy": "LastPrice", "updatedTime": "1672368000118"}  # fmt: skip
+    return {"id": "592..2", "topic": "order", "creationTime": 1672368000120, "data": [{**row, **more}]}
+
+
+def test_the_page_s_triggered_order():
+    assert read("bybit", page_row()).facts == [
+        StopOrder(
+            market="bybit_linear", venue_symbol="BTCUSDT", order_id="c1c73e96-daef-4492-8cdd-6a6fd6fd2eed", side="sell", kind="stop", order_type="Stop",
+            at_ns=1672368000118 * MS, client_id="sl-1", trigger_price="45000", trigger_price_type="last", quantity="0.1",
+        )
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "status, more, told",
+    [
+        ("Untriggered", {}, False), ("Triggered", {}, True), ("New", {}, True), ("PartiallyFilled", {}, True), ("Filled", {}, True), ("Deactivated", {}, False),
+        ("Cancelled", {"cumExecQty": "0"}, False), ("Cancelled", {"cumExecQty": "0.04"}, True), ("Rejected", {}, False), ("Filled", {"stopOrderType": ""}, False),
+        ("Filled", {"stopOrderType": "UNKNOWN"}, False), ("Filled", {"category": "option"}, False),
+    ],
+)  # fmt: skip
+def test_which_states_mean_that_it_was_triggered(status, more, told):
+    assert len(read("bybit", page_row(orderStatus=status, **more)).facts) == told
+
+
+def test_kinds_positions_and_amounts():
+    (order,) = read("bybit", page_row(stopOrderType="PartialTakeProfit", positionIdx=2, triggerBy="MarkPrice", orderType="Limit", price="46000.50", reduceOnly=True, category="inverse")).facts
+    assert (order.market, order.kind, order.order_type, order.position) == ("bybit_inverse", "take_profit", "PartialTakeProfit", "short")
+    assert (order.trigger_price_type, order.order_price, order.reduce_only) == ("mark", "46000.5", True)
+    (spot,) = read("bybit", page_row(category="spot", stopOrderType="tpslOrder", marketUnit="quoteCoin", qty="500", side="Buy")).facts
+    assert (spot.market, spot.kind, spot.quantity, spot.quote_quantity) == ("bybit_spot", "other", None, "500")
+
+
+def test_hand_made_fixtures_of_others():
+    """Orders that rest, a stop order that was filled, and plain ones: none is refused."""
+    frames = [json.loads(line)["msg"] for line in recording("bybit/ws_private_fixtures_nautilus_SYNTHETIC.jsonl").read_text().splitlines()]
+    found = [read("bybit", frame) for frame in frames if frame.get("topic") == "order"]
+    assert len(found) >= 5 and not any(reading.bad for reading in found)
+    told = {order.client_id: order for reading in found for order in reading.facts}
+    filled = told["test-client-order-001"]
+    assert (filled.trigger_price, filled.trigger_price_type, filled.order_price, filled.at_ns) == ("29500", "mark", "30000.5", 1672364262457 * MS)
+    assert not {name for name in told if "stop" in name}, "they rest"
+
+
+# ---- the third venue
+
+
+def page_algo(**more):
+    """The page's push."""
+    row = {"algoId": "706620792746729474", "algoClOrdId": "STOP003", "instId": "BTC-USDT-SWAP", "instType": "SWAP", "ordType": "trigger", "state": "effective", "side": "sell", "posSide": "long", "sz": "0.01",
+           "triggerPx": "102000", "triggerPxType": "last", "ordPx": "-1", "actualPx": "101950", "actualSz": "0.01", "actualSide": "", "ordId": "706620792746729999", "ordIdList": ["706620792746729999"],
+           "triggerTime": "1737400200000", "failCode": "", "tdMode": "isolated", "lever": "2", "reduceOnly": "true", "last": "101990", "cTime": "1737400050000", "uTime": "1737400200000"}  # fmt: skip
+    return {"arg": {"channel": "orders-algo", "uid": "77982378738415879", "instType": "SWAP"}, "data": [{**row, **more}]}
+
+
+def test_the_page_s_effective_order():
+    assert read("okx", page_algo()).facts == [
+        StopOrder(
+            market="okx_swap", venue_symbol="BTC-USDT-SWAP", order_id="706620792746729474", side="sell", kind="stop", order_type="trigger",
+            at_ns=1737400200000 * MS, client_id="STOP003", placed_order_id="706620792746729999", position="long", trigger_price="102000",
+            trigger_price_type="last", quantity="0.01", reduce_only=True,
+        )
+    ]  # fmt: skip
+    assert market("okx_swap").venue.topic_of(json.dumps(page_algo()).encode()) is not None, "it is data"
+
+
+@pytest.mark.parametrize("state, told", [("live", 0), ("effective", 1), ("partially_effective", 1), ("canceled", 0), ("partially_failed", 0), ("pause", 0), ("order_failed", 1)])
+def test_which_states_of_an_algo_order_mean_that_it_was_triggered(state, told):
+    reading = read("okx", page_algo(state=state, failCode="51008" if state == "order_failed" else ""))
+    assert len(reading.facts) == told and not reading.bad
+    assert not told or reading.facts[0].failure == ("51008" if state == "order_failed" else None)
+
+
+def test_legs_trails_and_amounts():
+    legs = {"ordType": "oco", "triggerPx": "", "tpTriggerPx": "110000", "tpTriggerPxType": "mark", "tpOrdPx": "109990", "slTriggerPx": "90000", "slTriggerPxType": "index", "slOrdPx": "-1"}
+    (taken,) = read("okx", page_algo(**legs, actualSide="tp")).facts
+    assert (taken.kind, taken.trigger_price, taken.trigger_price_type, taken.order_price) == ("take_profit", "110000", "mark", "109990")
+    (stopped,) = read("okx", page_algo(**legs, actualSide="sl")).facts
+    assert (stopped.kind, stopped.trigger_price, stopped.trigger_price_type, stopped.order_price) == ("stop", "90000", "index", None)
+    (trailed,) = read("okx", page_algo(ordType="move_order_stop", posSide="net")).facts
+    assert (trailed.kind, trailed.position) == ("trailing", None)
+    (spot,) = read("okx", page_algo(instType="SPOT", instId="BTC-USDT", tgtCcy="quote_ccy", sz="250")).facts
+    assert (spot.market, spot.quantity, spot.quote_quantity) == ("okx_spot", None, "250")
+    assert read("okx", page_algo(ordType="iceberg")).facts == read("okx", page_algo(instType="OPTION")).facts == []
+    assert read("okx", page_algo(state="order_failed", triggerTime="")).facts == [], "refused before it was triggered"
+
+
+# ---- what nobody should send
+
+GOOD = {"binance_usdm": algo(), "bybit": page_row(), "okx": page_algo()}
+KEYS = {"binance_usdm": ("s", "aid", "S", "X", "tp", "q", "tt"), "bybit": ("symbol", "orderId", "side", "orderStatus", "triggerPrice", "qty", "updatedTime"), "okx": ("instId", "algoId", "side", "state", "triggerPx", "sz", "triggerTime")}
+ROLES = ("name", "id", "side", "state", "price", "amount", "time")
+
+
+@pytest.mark.parametrize("name", GOOD)
+@pytest.mark.parametrize("value", [None, "", 0, "0", -1, "NaN", "1e999", [], {}, True, "\x00", "x" * 500, 10**30])
+def test_no_bad_value_becomes_a_wrong_one(name, value):
+    exchange = name.split("_")[0]
+    assert len(read(exchange, GOOD[name], name).facts) == 1
+    for role, key in zip(ROLES, KEYS[name], strict=True):
+        frame = json.loads(json.dumps(GOOD[name]))
+        row = frame["o"] if exchange == "binance" else frame["data"][0]
+        row[key] = value
+        reading = read(exchange, frame, name)
+        if role in ("id", "side", "state"):
+            assert not reading.facts or role == "id", (key, value)
+            assert all(order.order_id == str(value) for order in reading.facts)
+        elif role == "name":
+            assert all(isinstance(order.venue_symbol, str) for order in reading.facts), "who is not captured is nobody"
+        else:
+            field = {"price": "trigger_price", "amount": "quantity", "time": "at_ns"}[role]
+            assert all(getattr(order, field) in (None, str(value)) for order in reading.facts), (key, value)
+
+
+@pytest.mark.parametrize("frame", [None, [], "x", 5, {}, {"e": "ALGO_UPDATE"}, {"e": "ALGO_UPDATE", "o": []}, {"e": ["ALGO_UPDATE"]}, {"topic": "order"}, {"topic": "order", "data": [1, None]}, {"data": {}}, {"data": [[]]}])
+def test_shapes_that_are_none_are_counted_or_passed_over(frame):
+    for name in GOOD:
+        assert read(name.split("_")[0], frame, name).facts == []
