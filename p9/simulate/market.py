@@ -41,10 +41,20 @@ class Liquidation(NamedTuple):
     worth: int
 
 
+class Resting:
+    """A limit order that somebody asked for, `bps` from the mid; `tick` once it is there. Nobody else cancels it; the flow may take it."""
+
+    __slots__ = ("bps", "tick")
+
+    def __init__(self, bps: float):
+        self.bps = bps
+        self.tick: int | None = None
+
+
 class Planned(NamedTuple):
     """A market order that somebody asked for. `forced`: of a position that is liquidated; `closes`: it ends positions, so the open interest falls by
     it (as by a forced one). What became of it is appended to `played`. `leap`: before it the price that everybody follows moves by this fraction, and
-    the order takes what stands between."""
+    the order takes what stands between. `rests`: it is no market order, but that one; `pulls`: or what is left of that is taken back."""
 
     at_ns: int
     is_buy: bool
@@ -53,6 +63,8 @@ class Planned(NamedTuple):
     closes: bool
     played: list["Turn"]
     leap: float = 0.0
+    rests: Resting | None = None
+    pulls: bool = False
 
 
 class Turn(NamedTuple):
@@ -141,6 +153,7 @@ class Market:
         self._best = self._touch()
         self._next_ns = start_ns + self._pause()
         self._planned: list[Planned] = []
+        self._asked_for: dict[tuple[int, int], int] = {}  # {(side, tick): lots of it that rest on request}
 
     @property
     def next_ns(self) -> int:
@@ -199,12 +212,16 @@ class Market:
             self._premium += planned.leap
             limit = round(self.fair(at_ns)) * self.sides[ASK if planned.is_buy else BID].sign
             liquidation = self._take(planned.is_buy, 1 << 60, limit, at_ns, False, touched, fills, WIDEST_LEAP)
+        elif planned and planned.rests:
+            liquidation = None
+            self._rest(planned, planned.rests, touched)
         elif planned:
-            liquidation = self._take(planned.is_buy, planned.lots, None, at_ns, planned.forced, touched, fills)
+            widest = WIDEST_SWEEP if planned.closes else WIDEST_LEAP
+            liquidation = self._take(planned.is_buy, planned.lots, None, at_ns, planned.forced, touched, fills, widest)
         else:
             liquidation = self._choose(at_ns, touched, fills)
         for number, side in enumerate(self.sides):
-            if len(side.ranks) > MOST_LEVELS:
+            if len(side.ranks) > MOST_LEVELS and (number, side.ranks[0] * side.sign) not in self._asked_for:
                 tick = side.ranks[0] * side.sign
                 side.remove(tick)
                 touched.append((number, tick))
@@ -218,6 +235,28 @@ class Market:
         moved = best if best != self._best else None
         self._best = best
         return Turn(self.last_id, at_ns, touched, fills, moved, liquidation, liquidation is not None or bool(planned and planned.closes))
+
+    def _rest(self, planned: Planned, order: Resting, touched: list) -> None:
+        """Put it into the book, or take back what is left of it."""
+        number = BID if planned.is_buy else ASK
+        side = self.sides[number]
+        if not planned.pulls:
+            bid, _, ask, _ = self._best
+            tick = max(1, round((bid + ask) / 2 * (1 - side.sign * order.bps / 1e4)))
+            order.tick = min(tick, bid) if number == BID else max(tick, ask)
+            side.add(order.tick, planned.lots)
+            self._asked_for[number, order.tick] = planned.lots
+        else:
+            there = side.lots.get(order.tick, 0)
+            left = min(there, self._asked_for.pop((number, order.tick), 0))
+            if not left:
+                return
+            if left == there:
+                side.remove(order.tick)
+            else:
+                side.lots[order.tick] = there - left
+                side.orders[order.tick] = max(1, side.orders[order.tick] - 1)
+        touched.append((number, order.tick))
 
     def _choose(self, at_ns: int, touched: list, fills: list[Fill]) -> Liquidation | None:
         """One order of the flow."""
@@ -272,6 +311,8 @@ class Market:
         n = len(side.ranks)
         place = min(n - 1, int(self._random.expovariate(0.12))) if self._random.random() < 0.75 else self._random.randrange(n)
         tick = side.ranks[-1 - place] * side.sign
+        if (number, tick) in self._asked_for:
+            return
         orders, lots = side.orders[tick], side.lots[tick]
         if orders == 1 or lots <= orders:
             side.remove(tick)
@@ -305,6 +346,7 @@ class Market:
             left -= taken
             if taken == there:
                 side.remove(tick)
+                self._asked_for.pop((number, tick), None)
             else:
                 side.lots[tick] = there - taken
                 side.orders[tick] = max(1, orders - matches + 1)

@@ -1,12 +1,14 @@
 """What is put into the order flow on request, and what became of it: the truth for whoever has to find it.
 
-POST /oracle/plant {"what", "market", "symbol", "side": "sell", "orders": 8, "every_ms": 50, "quote": 2000000, "bps": 50}
+POST /oracle/plant {"what", "market", "symbol", "side": "sell", "orders": 8, "every_ms": 50, "quote": 2000000, "bps": 50, "stands_ms": 30000}
 
     cascade    liquidations, one after the other: longs that are sold (side sell) or shorts that are bought
     stop_run   the same orders, forced by nobody: positions are closed by their owners' stops
     burst      the same, of people who open positions
     whale      one order of all that is asked for
     jump       the price that everybody follows leaps by `bps`, and one order takes what stands between
+    wall       one order of all that is asked for rests `bps` from the mid (side buy: among the bids) for `stands_ms`; then what is left of it is taken back
+    spoof      the same, and half-way a twentieth of it is bought (side buy) or sold at the market: from the other side of the book
 
 `quote` is what all orders together are worth, in quote coins (an inverse contract's: dollars). The answer is the plant as it is planned; GET /oracle/plants
 tells all of them with what was played. GET /oracle/{market}/{symbol}/liquidations?limit= tells every liquidation there was, planted or not.
@@ -20,11 +22,16 @@ import ujson
 from aiohttp import web
 
 from p9.simulate.instrument import Instrument
-from p9.simulate.market import Liquidation, Planned, Turn
+from p9.simulate.market import Liquidation, Planned, Resting, Turn
 from p9.simulate.scale import plain
 
-KINDS = {"cascade": (True, True), "stop_run": (False, True), "burst": (False, False), "whale": (False, False), "jump": (False, False)}  # forced, closes positions
+KINDS = {  # forced, closes positions
+    "cascade": (True, True), "stop_run": (False, True), "burst": (False, False), "whale": (False, False), "jump": (False, False),
+    "wall": (False, False), "spoof": (False, False),
+}  # fmt: skip
 MOST_ORDERS = 1000
+MOST_MS = 86_400_000
+AGAINST = 20  # a spoof's other half: so much less than what rests
 
 
 class Plant(NamedTuple):
@@ -45,23 +52,29 @@ class Plants:
         router.add_get("/oracle/plants", self._report)
         router.add_get("/oracle/{market}/{symbol}/liquidations", self._liquidations)
 
-    def plant(self, what: str, one: Instrument, *, side: str, orders: int, every_ms: float, quote: float, bps: float = 50.0, begins_ns: int | None = None) -> Plant:
+    def plant(self, what: str, one: Instrument, *, side: str, orders: int, every_ms: float, quote: float, bps: float = 50.0, stands_ms: float = 30_000.0,
+              begins_ns: int | None = None) -> Plant:  # fmt: skip
         """`begins_ns`: None begins in a tenth of a second. Raises ValueError for what cannot be planted."""
-        if what not in KINDS or side not in ("buy", "sell") or not 1 <= orders <= MOST_ORDERS or every_ms < 0 or quote <= 0 or not 0 < bps <= 1000:
+        if (what not in KINDS or side not in ("buy", "sell") or not 1 <= orders <= MOST_ORDERS or every_ms < 0 or quote <= 0 or not 0 < bps <= 1000
+                or not 0 < stands_ms <= MOST_MS):  # fmt: skip
             raise ValueError(
-                f"what is one of {', '.join(KINDS)}, side buy or sell, orders 1 to {MOST_ORDERS}, every_ms not below 0, quote above 0, bps above 0 to 1000"
+                f"what is one of {', '.join(KINDS)}, side buy or sell, orders 1 to {MOST_ORDERS}, every_ms not below 0, quote above 0, bps above 0 to 1000, "
+                f"stands_ms above 0 to {MOST_MS}"
             )
         forced, closes = KINDS[what]
         if forced and one.is_spot:
             raise ValueError("nobody is liquidated on a spot market")
-        if what in ("whale", "jump"):
+        if what not in ("cascade", "stop_run", "burst"):
             orders = 1
         worth = one.qty.step * one.listing.contract_value * (1 if one.is_inverse else one.px.value(one.model.best[0]))
         lots = max(1, round(Decimal(quote) / orders / worth))
         played: list[Turn] = []
         begins_ns = begins_ns or time.time_ns() + 100_000_000
         leap = (1 if side == "buy" else -1) * bps / 1e4 if what == "jump" else 0.0
-        plans = [Planned(begins_ns + round(n * every_ms * 1e6), side == "buy", lots, forced, closes, played, leap) for n in range(orders)]
+        if what in ("wall", "spoof"):
+            plans = _rests(what, side == "buy", lots, begins_ns, round(stands_ms * 1e6), bps, played)
+        else:
+            plans = [Planned(begins_ns + round(n * every_ms * 1e6), side == "buy", lots, forced, closes, played, leap) for n in range(orders)]
         one.model.plan(plans)
         made = Plant(len(self._plants) + 1, what, one, plans, played)
         self._plants.append(made)
@@ -73,7 +86,7 @@ class Plants:
             one = self._instruments[asked["market"], asked["symbol"]]
             made = self.plant(
                 asked["what"], one, side=asked.get("side", "sell"), orders=int(asked.get("orders", 8)), every_ms=float(asked.get("every_ms", 50)),
-                quote=float(asked.get("quote", 2e6)), bps=float(asked.get("bps", 50)),
+                quote=float(asked.get("quote", 2e6)), bps=float(asked.get("bps", 50)), stands_ms=float(asked.get("stands_ms", 30_000)),
             )  # fmt: skip
         except (ValueError, KeyError, TypeError) as error:
             raise web.HTTPBadRequest(text=f"cannot be planted: {error!r}\n") from error
@@ -89,6 +102,14 @@ class Plants:
         limit = int(request.query.get("limit", "1000"))
         one = self._instruments[key]
         return web.json_response([truth(one, forced) for forced in list(one.forced)[-limit:]])
+
+
+def _rests(what: str, is_buy: bool, lots: int, begins_ns: int, stands_ns: int, bps: float, played: list[Turn]) -> list[Planned]:
+    order = Resting(bps)
+    plans = [Planned(begins_ns + at_ns, is_buy, lots, False, False, played, rests=order, pulls=at_ns > 0) for at_ns in (0, stands_ns)]
+    if what == "spoof":
+        plans.insert(1, Planned(begins_ns + stands_ns // 2, is_buy, max(1, lots // AGAINST), False, False, played))
+    return plans
 
 
 def truth(one: Instrument, forced: Liquidation) -> dict:
@@ -111,5 +132,12 @@ def _told(plant: Plant) -> dict:
     ]  # fmt: skip
     return {
         "id": plant.id, "what": plant.what, "market": one.market, "symbol": one.symbol, "side": "buy" if orders[0].is_buy else "sell",
-        "begins_ns": orders[0].at_ns, "ends_ns": orders[-1].at_ns, "orders": len(orders), "leap_bps": round(orders[0].leap * 1e4, 6), "played": played,
+        "begins_ns": orders[0].at_ns, "ends_ns": orders[-1].at_ns, "orders": len(orders), "leap_bps": round(orders[0].leap * 1e4, 6), "rests": _resting(one, orders[0]), "played": played,
     }  # fmt: skip
+
+
+def _resting(one: Instrument, first: Planned) -> dict | None:
+    """What stands, or stood; its price once it does."""
+    if first.rests is None:
+        return None
+    return {"quantity": one.qty.trim(first.lots), "price": None if first.rests.tick is None else one.px.trim(first.rests.tick)}
