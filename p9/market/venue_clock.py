@@ -1,11 +1,12 @@
 """Our clock against a venue's: by its time endpoint, and by the fastest frames, which cannot arrive before they were sent.
 
 offset = the venue's time minus ours; positive: our clock is behind. Of the last ten answers the one with the shortest round trip is believed, and is
-wrong by half of that at most. Over `suspect_s` the venue's events are flagged `suspect_time`; over `suspended_s` no delay is judged by it. Times are
+wrong by half of that at most. Where two answers in a row cannot be true beside those before them, a clock was set, and the older ones are forgotten. Over `suspect_s` the venue's events are flagged `suspect_time`; over `suspended_s` no delay is judged by it. Times are
 never rewritten.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from p9.venue import Market
 
 KEPT = 10  # answers
 FIRST = 5  # answers asked for at once
+DRIFT_NS = 50_000_000  # of two clocks, while an answer is kept
 
 
 class VenueClockSettings(msgspec.Struct, frozen=True):
@@ -41,7 +43,9 @@ class VenueClock:
         self.market, self.client, self.settings = market, client, settings or VenueClockSettings()
         self.failures = 0
         self._now_ns = now_ns
+        self._wake = asyncio.Event()
         self._answers: deque[tuple[int, int]] = deque(maxlen=KEPT)  # (round trip, offset) in ns
+        self._doubtful: tuple[int, int] | None = None  # the last answer, where it contradicts those before it
         self._least: deque[tuple[float, int]] = deque()  # (loop time, least one-way delay), the falling ones only
         self._breaker = Breaker((("suspect", self.settings.suspect_s), ("suspended", self.settings.suspended_s)), calm_s=self.settings.calm_s)
         self._tell = tell or (lambda kind, detail, **more: None)
@@ -49,7 +53,9 @@ class VenueClock:
         self._log = log or (lambda *_, **__: None)
 
     def tune(self, settings: VenueClockSettings) -> None:
-        """Other limits and another interval from now on."""
+        """Other limits and another interval from now on; with another interval it asks at once."""
+        if settings.every_s != self.settings.every_s:
+            self._wake.set()
         self.settings = settings
         self._breaker.tune((settings.suspect_s, settings.suspended_s), settings.calm_s)
 
@@ -84,8 +90,13 @@ class VenueClock:
         while True:
             for _ in range(FIRST if len(self._answers) < FIRST else 1):
                 await self._ask()
+            if self._doubtful is not None:
+                await self._ask()
             self._judge()
-            await asyncio.sleep(self.settings.every_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.every_s):
+                    await self._wake.wait()
+            self._wake.clear()
 
     async def _ask(self) -> None:
         venue = self.market.venue
@@ -99,7 +110,18 @@ class VenueClock:
             self._log("no time from the venue", reason=f"{type(error).__name__}: {error}")
             return
         if answered_ns >= asked_ns:
-            self._answers.append((answered_ns - asked_ns, venue_ns - (asked_ns + answered_ns) // 2))
+            self._take((answered_ns - asked_ns, venue_ns - (asked_ns + answered_ns) // 2))
+
+    def _take(self, answer: tuple[int, int]) -> None:
+        if not self._answers or _agree(min(self._answers), answer):
+            self._answers.append(answer)
+            self._doubtful = None
+        elif self._doubtful is not None and _agree(self._doubtful, answer):
+            self._answers.clear()
+            self._answers.extend((self._doubtful, answer))
+            self._doubtful = None
+        else:
+            self._doubtful = answer
 
     def _judge(self) -> None:
         offset_ns = self.offset_ns
@@ -122,3 +144,8 @@ class VenueClock:
             "round_trip_ms": round(min(self._answers)[0] / 1e6, 3) if self._answers else None, "answers": len(self._answers),
             "failures": self.failures, "least_one_way_ms": None if behind is None else round(-behind / 1e6, 3),
         }  # fmt: skip
+
+
+def _agree(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Both can be true: their offsets differ by no more than both can be wrong, and what clocks drift."""
+    return abs(one[1] - other[1]) <= (one[0] + other[0]) // 2 + DRIFT_NS

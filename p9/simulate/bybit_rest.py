@@ -30,6 +30,7 @@ class BybitRest:
         self.venue = venue
         self._heard: deque[float] = deque()
         self._banned_until_s = 0.0
+        self.ahead_s = 0.0  # of its clock, as its time endpoint tells it
         self._routes = {
             "time": self._time,
             "instruments-info": self._instruments,
@@ -126,7 +127,7 @@ class BybitRest:
     # ------------------------------------------------------------------ answers
 
     def _time(self, query) -> str:
-        now_ns = time.time_ns()
+        now_ns = time.time_ns() + round(self.ahead_s * 1e9)
         return f'{{"timeSecond":"{now_ns // 1_000_000_000}","timeNano":"{now_ns}"}}'
 
     def _orderbook(self, query, stale: bool = False) -> str:

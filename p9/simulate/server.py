@@ -43,6 +43,7 @@ from p9.simulate.scale import plain
 from p9.simulate.schedule import SLOT_MS, Schedule
 
 OPTION_COINS = ("BTC", "ETH")
+MOST_PATH_MS = 60_000
 PHOTO_EVERY = 200  # slots of 10 ms between two photographs of a book
 ID_STEPS = {
     "binance_spot": (1,),
@@ -283,8 +284,11 @@ class Simulator:
         return answer
 
     async def _oracle_figures(self, request: web.Request) -> web.Response:
-        one = self._find(request)
-        return _json(figures.truth(one, int(_number(request, "at", time.time_ns() // 1_000_000))))
+        one, at_ms = self._find(request), int(_number(request, "at", time.time_ns() // 1_000_000))
+        since_ms = int(_number(request, "since", at_ms)) if "since" in request.query else None
+        if since_ms is not None and not 0 <= at_ms - since_ms <= MOST_PATH_MS:
+            raise web.HTTPBadRequest(text=f"since is at most {MOST_PATH_MS} ms before at\n")
+        return _json(figures.truth(one, at_ms, since_ms))
 
     async def _oracle_options(self, request: web.Request) -> web.Response:
         """The surface behind an underlying (the venue's word for it) at `at` in ms, and the texts of every option as they are sent at that time."""
@@ -340,7 +344,7 @@ class Simulator:
         ])  # fmt: skip
 
     async def _report_insurance(self, request: web.Request) -> web.Response:
-        return _json(self.insurance.truth(time.time_ns() // 1_000_000))
+        return _json(self.insurance.truth(int(_number(request, "at", time.time_ns() // 1_000_000))))
 
     async def _plant_decline(self, request: web.Request) -> web.Response:
         """{"percent": 12, "over_s": 10, "venue": "bybit", "asset": "USDT", "name": a pool's}: what is left out is any."""
@@ -411,13 +415,13 @@ class Simulator:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
         affected = self.inject(name, scope, count, for_s)
         if affected is None:
-            known = ", ".join((*FRAME_FAULTS, *REST_FAULTS, "disconnect", "mute", "close", "announce", "restart"))
+            known = ", ".join((*FRAME_FAULTS, *REST_FAULTS, "disconnect", "mute", "close", "announce", "restart", "skew"))
             raise web.HTTPBadRequest(text=f"there is no fault {name!r}; known are {known}\n")
         return _json({"fault": name, "affected": affected})
 
     def inject(self, name: str, scope: Scope, count: int = 1, for_s: float = 0.0) -> int | None:
-        """Do it; how many sockets, books or coming frames it concerns, None for an unknown name. `for_s`: of a mute (0: 5 s), or the patience
-        that a refusal asks for (0: the venue's own)."""
+        """Do it; how many sockets, books or coming frames it concerns, None for an unknown name. `for_s`: of a mute (0: 5 s), the patience
+        that a refusal asks for (0: the venue's own), or how far a clock runs ahead (0: it is right again)."""
         if name in (*FRAME_FAULTS, *REST_FAULTS):
             self.faults.by_hand(name, scope, count, for_s)
             return count
@@ -432,6 +436,12 @@ class Simulator:
                     connection.close(1001, "going away")
                 else:
                     connection.mute(for_s or 5.0)
+            return len(hit)
+        if name == "skew":
+            hit = [rest for prefix, rest in self._rests.items() if venue in ("*", prefix.split("_")[0])]
+            for rest in hit:
+                rest.ahead_s = for_s
+            self.faults.count(name, market)
             return len(hit)
         if name == "announce":  # serverShutdown, notice 64008
             if venue in ("*", "binance"):

@@ -126,12 +126,12 @@ async def judged(venue, until, **settings):
     told, suspect = [], []
     async with RestClient("binance") as client:
         clock = VenueClock(
-            venue.row, client, now_ns=time.time_ns, settings=VenueClockSettings(every_s=0.02, calm_s=0.1, **settings),
+            venue.row, client, now_ns=time.time_ns, settings=VenueClockSettings(**{"every_s": 0.02, "calm_s": 0.1} | settings),
             tell=lambda kind, detail, **more: told.append((kind, more["state"])), on_suspect=suspect.append,
         )  # fmt: skip
         task = asyncio.create_task(clock.run())
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not until(clock):
                     await asyncio.sleep(0.01)
         finally:
@@ -160,6 +160,29 @@ async def test_five_seconds_off_suspends_what_is_judged_by_it(venue):
     venue.ahead_s = -5.0
     clock, *_ = await judged(venue, lambda clock: clock.state != "normal")
     assert clock.state == "suspended" and abs(clock.status()["offset_ms"] + 5000) < 50
+
+
+async def test_one_answer_that_contradicts_all_others_is_none_and_two_are_a_clock_that_was_set(venue):
+    clock, *_ = await judged(venue, lambda clock: clock.status()["answers"] >= 5)
+    at_first = clock.offset_ns
+    clock._take((MS // 10, 3600 * 1000 * MS))  # the shortest round trip of all: somebody's cache
+    assert clock.offset_ns == at_first
+    clock._take((MS // 10, at_first))
+    clock._take((MS // 10, 3600 * 1000 * MS))
+    assert clock.offset_ns == at_first, "not two in a row"
+    clock._take((40 * MS, 3610 * 1000 * MS))
+    assert clock.offset_ns == at_first, "nor do these two agree"
+    clock._take((40 * MS, 3610 * 1000 * MS + 30 * MS))
+    assert clock.offset_ns == 3610 * 1000 * MS and clock.status()["answers"] == 2
+
+
+async def test_another_interval_is_in_force_at_once(venue):
+    def shorten(clock):
+        if clock.status()["answers"] == 5:
+            clock.tune(VenueClockSettings(every_s=0.01))
+        return clock.status()["answers"] > 7
+
+    await judged(venue, shorten, every_s=3600.0)
 
 
 async def test_frames_that_come_before_they_were_sent_correct_a_venue_that_does_not_answer(venue):
