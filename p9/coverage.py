@@ -43,12 +43,13 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """One line of the table. `note`: what a reader must know of all markets."""
+    """One line of the table. `channels` are alive wherever there is the feed, `occasions` when there is cause. `note`: what a reader must know of all markets."""
 
     name: str
     channels: tuple[str, ...]
     cell: Callable[[Market], Cell]
     note: str = ""
+    occasions: tuple[str, ...] = ()
 
 
 def _sample(row: Market) -> Instrument:
@@ -144,23 +145,43 @@ def _fills(row: Market) -> list[str]:
     return [request.path] if request is not None else []
 
 
+def _full_book(row: Market) -> Cell:
+    return Cell(rest=(row.venue.full_book_request(row, "SYMBOL").path,))
+
+
 FEEDS = (
-    Feed("Order book", ("depth", "snapshots"), of_topics("depth", _image)),
+    Feed("Order book", ("depth", "snapshots", "liquidity", "momentum", "integrity"), of_topics("depth", _image), occasions=("signals", "spoofing", "audits")),
+    Feed("Order book: as deep as the venue has it", (), _full_book, "Asked for when somebody asks: `GET /books/{exchange}/{symbol}?full`."),
     Feed("Best bid and ask", ("book_ticker",), of_topics("best")),
-    Feed("Trades", ("trades", "candles", "cvd", "flow"), of_topics("trades", _fills), "REST fills what was missed, as far as the venue remembers."),
-    Feed("Liquidations", ("liquidations",), of_topics("liquidations"), "No venue promises all of them; the first one's are a sample of one a second and symbol."),
-    Feed("Block trades", ("block_trades",), blocks, "Prints over the adaptive threshold are told of every market; this is about what the venues mark themselves."),
-    Feed("Deleveraging", ("adl",), of_facts("adl"), "The first venue tells how likely it is, the others whether it is under way."),
-    Feed("One's own stop orders", ("stop_triggers",), orders, "With a key of one's own; nobody tells those of others. By REST only the stream's address is asked for. Runs of others' stops are inferred from trades on every market."),
+    Feed(
+        "Trades", ("trades", "candles", "candles_open", "cvd", "flow"), of_topics("trades", _fills),
+        "REST fills what was missed, as far as the venue remembers.", ("block_trades", "stop_triggers", "gaps"),
+    ),
+    Feed("Liquidations", (), of_topics("liquidations"), "No venue promises all of them; the first one's are a sample of one a second and symbol.", ("liquidations",)),
+    Feed(
+        "Block trades", (), blocks, "Prints over the adaptive threshold are told of every market; this is about what the venues mark themselves.",
+        ("block_trades",),
+    ),
+    Feed("Deleveraging", (), of_facts("adl"), "The first venue tells how likely it is, the others whether it is under way.", ("adl",)),
+    Feed(
+        "One's own stop orders", (), orders,
+        "With a key of one's own; nobody tells those of others. By REST only the stream's address is asked for. Runs of others' stops are inferred from trades on every market.",
+        ("stop_triggers",),
+    ),
     Feed("Mark and index price", ("mark_price",), of_facts("mark_price")),
     Feed("Funding", ("funding",), of_facts("funding")),
     Feed("Open interest", ("open_interest",), of_facts("open_interest")),
-    Feed("Insurance fund", ("insurance_fund", "insurance_alerts"), of_facts("insurance_fund_monitor", "insurance_fund")),
+    Feed("Insurance fund", ("insurance_fund",), of_facts("insurance_fund_monitor", "insurance_fund"), occasions=("insurance_alerts",)),
     Feed("Reference: instruments", ("reference",), instruments),
     Feed("Reference: risk and fees", ("reference",), of_facts("reference", "risk", ("symbolAdlRisk", "risk-limit", "price-limit", "fee-group-info", "position-tiers"))),
     Feed("Reference: status and calendar", ("reference",), of_facts("reference", "status", ("system/status", "system.status", "tradingSchedule", "status"))),
-)
+)  # fmt: skip
 HISTORY = tuple(Feed(f"History: {kind.replace('_', ' ')}", ("backfill",), of_history(kind)) for kind in HISTORY_KINDS)
+
+
+def kinds_of(row: Market, *, occasions: bool = False) -> set[str]:
+    """First words of the channels that the market has: those that are alive whatever happens, or those that need a cause."""
+    return {kind for feed in FEEDS if feed.cell(row).sign != "–" for kind in (feed.occasions if occasions else feed.channels)}
 
 
 def rows() -> list[Market]:
@@ -174,7 +195,7 @@ def render() -> str:
     for feed in (*FEEDS, *HISTORY):
         lines.append(f"| {feed.name} | " + " | ".join(feed.cell(row).sign for row in some) + " |")
     for feed in FEEDS:
-        lines += ["", f"## {feed.name}", "", "Channels: " + ", ".join(f"`{name}`" for name in feed.channels) + "." + (f" {feed.note}" if feed.note else ""), ""]
+        lines += ["", f"## {feed.name}", "", " ".join(filter(None, (_channels(feed), feed.note))), ""]
         lines += ["| market | live | by REST |", "|---|---|---|"]
         for row in some:
             cell = feed.cell(row)
@@ -194,6 +215,11 @@ def render() -> str:
             rest = tuple(f"{request.path} {Seconds(every_s * poll.every)}" for poll in form.polls for request in poll.requests(form.market, [sample]))
             lines.append(f"| `{form.market.name}` | {_codes(live)} | {_codes(rest)} |")
     return "\n".join(lines) + "\n"
+
+
+def _channels(feed: Feed) -> str:
+    parts = [f"Channels: {_codes(feed.channels)}" if feed.channels else "", f"{'when there is cause' if feed.channels else 'Channel, when there is cause'}: {_codes(feed.occasions)}" if feed.occasions else ""]
+    return "; ".join(filter(None, parts)) + ("." if any(parts) else "")
 
 
 def _codes(names: Iterable[str]) -> str:

@@ -1,0 +1,60 @@
+"""A consumer like any other, which counts what is wrong with what it hears."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import ujson
+from redis.asyncio import Redis
+
+
+class BusWatcher:
+    """Hears every channel."""
+
+    def __init__(self, url: str):
+        self._client = Redis.from_url(url)
+        self.events: Counter[str] = Counter()  # by type
+        self.heard: dict[str, set[tuple[str, str]]] = {}  # {type: (exchange, symbol)}
+        self.flags: Counter[tuple[str, str]] = Counter()  # (exchange, flag)
+        self.holes = self.repeats = self.unreadable = 0
+        self.examples: list[str] = []
+        self._seq: dict[str, tuple[int, int]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        pubsub = self._client.pubsub()
+        await pubsub.psubscribe("*")
+        self._task = asyncio.create_task(self._listen(pubsub))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._client.aclose()
+
+    async def _listen(self, pubsub: Any) -> None:
+        async for message in pubsub.listen():
+            if message["type"] == "pmessage":
+                self._hear(message["channel"].decode(), message["data"])
+
+    def _hear(self, channel: str, payload: bytes) -> None:
+        try:
+            event = ujson.loads(payload)
+            kind, exchange, symbol, epoch, seq = (event[name] for name in ("type", "exchange", "symbol", "epoch", "seq"))
+        except (ValueError, KeyError, TypeError):
+            self.unreadable += 1
+            self.examples.append(f"{channel}: {payload[:80]!r}")
+            return
+        self.events[kind] += 1
+        self.heard.setdefault(kind, set()).add((exchange, symbol))
+        for flag in event.get("flags", ()):
+            self.flags[exchange, flag] += 1
+        known = self._seq.get(channel)
+        if known is not None and known[0] == epoch:
+            if seq <= known[1]:
+                self.repeats += 1
+                return
+            if seq != known[1] + 1:
+                self.holes += 1
+                self.examples.append(f"{channel}: {known[1]} then {seq}")
+        self._seq[channel] = (epoch, seq)

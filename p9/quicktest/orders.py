@@ -1,0 +1,65 @@
+"""What the planted orders came to: every liquidation that was told is a true one, each market's cascade and whale were found, the blocks by the new threshold."""
+
+from decimal import Decimal
+from typing import Any
+
+from p9.instrument import Instrument
+from p9.quicktest.channels import word_of
+from p9.quicktest.rails import MAJOR_FLOOR, OTHER_FLOOR
+from p9.quicktest.trial import Trial
+
+MS = 1_000_000
+
+
+async def check(trial: Trial) -> None:
+    assert trial.simulator is not None
+    wrong: list[str] = []
+    n_forced = n_blocks = 0
+    plants = {plant["id"]: plant for plant in await trial.simulator.get("/oracle/plants")}
+    for row, answer in trial.orders:
+        plant = plants[answer["id"]]
+        if plant["what"] == "cascade":
+            n, unlike = await _cascade(trial, row, plant)
+            n_forced += n
+        else:
+            n, unlike = await _whale(trial, row, plant)
+            n_blocks += n
+        wrong += [f"{row.market} {row.symbol}: {text}" for text in unlike]
+    figure = f"{n_forced:,} liquidations, {n_blocks:,} blocks"
+    trial.note("planted orders are found, as they were", not wrong and n_forced and n_blocks, "; ".join(wrong[:3]) or figure)
+
+
+def _native(event: dict[str, Any]) -> Decimal:
+    """In the unit that the venue counts in."""
+    return Decimal(event.get("contracts", event["quantity"]))
+
+
+async def _cascade(trial: Trial, row: Instrument, plant: dict[str, Any]) -> tuple[int, list[str]]:
+    """Some venues tell a sample; what they tell is true, and of a cascade it is something."""
+    assert trial.simulator is not None
+    forced = await trial.simulator.get(f"/oracle/{row.market}/{row.venue_symbol}/liquidations?limit=20000")
+    true = {(each["at_ms"], each["side"], each["position"], Decimal(each["quantity"])) for each in forced}
+    events = await trial.stream(f"{word_of(trial, 'liquidations')}:{row.exchange}:{row.symbol}")
+    ours = [(event["ts_event"] // MS, event["side"], event["position"], _native(event)) for event in events]
+    wrong = [f"nobody was liquidated like {each}" for each in ours if each not in true]
+    if len(ours) != len(set(ours)):
+        wrong.append("told twice")
+    if not any(plant["begins_ns"] <= event["ts_event"] + MS and event["side"] == plant["side"] for event in events):
+        wrong.append("the cascade was not told")
+    return len(ours), wrong
+
+
+async def _whale(trial: Trial, row: Instrument, plant: dict[str, Any]) -> tuple[int, list[str]]:
+    """The one order is a block of its size at least, over the threshold that was configured while it ran: others may have traded in its millisecond."""
+    events = await trial.stream(f"{word_of(trial, 'block_trades')}:{row.exchange}:{row.symbol}")
+    wrong = [
+        f"a threshold of {event['threshold']}"
+        for event in events
+        if event["kind"] == "print" and event["threshold_reason"] == "floor" and event["ts_event"] >= plant["begins_ns"]
+        and Decimal(str(event["threshold"])) not in (Decimal(MAJOR_FLOOR), Decimal(OTHER_FLOOR))
+    ]  # fmt: skip
+    for played in plant["played"]:
+        size = Decimal(played["quantity"])
+        if not any(event["side"] == plant["side"] and abs(event["ts_event"] - played["at_ns"]) < 1000 * MS and _native(event) >= size for event in events):
+            wrong.append(f"a whale of {size} was not told")
+    return len(events), wrong or ([] if plant["played"] else ["the whale was not played"])

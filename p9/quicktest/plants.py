@@ -1,0 +1,70 @@
+"""What is put into the simulated venues on the way: faults of frames and sockets, and orders that somebody should find."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from p9 import coverage
+from p9.quicktest.gaps import REPAIR_S
+from p9.quicktest.trial import Trial
+
+Plant = tuple[str, Callable[[], Awaitable[Any]]]
+WHALE = 600_000  # quote coins: more than what a block begins at
+CASCADE = 2_000_000
+DECLINE_PERCENT = 12  # of every insurance pool
+
+
+def orders(trial: Trial) -> list[Plant]:
+    """A whale in every market, and where somebody can be liquidated a cascade; every insurance pool pays for it."""
+    assert trial.simulator is not None
+    simulator = trial.simulator
+    plants: list[Plant] = []
+
+    def order(what: str, kind: str, row: Any, quote: float) -> Callable[[], Awaitable[Any]]:
+        async def plant() -> None:
+            trial.caused.add((kind, row.exchange, row.symbol))
+            body = {"what": what, "market": row.market, "symbol": row.venue_symbol, "side": "sell", "quote": quote}
+            trial.orders.append((row, await simulator.post("/oracle/plant", body)))
+
+        return plant
+
+    async def decline() -> None:
+        trial.caused |= {("insurance_alerts", row["venue"], row["asset"]) for row in await simulator.get("/oracle/insurance")}
+        await simulator.post("/oracle/insurance", {"percent": DECLINE_PERCENT})
+
+    for capture in trial.appliance.captures.values():
+        row = next(iter(capture.instruments.values()))
+        trial.caused.add(("signals", row.exchange, ""))
+        plants.append(("whale", order("whale", "block_trades", row, WHALE)))
+        if "liquidations" in coverage.kinds_of(capture.market, occasions=True) and row.kind != "spot":
+            plants.append(("cascade of liquidations", order("cascade", "liquidations", row, CASCADE)))
+    return [*plants, ("decline of insurance funds", decline)]
+
+
+def faults(trial: Trial) -> list[Plant]:
+    assert trial.simulator is not None
+    simulator = trial.simulator
+
+    def frame(market: str, fault: str, kind: str = "book") -> Callable[[], Awaitable[None]]:
+        async def plant() -> None:
+            # a fault on a book that is being repaired would be one gap with the one before
+            deadline_s = time.monotonic() + REPAIR_S
+            while not trial.appliance.captures[market].synced and time.monotonic() < deadline_s:
+                await asyncio.sleep(0.02)
+            await simulator.post("/oracle/fault", {"fault": fault, "market": market, "kind": kind, "count": 1})
+
+        return plant
+
+    async def cut_redis() -> None:
+        await trial.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    found: list[Plant] = []
+    markets = list(trial.appliance.captures)
+    for name, fault in (("dropped depth frame", "drop"), ("malformed depth frame", "malformed")):
+        found += [(name, frame(market, fault)) for market in markets]
+    found.append(("repeated depth frame", frame(markets[0], "duplicate")))
+    folding = [name for name, capture in trial.appliance.captures.items() if any(form.folds_ms for form in capture.forms)]
+    found.append(("disconnected socket", frame((folding or markets)[-1], "disconnect")))  # whose candles are not compared anyway
+    found.append(("Redis connections cut", cut_redis))
+    return found

@@ -1,0 +1,44 @@
+"""The venues' insurance pools as Redis has them, against what the simulator knows of each at the time that the venue tells."""
+
+from decimal import Decimal
+
+from p9.quicktest.channels import word_of
+from p9.quicktest.trial import Trial
+
+SETTLED_S = 20.0
+
+
+async def check(trial: Trial) -> None:
+    assert trial.simulator is not None
+    wanted = trial.appliance.config.analytics.insurance_fund_monitor
+    if not wanted.enabled:
+        return
+    captured = {(row.exchange, row.venue_symbol) for row in trial.instruments()}
+    keys = {
+        (row["venue"], row["asset"])
+        for row in await trial.simulator.get("/oracle/insurance")
+        if row["venue"] in wanted.exchanges and any((row["venue"], symbol) in captured for symbol in row["symbols"])
+    }
+    wrong: list[str] = []
+    n = 0
+    for venue, asset in sorted(keys):
+
+        async def look(venue: str = venue, asset: str = asset) -> list[str]:
+            assert trial.simulator is not None
+            nonlocal n
+            event = await trial.last(f"{word_of(trial, 'insurance_fund')}:{venue}:{asset}")
+            if event is None or not event["pools"]:
+                return ["nobody told it"]
+            found = []
+            for pool in event["pools"]:
+                n += 1
+                rows = await trial.simulator.get(f"/oracle/insurance?at={pool['as_of'] // 1_000_000}")
+                true = next((Decimal(row["balance"]) for row in rows if (row["venue"], row["asset"], row["pool"]) == (venue, asset, pool["pool"])), None)
+                if true != Decimal(pool["balance"]):
+                    found.append(f"{pool['pool']} has {pool['balance']}, not {true}")
+            if Decimal(event["total"]) != sum(Decimal(pool["balance"]) for pool in event["pools"]):
+                found.append(f"the total is {event['total']}")
+            return found
+
+        wrong += [f"{venue} {asset}: {text}" for text in await trial.settled(look, SETTLED_S)]
+    trial.note("every insurance pool is the venue's", keys and not wrong, "; ".join(wrong[:3]) or f"{n} balances of {len(keys)} funds")

@@ -1,0 +1,73 @@
+"""What every check of a quick test may look at, and the table that it writes into."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import ujson
+
+from p9.app import Appliance
+from p9.instrument import Instrument
+from p9.quicktest.bus_watcher import BusWatcher
+from p9.quicktest.check import Check
+from p9.simulate.process import SimulatorProcess
+
+
+class Trial:
+    """`simulator` is None on live venues; `seconds`: how long it runs."""
+
+    def __init__(self, appliance: Appliance, simulator: SimulatorProcess | None, seconds: float):
+        self.appliance, self.simulator, self.seconds = appliance, simulator, seconds
+        self.watcher: BusWatcher | None = None
+        self.checks: list[Check] = []
+        self.planted: Counter[str] = Counter()
+        self.caused: set[tuple[str, str, str]] = set()  # (kind, exchange, symbol) of channels that something was planted for
+        self.orders: list[tuple[Instrument, dict[str, Any]]] = []  # that were planted, with the simulator's answer
+        self.began_s = time.monotonic()
+        self.frozen_ms = 0  # when the simulator was frozen; 0: it is not
+
+    def note(self, name: str, passed: object, figure: object) -> None:
+        self.checks.append(Check(name, bool(passed), str(figure)))
+
+    @property
+    def client(self) -> Any:
+        """Of the Redis that is published into."""
+        assert self.appliance.publisher is not None
+        return self.appliance.publisher.bus.client
+
+    @property
+    def epoch(self) -> int:
+        assert self.appliance.outbox is not None
+        return self.appliance.outbox.epoch
+
+    def instruments(self) -> list[Instrument]:
+        return [row for capture in self.appliance.captures.values() for row in capture.instruments.values()]
+
+    async def last(self, channel: str) -> dict[str, Any] | None:
+        """The newest value that Redis holds of a channel; None: none of this run."""
+        text = await self.client.get(f"last:{{{channel}}}")
+        event = ujson.loads(text) if text is not None else None
+        return event if event is not None and event["epoch"] == self.epoch else None
+
+    async def stream(self, channel: str) -> list[dict[str, Any]]:
+        """What this run wrote into a channel's stream."""
+        events = [ujson.loads(fields[b"e"]) for _, fields in await self.client.xrange(f"stream:{{{channel}}}")]
+        return [event for event in events if event["epoch"] == self.epoch]
+
+    async def settled(self, look: Callable[[], Awaitable[list[str]]], timeout_s: float) -> list[str]:
+        """What is still wrong when `look` found nothing wrong any more, or the time is over: for what is told by and by while the market stands still."""
+        deadline_s = time.monotonic() + timeout_s
+        while (wrong := await look()) and time.monotonic() < deadline_s:
+            await asyncio.sleep(0.25)
+        return wrong
+
+    async def until(self, condition: Callable[[], Any], timeout_s: float) -> bool:
+        """Wait for it; whether it came."""
+        deadline_s = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline_s:
+                return False
+            await asyncio.sleep(0.02)
+        return True
