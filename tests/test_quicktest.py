@@ -31,7 +31,14 @@ def test_the_quick_test_passes_on_simulated_venues(environment):
     assert report["planted"]["dropped depth frame"] == 9
     assert report["detection_ms"]["n"] >= 18 and report["repair_ms"]["n"] >= 18
     assert 0 <= report["detection_ms"]["p50"] <= report["detection_ms"]["p99"] <= report["detection_ms"]["worst"] < report["repair_ms"]["worst"]
-    assert len(report["checks"]) >= 15
+    assert len(report["checks"]) >= 30
+    assert {
+        "a wrong file while it runs changes nothing and is told", "thresholds change while it runs, without a reconnect",
+        "a venue's clock that is off is told, and its end", "every book is the true book", "every candle is the venue's kline",
+        "every figure is the venue's", "every insurance pool is the venue's", "every option is the venue's", "planted orders are found, as they were",
+        "reference data are the venue's", "every channel is alive", "no hole in any stream",
+    } <= set(report["checks"])  # fmt: skip
+    assert all(report["planted"][name] == n for name, n in (("whale", 9), ("cascade of liquidations", 6), ("decline of insurance funds", 1)))
 
 
 def test_an_appliance_runs_until_it_is_told_to_stop_and_says_where_its_pages_are(environment):

@@ -111,7 +111,11 @@ class QuickTest:
             await asyncio.sleep(min(0.25, gap_s))
         sys.stderr.write("\r\x1b[2K" if sys.stderr.isatty() else "")
         if clocks is not None:
-            await clocks
+            if self.stop.is_set():
+                clocks.cancel()
+            await asyncio.wait([clocks])
+            if not clocks.cancelled():
+                clocks.result()
 
     def _progress(self, ends_s: float) -> None:
         if not sys.stderr.isatty():
