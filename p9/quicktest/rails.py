@@ -50,9 +50,7 @@ async def refuse(trial: Trial, file: ConfigFile) -> None:
     async def told() -> list[str]:
         return [event["detail"] for event in await trial.stream("integrity:all:-") if event["kind"] == "configuration" and "urll" in event["detail"]]
 
-    deadline_s = time.monotonic() + RELOAD_S
-    while not (found := await told()) and time.monotonic() < deadline_s:
-        await trial.until(lambda: False, 0.05)
+    found = await trial.eventually(told, RELOAD_S)
     trial.note("a wrong file while it runs changes nothing and is told", refused and kept and found, found[0] if found else f"refused: {refused}, kept: {kept}")
 
 
@@ -98,6 +96,11 @@ async def skew(trial: Trial) -> None:
     began_s = await set_ahead(0.0)
     back = await trial.until(lambda: clock.state == "normal", CLOCK_S)
     back_s = time.monotonic() - began_s
-    states = [event["state"] for event in await trial.stream("integrity:all:-") if event["kind"] == "skew" and event["source"] == exchange]
-    figure = f"{exchange} {AHEAD_S * 1000:.0f} ms ahead: {' then '.join(states)}; found after {found_s:.1f} s ({n_flagged} events flagged), over after {back_s:.1f} s"
-    trial.note("a venue's clock that is off is told, and its end", found and back and states == ["suspect", "normal"], figure)
+
+    async def states() -> list[str]:
+        told = [event["state"] for event in await trial.stream("integrity:all:-") if event["kind"] == "skew" and event["source"] == exchange]
+        return told if told[-1:] == ["normal"] else []
+
+    told = await trial.eventually(states, RELOAD_S)
+    figure = f"{exchange} {AHEAD_S * 1000:.0f} ms ahead: {' then '.join(told)}; found after {found_s:.1f} s ({n_flagged} events flagged), over after {back_s:.1f} s"
+    trial.note("a venue's clock that is off is told, and its end", found and back and told == ["suspect", "normal"], figure)

@@ -56,6 +56,13 @@ class Trial:
         events = [ujson.loads(fields[b"e"]) for _, fields in await self.client.xrange(f"stream:{{{channel}}}")]
         return [event for event in events if event["epoch"] == self.epoch]
 
+    async def eventually(self, ask: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
+        """The first answer that is something, or the last one there was: of what takes a moment to reach Redis."""
+        deadline_s = time.monotonic() + timeout_s
+        while not (answer := await ask()) and time.monotonic() < deadline_s:
+            await asyncio.sleep(0.05)
+        return answer
+
     async def settled(self, look: Callable[[], Awaitable[list[str]]], timeout_s: float) -> list[str]:
         """What is still wrong when `look` found nothing wrong any more, or the time is over: for what is told by and by while the market stands still."""
         deadline_s = time.monotonic() + timeout_s

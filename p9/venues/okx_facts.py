@@ -109,6 +109,9 @@ def read_insurance(market: Market, reading: Reading, answer: Any) -> None:
     """Rule 6. Of each currency the row with the latest time; what kind of change it was does not matter."""
     for row in _rows(reading, answer):
         family = row.get("instFamily") or row.get("uly")
+        if row.get("instType", market.product) != market.product:  # an answer to somebody else's question
+            reading.reject("unknown_enum", row.get("instType"))
+            continue
         if not isinstance(family, str) or not family:
             reading.reject("no_symbol", row)
             continue

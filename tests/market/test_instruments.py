@@ -296,6 +296,9 @@ REAL = [
     ),
     ("binance_coinm", "binance/rest_coinm_exchangeInfo_2021.json.gz", {"LTC-USD-20211231": ("LTCUSD_211231", "0.01", "1", "10")}),
     ("okx_spot", "okx/rest_public_instruments_SPOT_selected_2026-04.json", {"BTC-USDT": ("BTC-USDT", "0.1", "0.00000001", "1")}),
+    ("okx_spot", "okx/rest_public_instruments_SPOT_first60_2022-05-13.json", {"BORING-USDT": ("BORING-USDT", "0.00001", "0.000001", "1")}),
+    ("okx_futures", "okx/rest_public_instruments_FUTURES_first60_2022-05-13.json", {"BTC-USD-20220520": ("BTC-USD-220520", "0.1", "1", "100"), "ETH-USDT-20220930": ("ETH-USDT-220930", "0.01", "1", "0.1")}),
+    ("okx_option", "okx/rest_public_instruments_OPTION_BTC-USD_first60_2022-05-13.json", {"BTC-USD-20220520-18000-P": ("BTC-USD-220520-18000-P", "0.0005", "1", "0.1")}),
     (
         "okx_swap",
         "okx/rest_public_instruments_SWAP_2026-04.json",
