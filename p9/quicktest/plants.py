@@ -16,15 +16,15 @@ DECLINE_PERCENT = 12  # of every insurance pool
 
 
 def orders(trial: Trial) -> list[Plant]:
-    """A whale in every market, and where somebody can be liquidated a cascade; every insurance pool pays for it."""
+    """A whale that buys in every market, and where somebody can be liquidated a cascade of longs; every insurance pool pays for it."""
     assert trial.simulator is not None
     simulator = trial.simulator
     plants: list[Plant] = []
 
-    def order(what: str, kind: str, row: Any, quote: float) -> Callable[[], Awaitable[Any]]:
+    def order(what: str, kind: str, row: Any, side: str, quote: float) -> Callable[[], Awaitable[Any]]:
         async def plant() -> None:
             trial.caused.add((kind, row.exchange, row.symbol))
-            body = {"what": what, "market": row.market, "symbol": row.venue_symbol, "side": "sell", "quote": quote}
+            body = {"what": what, "market": row.market, "symbol": row.venue_symbol, "side": side, "quote": quote}
             trial.orders.append((row, await simulator.post("/oracle/plant", body)))
 
         return plant
@@ -36,9 +36,9 @@ def orders(trial: Trial) -> list[Plant]:
     for capture in trial.appliance.captures.values():
         row = next(iter(capture.instruments.values()))
         trial.caused.add(("signals", row.exchange, ""))
-        plants.append(("whale", order("whale", "block_trades", row, WHALE)))
+        plants.append(("whale", order("whale", "block_trades", row, "buy", WHALE)))
         if "liquidations" in coverage.kinds_of(capture.market, occasions=True) and row.kind != "spot":
-            plants.append(("cascade of liquidations", order("cascade", "liquidations", row, CASCADE)))
+            plants.append(("cascade of liquidations", order("cascade", "liquidations", row, "sell", CASCADE)))
     return [*plants, ("decline of insurance funds", decline)]
 
 
