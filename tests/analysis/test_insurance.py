@@ -1,4 +1,5 @@
-"""Insurance pools: levels by the configured thresholds, the venue's own worked example, alerts, restarts. Expected values were worked out by hand."""
+"""Insurance pools: levels by the configured thresholds, the venue's own worked example, alerts, restarts. Expected values were worked out by hand
+(design, 4.12)."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Inferred runs of stops: how often the detector speaks on recordings, and that it tells planted runs from planted liquidations."""
+"""Inferred runs of stops: how often the detector speaks on recordings, and that it tells planted runs from planted liquidations (design, 4.13)."""
 
 import asyncio
 

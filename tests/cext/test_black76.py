@@ -1,4 +1,4 @@
-"""Black's formula against sixty digits, against tables of the literature, and against itself where the mathematics says what must hold."""
+"""Black's formula against sixty digits, against tables of the literature, and against itself where the mathematics says what must hold (design, 4.11)."""
 
 import math
 from statistics import NormalDist

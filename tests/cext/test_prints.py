@@ -1,4 +1,4 @@
-"""Fills merged into prints, against tables written by hand and a slow model."""
+"""Fills merged into prints, against tables written by hand and a slow model (design, 4.7)."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Quantiles of a window against sorted lists."""
+"""Quantiles of a window against sorted lists (design, 4.7)."""
 
 import math
 import random

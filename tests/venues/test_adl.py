@@ -65,6 +65,7 @@ def test_bybit_by_rest_has_other_names_for_the_same():
     ],
 )
 def test_bybit_the_rule_of_the_venue_s_page(said, state, reason):
+    """4.12: it begins at a loss of 0.30 of a pool that holds more than the threshold, and ends below 0.25; an empty pool is deleveraged too."""
     fact = bybit(**said)
     assert (fact.state, fact.reason) == (state, reason)
 

@@ -1,4 +1,4 @@
-"""A chain's events: from the venues' own frames with figures worked out by hand, from made-up surfaces, and at the end of an expiry."""
+"""A chain's events: from the venues' own frames with figures worked out by hand, from made-up surfaces, and at the end of an expiry (design, 4.11)."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The smile of one expiry: its figures, its interpolations, the arbitrages that it would allow."""
+"""The smile of one expiry: its figures, its interpolations, the arbitrages that it would allow (design, 4.11)."""
 
 import math
 

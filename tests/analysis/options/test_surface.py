@@ -1,4 +1,4 @@
-"""Across expiries: what the design's table says, and what holds of variance in general."""
+"""Across expiries: what the design's table says, and what holds of variance in general (design, 4.11)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Bursts against a slow model, round prices by hand, and a confidence that behaves like one."""
+"""Bursts against a slow model, round prices by hand, and a confidence that behaves like one (design, 4.13)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Swing highs and lows against a slow model, and by hand."""
+"""Swing highs and lows against a slow model, and by hand (design, 4.13)."""
 
 from cext.measures.swings import crossed
 from hypothesis import given, settings

@@ -23,6 +23,7 @@ def best(event):
 
 
 def test_word_by_word():
+    """4.3: the weighted mid of 100 x 30 / 101 x 10 is 100.75."""
     desk = Desk(BookTicker, px_scale=4)
     desk.synced([["100", "3"], ["99", "1"], ["98", "1"], ["97", "1"], ["96", "1"], ["95", "50"]],
                 [["101", "2"], ["102", "1"], ["103", "1"], ["104", "1"], ["105", "1"], ["106", "50"]])  # fmt: skip

@@ -136,7 +136,7 @@ def test_ten_times_the_sizes_are_ten_times_the_depth_and_the_same_slippage_of_te
 
 
 def test_the_shift_is_the_wasserstein_distance_from_the_baseline():
-    """W1 of the depth's shares against their exponential mean; an hour is a minute here, and told from a sixth of it on."""
+    """4.8: W1 of the depth's shares against their exponential mean; an hour is a minute here, and told from a sixth of it on."""
     desk = Desk(lambda names: Liquidity(names, shift_baseline_ns=60 * 10**9), tick=100)
     book = RandomBook(desk, random.Random(5), levels=80, width=900)
     rows, worth = [], CONTRACTS["base"][1]

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from cext.clock import Clock
+from cext.measures.vpin import estimates
 from cext.names import Names
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
@@ -21,7 +22,7 @@ from p9.capture.recording import Recorded, merge
 from p9.capture.replay import Replay
 from p9.venue import market
 from tests.recordings import recording
-from tests.reference import cvd, momentum, ofi, sizes
+from tests.reference import cvd, momentum, ofi, sizes, vpin
 
 S = 1_000_000_000
 EVERY_NS = 2 * S  # between two comparisons
@@ -160,6 +161,19 @@ def test_on_real_frames_the_streams_are_the_formulas(name):
             check_cvd(run)
 
     assert played(name, check, 15_000).checks >= 25
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_on_real_trades_vpin_is_the_formula(name):
+    """4.5: of a bucket volume that fits six minutes. The stream itself tells nothing of so short a time, and no impact (4.6) of fewer than ten minutes."""
+    run = played(name, lambda run: None, 15_000)
+    quantity, bought = np.array([int(trade[3] * 10**5) for trade in run.trades]), np.array([trade[4] > 0 for trade in run.trades])
+    volume = int(quantity.sum()) // 130
+    got = estimates([(int(q), bool(b), float(trade[2])) for q, b, trade in zip(quantity, bought, run.trades, strict=True)], daily=50 * volume)
+    for i in (len(quantity) // 10, len(quantity) // 2, len(quantity)):
+        assert got[i - 1] == pytest.approx(vpin.vpin(quantity[:i], bought[:i], volume), rel=1e-9)
+    row = run.streams[1].values(run.now_ns)
+    assert (row["vpin"], row["kyle_lambda"], row["amihud"]) == (None, None, None)
 
 
 def test_alarms_per_symbol_hour_on_real_frames_are_printed(capsys):

@@ -1,4 +1,4 @@
-"""Inferred stop runs: planted ones are found, liquidations and openers are told apart, and a calm market has none."""
+"""Inferred stop runs: planted ones are found, liquidations and openers are told apart, and a calm market has none (design, 4.13)."""
 
 import pytest
 from cext.streams.stop_triggers import StopTriggers
