@@ -203,7 +203,8 @@ cdef class Outbox(Intake):
         return BATCH_CONFIRMED if batch.n == 0 else BATCH_FAILED
 
     cdef void _settle(self, Batch* batch, ns_t now_ns) noexcept nogil:
-        """The confirmed events leave the batch; the others stay in their order."""
+        """The confirmed events leave the batch; the others stay in their order. What is kept of a class grows old only while its own lane is answered:
+        a lane that is not may yet find that Redis forgot, however long ago it confirmed."""
         cdef int32_t i
         cdef int32_t kept = 0
         cdef int cls
@@ -216,7 +217,8 @@ cdef class Outbox(Intake):
         batch.n = kept
         for cls in range(4):
             if cls <= HIGH:
-                backlog_forget(&self._backlogs[cls], now_ns - self.tail_ns, self.tail_bytes)
+                if batch == &self._batches[0]:
+                    backlog_forget(&self._backlogs[cls], now_ns - self.tail_ns, self.tail_bytes)
             elif self._backlogs[cls].kept_bytes > 0:
                 backlog_forget(&self._backlogs[cls], 0, 0)
 

@@ -402,6 +402,18 @@ def test_what_waited_for_long_is_kept_from_its_confirmation_on():
     assert outbox.replay([(channel, (0, 0))]) == 2
 
 
+def test_what_the_other_lane_is_told_makes_the_kept_tail_no_older():
+    """Redis came back without what it had confirmed; the bulk lane had it at once, the urgent one after 16 s: by then the tail was given up."""
+    outbox, redis = outbox_at(tail_ns=10_000_000_000), ModelRedis()
+    channel, bulk = channel_of(outbox), channel_of(outbox, "depth", LOW)
+    outbox.emit(channel, b"{}")
+    exchange(outbox, redis, 0)
+    outbox.clock.set(outbox.clock.now() + 16_000_000_000)
+    outbox.emit(bulk, b"{}")
+    assert exchange(outbox, redis, 1) == BATCH_CONFIRMED
+    assert outbox.replay([(channel, (0, 0))]) == 1
+
+
 def test_latency_lands_in_its_bucket():
     outbox, redis = outbox_at(), ModelRedis()
     outbox.emit(channel_of(outbox), b"{}", ts_recv=START_NS - 500_000)
