@@ -6,6 +6,7 @@ Whoever holds a secret keeps it to himself anyway; this is for what comes back f
 import json
 
 LEAST = 8  # characters: a shorter one would cover half of what is written
+MOST = 1000  # of those learnt last; what is still in use is learnt again and again
 COVER = "***"
 
 _known: dict[str, None] = {}
@@ -13,9 +14,11 @@ _known: dict[str, None] = {}
 
 def learn(secret: str) -> None:
     """From now on `secret` is covered, as it is and as JSON writes it."""
-    if len(secret) >= LEAST:
-        _known[secret] = None
-        _known[json.dumps(secret)[1:-1]] = None
+    for form in dict.fromkeys((secret, json.dumps(secret)[1:-1])) if len(secret) >= LEAST else ():
+        _known.pop(form, None)
+        _known[form] = None
+    while len(_known) > MOST:
+        del _known[next(iter(_known))]
 
 
 def censored(text: str) -> str:

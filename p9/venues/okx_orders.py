@@ -44,13 +44,13 @@ def read(reading: Reading, frame: Any) -> None:
         if not isinstance(name, str) or order_id is None or side is None:
             reading.reject("no_order", row)
             continue
-        order_type, leg = str(row.get("ordType")), row.get("actualSide")
-        prefix = f"{leg}T" if leg in SIDE_KINDS else "t"  # tpTriggerPx, slTriggerPx, triggerPx
-        price = row.get(f"{leg}OrdPx" if leg in SIDE_KINDS else "ordPx")
+        order_type, leg = str(row.get("ordType")), next((leg for leg in SIDE_KINDS if leg == row.get("actualSide")), None)
+        prefix = f"{leg}T" if leg is not None else "t"  # tpTriggerPx, slTriggerPx, triggerPx
+        price = row.get("ordPx" if leg is None else f"{leg}OrdPx")
         amount, of_quote = reading.price(row, "sz") or None, row.get("tgtCcy") == "quote_ccy"
         reading.facts.append(
             StopOrder(
-                market=market, venue_symbol=name, order_id=order_id, side=side, kind=one_of(row, "actualSide", SIDE_KINDS) or KINDS.get(order_type, "other"),
+                market=market, venue_symbol=name, order_id=order_id, side=side, kind=KINDS.get(order_type, "other") if leg is None else SIDE_KINDS[leg],
                 order_type=order_type[:40], at_ns=at_ns, client_id=named(row, "algoClOrdId"), placed_order_id=named(row, "ordId"),
                 position=one_of(row, "posSide", POSITIONS), trigger_price=reading.price(row, f"{prefix}riggerPx") or None,
                 trigger_price_type=one_of(row, f"{prefix}riggerPxType", PRICE_TYPES),

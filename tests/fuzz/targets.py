@@ -4,6 +4,7 @@ from functools import partial
 
 from tests.fuzz.decoders import Decoder
 from tests.fuzz.deliveries import Answers, Replies, Requests
+from tests.fuzz.facts import SYMBOLS, Facts, KeyFiles, Orders
 from tests.fuzz.films import Films, Stored
 from tests.fuzz.pipelines import MARKETS, Pipelines
 from tests.fuzz.readers import Configurations, FaultSpecs, Recordings, RestAnswers
@@ -28,5 +29,8 @@ TARGETS = {
     "configurations": Row(Configurations, 3),
     "recordings": Row(Recordings, 3),
     "fault_specs": Row(FaultSpecs, 0.5),
+    **{f"facts_{name}": Row(partial(Facts, name=name), 1) for name in SYMBOLS},
+    **{f"orders_{exchange}": Row(partial(Orders, exchange=exchange), 0.5) for exchange in ("binance", "bybit", "okx")},
+    "key_files": Row(KeyFiles, 0.5),
     **{f"answers_{name}": Row(partial(RestAnswers, name=name), 1) for name in ("binance_spot", "binance_coinm", "bybit_linear", "okx_swap", "okx_futures")},
 }

@@ -171,6 +171,7 @@ def test_legs_trails_and_amounts():
     assert (trailed.kind, trailed.position) == ("trailing", None)
     (spot,) = read("okx", page_algo(instType="SPOT", instId="BTC-USDT", tgtCcy="quote_ccy", sz="250")).facts
     assert (spot.market, spot.quantity, spot.quote_quantity) == ("okx_spot", None, "250")
+    assert read("okx", page_algo(actualSide=["tp"])).facts[0].kind == "stop", "a word that is none is none"
     assert read("okx", page_algo(ordType="iceberg")).facts == read("okx", page_algo(instType="OPTION")).facts == []
     assert read("okx", page_algo(state="order_failed", triggerTime="")).facts == [], "refused before it was triggered"
 
