@@ -12,6 +12,7 @@ from p9.quicktest.trial import Trial
 Plant = tuple[str, Callable[[], Awaitable[Any]]]
 WHALE = 600_000  # quote coins: more than what a block begins at
 CASCADE = 2_000_000
+HEARD_S = 10.0
 DECLINE_PERCENT = 12  # of every insurance pool
 
 
@@ -23,6 +24,8 @@ def orders(trial: Trial) -> list[Plant]:
 
     def order(what: str, kind: str, row: Any, side: str, quote: float) -> Callable[[], Awaitable[Any]]:
         async def plant() -> None:
+            if trial.appliance.config.analytics.trades.enabled:  # what is traded before its socket is open is nobody's to tell
+                await trial.hears("trades", {(row.exchange, row.symbol)}, HEARD_S)
             trial.caused.add((kind, row.exchange, row.symbol))
             body = {"what": what, "market": row.market, "symbol": row.venue_symbol, "side": side, "quote": quote}
             trial.orders.append((row, await simulator.post("/oracle/plant", body)))
@@ -30,7 +33,11 @@ def orders(trial: Trial) -> list[Plant]:
         return plant
 
     async def decline() -> None:
-        trial.caused |= {("insurance_alerts", row["venue"], row["asset"]) for row in await simulator.get("/oracle/insurance")}
+        watched = trial.appliance.config.analytics.insurance_fund_monitor
+        rows = await simulator.get("/oracle/insurance") if watched.enabled else []
+        funds = {(row["venue"], row["asset"]) for row in rows if row["venue"] in watched.exchanges}
+        await trial.hears("insurance_fund", funds, HEARD_S)  # a decline is one from a balance that was known
+        trial.caused |= {("insurance_alerts", venue, asset) for venue, asset in funds}
         await simulator.post("/oracle/insurance", {"percent": DECLINE_PERCENT})
 
     for capture in trial.appliance.captures.values():

@@ -70,6 +70,12 @@ class Trial:
             await asyncio.sleep(0.25)
         return wrong
 
+    async def hears(self, kind: str, whose: set[tuple[str, str]], timeout_s: float) -> bool:
+        """Wait until the channels of a kind and of these (exchange, symbol) were heard."""
+        watcher = self.watcher
+        assert watcher is not None
+        return await self.until(lambda: whose <= watcher.heard.get(kind, set()), timeout_s)
+
     async def until(self, condition: Callable[[], Any], timeout_s: float) -> bool:
         """Wait for it; whether it came."""
         deadline_s = time.monotonic() + timeout_s
