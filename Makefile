@@ -1,7 +1,7 @@
 # Short names for the scripts. A machine without make runs the scripts themselves.
-.PHONY: demo run build test coverage lint bench bench-peers detect fuzz exe chaos chaos-long sim soak history clean
+.PHONY: demo run build test coverage lint bench bench-peers detect fuzz exe exe-windows chaos chaos-long sim soak history clean
 
-demo run test coverage bench bench-peers detect fuzz exe chaos sim soak:
+demo run test coverage bench bench-peers detect fuzz exe exe-windows chaos sim soak:
 	@bash scripts/$@.sh $(ARGS)
 
 chaos-long:

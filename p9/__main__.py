@@ -223,8 +223,8 @@ async def _replay(options: argparse.Namespace, config: Config, path: Path | None
 
 
 async def _check_config(config: Config, path: Path | None) -> int:
-    """Say what is wrong, and how much of disk and Redis it will take."""
-    from p9 import confirmation, storage
+    """Say what is wrong, and what it will take: sockets, questions, frames, memory, disk and Redis."""
+    from p9 import confirmation, plan, storage
     from p9.accounts import keys_of
 
     need, unchecked, keys = storage.need_of(config), "", keys_of(config)
@@ -238,7 +238,7 @@ async def _check_config(config: Config, path: Path | None) -> int:
     print(f"{path or 'the defaults'}: good; markets: {', '.join(config.venues.markets()) or 'none'}")
     if keys:
         print(f"keys of one's own: {', '.join(keys)}")
-    print("\n".join(filter(None, [*storage.room_report(config, need), unchecked])))
+    print("\n".join(filter(None, [*storage.room_report(config, need), unchecked, *plan.report(config)])))
     return 0
 
 

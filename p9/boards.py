@@ -41,6 +41,15 @@ REFER_S = 1.0  # between two looks at what changed of reference data
 FOLLOW_S = 0.5  # how soon an instrument that came or went is followed
 
 
+def sections_of(config: Config) -> dict[str, Any]:
+    """{kind: its section}, of what is asked on timers."""
+    wanted = config.analytics
+    return {
+        "funding": wanted.funding, "mark_price": wanted.mark_price, "open_interest": wanted.open_interest, "adl": wanted.adl,
+        INSURANCE: wanted.insurance_fund_monitor, REFERENCE: wanted.reference,
+    }  # fmt: skip
+
+
 class MarketBoard:
     """One market's part: whom it is about, who asks, who listens. It follows the capture, whose instruments come and go."""
 
@@ -122,10 +131,7 @@ class Boards:
 
     def _configure(self, config: Config) -> None:
         wanted = config.analytics
-        self.sections = {
-            "funding": wanted.funding, "mark_price": wanted.mark_price, "open_interest": wanted.open_interest, "adl": wanted.adl,
-            INSURANCE: wanted.insurance_fund_monitor, REFERENCE: wanted.reference,
-        }  # fmt: skip
+        self.sections = sections_of(config)
         self._insured = set(wanted.insurance_fund_monitor.exchanges)
         self.every_s = {kind: float(section.poll_interval) for kind, section in self.sections.items() if section.enabled}
         self._live = {kind for kind in self.every_s if self.sections[kind].live} | ({"block_trades"} if wanted.block_trades.enabled else set())

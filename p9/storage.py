@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,16 +97,26 @@ class Need(NamedTuple):
     redis: int
 
 
+def _some(symbol: str) -> tuple[int, bool]:
+    """How many instruments a name stands for, and whether that is a guess."""
+    pattern = re.search(r"[*?\[]", symbol)
+    return (1, False) if pattern is None else (BOOKS_A_DATE if "-" in symbol[: pattern.start()] else BOOKS_A_PATTERN, True)
+
+
+def names_of(symbols: Iterable[str]) -> list[str]:
+    """As many names as the configured ones stand for."""
+    return [re.sub(r"[*?\[\]]+", str(n) if guessed else "", symbol) for symbol in symbols for some, guessed in (_some(symbol),) for n in range(some)]
+
+
 def need_of(config: Config) -> Need:
     """What this configuration will take when it has run for as long as it keeps anything."""
     wanted = config.analytics.periodic_snapshots
     books = guessed = 0
     for name, section in config.venues.markets().items():
         for symbol in section.symbols or market(name).default_symbols:
-            pattern = re.search(r"[*?\[]", symbol)
-            some = 1 if pattern is None else BOOKS_A_DATE if "-" in symbol[: pattern.start()] else BOOKS_A_PATTERN
+            some, pattern = _some(symbol)
             books += some
-            guessed += some if pattern is not None else 0
+            guessed += some if pattern else 0
     interval_s, keep_s = float(wanted.interval), float(wanted.storage_duration)
     stored = wanted.storage if wanted.enabled else "none"
     disk = size.disk_bytes(books, interval_s=interval_s, keep_s=keep_s) if stored == "disk" else 0

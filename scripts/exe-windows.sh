@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds dist/p9_microstream.exe under Wine, runs the unit tests there and the executable's own quick test. Options go to p9.packaging.windows.build.
+# Builds dist/p9_microstream.exe under Wine, runs unit tests there and lets the executable prove itself. Options go to p9.packaging.windows.build.
 source "$(dirname "$0")/setup.sh"
 setup dev
 missing=()

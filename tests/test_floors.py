@@ -20,7 +20,7 @@ P9_FLOORS = [
     ["capture*"],
     ["ops*"],
     ["simulate*", "packaging*", "publication", "boards", "options", "accounts", "coverage", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
-    ["markets"],
+    ["markets", "plan"],
     ["signals"],
     ["reconfiguration"],
     ["app", "replay", "backfill", "fuse"],

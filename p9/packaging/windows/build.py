@@ -12,16 +12,17 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
+from p9.packaging.charts import VENDOR
 from p9.packaging.windows.wine import WindowsPython, check_machine, run
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "build" / "windows"
 TREE = FOLDER / "tree"
 EXE = "p9_microstream.exe"
+MODULE = ".cp311-win_amd64.pyd"
 ONLY_WINDOWS = ("colorama==0.4.6", "pefile==2024.8.26", "pywin32-ctypes==0.2.3")
 TEST_TOOLS = ("pytest", "pytest-asyncio", "pytest-timeout", "hypothesis")
 UNIT_TESTS = ("tests/cext", "tests/market", "tests/venues", "tests/config", "tests/test_config.py", "tests/test_budget.py", "tests/test_breaker.py",
@@ -51,11 +52,18 @@ def unit_tests() -> list[str]:
 
 
 def copy_tree() -> None:
-    """The sources as they are committed or edited, without what was built for Linux."""
+    """The sources as they are committed or edited, without what was built for Linux; what is no source any more goes."""
     names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True).stdout
-    for name in filter(None, names.decode().split("\0")):
+    charts = [path.relative_to(ROOT).as_posix() for path in VENDOR.glob("*")]  # fetched, not committed
+    sources = {name for name in (*filter(None, names.decode().split("\0")), *charts) if (ROOT / name).is_file()}
+    for part in ("cext", "p9", "tests"):
+        for path in (TREE / part).rglob("*.*"):
+            name = path.relative_to(TREE).as_posix()
+            if path.is_file() and (name.replace(MODULE, ".pyx") if name.endswith(MODULE) else name) not in sources:
+                path.unlink()
+    for name in sources:
         source, target = ROOT / name, TREE / name
-        if source.is_file() and not (target.exists() and target.stat().st_mtime >= source.stat().st_mtime):
+        if not (target.exists() and target.stat().st_mtime >= source.stat().st_mtime):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
 
@@ -65,9 +73,37 @@ def extension_modules() -> dict[Path, Path]:
     run(sys.executable, "setup.py", "-q", "build_ext", "--inplace")  # writes build/cython
     generated = ROOT / "build" / "cython"
     return {
-        generated / path.relative_to(ROOT).with_suffix(".c"): TREE / path.relative_to(ROOT).with_suffix(".cp311-win_amd64.pyd")
+        generated / path.relative_to(ROOT).with_suffix(".c"): TREE / path.relative_to(ROOT).with_suffix(MODULE)
         for path in sorted((ROOT / "cext").rglob("*.pyx"))
     }
+
+
+def run_unit_tests(python: WindowsPython) -> dict[str, object]:
+    code, text = python.run(
+        python.exe, "-m", "pytest", "-o", "addopts=--strict-markers --import-mode=importlib", "-q", "-p", "no:cacheprovider", *unit_tests(), cwd=TREE,
+        timeout_s=1800, PYTHONPATH=".",
+    )  # fmt: skip
+    return {"unit_tests": text.strip().splitlines()[-1] if text.strip() else "nothing was printed", "unit_tests_ok": code == 0}
+
+
+def freeze(python: WindowsPython) -> Path | None:
+    """The executable; None: it could not be made."""
+    code, _ = python.run(
+        python.exe, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "--distpath", "dist", "--workpath", "work", "p9/packaging/p9_microstream.spec",
+        cwd=TREE, timeout_s=1200, PYTHONPATH=".",
+    )  # fmt: skip
+    return TREE / "dist" / EXE if code == 0 else None
+
+
+def prove(python: WindowsPython, quick_test: str) -> dict[str, object]:
+    """The very proof of the Linux executable, by the Windows Python."""
+    code, text = python.run(
+        python.exe, "-m", "p9.packaging.proof", f"dist/{EXE}", "--quick-test", quick_test, cwd=TREE, timeout_s=1200, PYTHONPATH=".",
+    )  # fmt: skip
+    try:
+        return {"proof_exit": code, **json.loads(text.strip().splitlines()[-1])}
+    except (ValueError, IndexError):
+        return {"proof_exit": code, "ok": False, "failed": [f"the proof ended without a word: exit code {code}"]}
 
 
 def main() -> int:
@@ -81,35 +117,18 @@ def main() -> int:
     python.install(requirements())
     copy_tree()
     python.compile(extension_modules())
-    report: dict[str, object] = {}
-    if not options.no_tests:
-        code, text = python.run(python.exe, "-m", "pytest", "-q", "-p", "no:cacheprovider", *unit_tests(), cwd=TREE, timeout_s=1800, PYTHONPATH=".")
-        print(text[-3000:], file=sys.stderr)
-        report["unit_tests"] = text.strip().splitlines()[-1] if text.strip() else "nothing was printed"
-        report["unit_tests_ok"] = code == 0
-    code, text = python.run(
-        python.exe, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN", "--distpath", "dist", "--workpath", "work", "p9/packaging/p9_microstream.spec",
-        cwd=TREE, timeout_s=1200, PYTHONPATH=".",
-    )  # fmt: skip
-    if code != 0:
-        print(text[-3000:], file=sys.stderr)
-        print(json.dumps({"ok": False, "failed": "PyInstaller", **report}))
-        return 1
-    alone = FOLDER / "alone"
-    shutil.rmtree(alone, ignore_errors=True)
-    alone.mkdir()
-    shutil.copy(TREE / "dist" / EXE, alone)
-    (ROOT / "dist").mkdir(exist_ok=True)
-    shutil.copy(TREE / "dist" / EXE, ROOT / "dist")
-    began_s = time.monotonic()
-    code, text = python.run(alone / EXE, "--version", cwd=alone, timeout_s=300)
-    report |= {"bytes": (alone / EXE).stat().st_size, "version": text.strip(), "version_s": round(time.monotonic() - began_s, 2)}
-    code, text = python.run(alone / EXE, "--quick-test", options.quick_test, "--simulate", cwd=alone, timeout_s=600)
-    print(text[-6000:], file=sys.stderr)
-    report |= {"quick_test_exit": code, "config_beside_it": (alone / "config.yaml").exists()}
-    ok = code == 0 and report.get("unit_tests_ok", True) is True
-    print(json.dumps({"ok": ok, **report}))
-    return 0 if ok else 1
+    report: dict[str, object] = {} if options.no_tests else run_unit_tests(python)
+    try:
+        made = freeze(python)
+        report |= prove(python, options.quick_test) if made is not None else {"ok": False, "failed": ["PyInstaller"]}
+    finally:
+        python.end()
+    if made is not None:
+        (ROOT / "dist").mkdir(exist_ok=True)
+        shutil.copy(made, ROOT / "dist")
+    report["ok"] = report["ok"] is True and report.get("unit_tests_ok", True) is True
+    print(json.dumps(report))
+    return 0 if report["ok"] else 1
 
 
 if __name__ == "__main__":
