@@ -31,8 +31,8 @@ from p9.packaging.onlooker import VIEWS, differing_files, look
 from p9.packaging.processes import busy_s, cpu_s, family, lives
 from p9.packaging.weight import weigh
 
-# Most allowed. The size is without the bundled Valkey; memory and processor time are of all that runs, the bundled Valkey too, when every book
-# is synced.
+# Most allowed. Size and memory are without the bundled Valkey, which is counted as the Redis that it is (rss_mb has it too); processor time is of all that
+# runs, when every book is synced.
 # The aim for a warm start is 1 s; most of it is the unpacking of the file and the first imports (`--version` alone: version_s).
 BOUNDS = {"size_mb": 20.0, "ready_cold_s": 3.0, "ready_warm_s": 1.6, "ready_cpu_s": 1.5, "rss_start_mb": 100.0}
 BY_THE_CLOCK = ("ready_cold_s", "ready_warm_s")
@@ -174,7 +174,8 @@ class Proof:
         venues: dict[str, dict[str, dict[str, str]]] = {}
         for name, at in endpoints.items():
             venue, line = name.split("_", 1)
-            venues.setdefault(venue, {})[line] = {f"{kind}_url": url for kind, url in at.items() if (kind, line) != ("archive", "option")}
+            kinds = ("rest", "ws") if line == "option" else ("rest", "ws", "archive")
+            venues.setdefault(venue, {})[line] = {f"{kind}_url": at[kind] for kind in kinds if kind in at}
         configuration = {"http": {"port": 0}, "redis": {"mode": "embedded"}, "venues": venues}
         (self.home / "config.yaml").write_text(json.dumps(configuration))  # which is YAML too
 
@@ -328,7 +329,7 @@ class Proof:
         raise Failed(f"not ready after {spent_s:.0f} s: {reason}")
 
     def _weigh_memory(self, pid: int) -> None:
-        """Resident memory of the whole family; the Valkey in it must be the bundled one."""
+        """Resident memory of each process of the family; the Valkey in it must be the bundled one."""
         resident_mb: dict[str, float] = {}
         for member in family(pid):
             path = os.readlink(f"/proc/{member}/exe")
@@ -339,7 +340,8 @@ class Proof:
                 _expect(path.startswith(str(self.folder)) and "_MEI" in path, f"the Valkey that runs is {path}, not the bundled one")
         _expect("valkey-server" in resident_mb, f"no Valkey among {sorted(resident_mb)}")
         self.figures["rss_mb"] = resident_mb
-        self.figures["rss_start_mb"] = round(max(sum(resident_mb.values()), self.figures.get("rss_start_mb", 0)), 1)
+        ours_mb = sum(resident_mb.values()) - resident_mb["valkey-server"]
+        self.figures["rss_start_mb"] = round(max(ours_mb, self.figures.get("rss_start_mb", 0)), 1)
 
     def weights(self) -> None:
         """What each part weighs; the size without Valkey, which is counted as the Redis that it is."""

@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import ujson
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from p9.app import Appliance
 from p9.instrument import Instrument
 from p9.quicktest.bus_watcher import BusWatcher
 from p9.quicktest.check import Check
 from p9.simulate.process import SimulatorProcess
+
+CUTS_BORNE = 20
 
 
 class Trial:
@@ -45,15 +48,24 @@ class Trial:
     def instruments(self) -> list[Instrument]:
         return [row for capture in self.appliance.captures.values() for row in capture.instruments.values()]
 
+    async def _asked(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """Redis' answer, also when a planted cut takes the connection of the question along."""
+        for _ in range(CUTS_BORNE):
+            try:
+                return await ask()
+            except RedisConnectionError:
+                await asyncio.sleep(0.1)
+        return await ask()
+
     async def last(self, channel: str) -> dict[str, Any] | None:
         """The newest value that Redis holds of a channel; None: none of this run."""
-        text = await self.client.get(f"last:{{{channel}}}")
+        text = await self._asked(lambda: self.client.get(f"last:{{{channel}}}"))
         event = ujson.loads(text) if text is not None else None
         return event if event is not None and event["epoch"] == self.epoch else None
 
     async def stream(self, channel: str) -> list[dict[str, Any]]:
         """What this run wrote into a channel's stream."""
-        events = [ujson.loads(fields[b"e"]) for _, fields in await self.client.xrange(f"stream:{{{channel}}}")]
+        events = [ujson.loads(fields[b"e"]) for _, fields in await self._asked(lambda: self.client.xrange(f"stream:{{{channel}}}"))]
         return [event for event in events if event["epoch"] == self.epoch]
 
     async def eventually(self, ask: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from p9 import coverage
 from p9.app import Appliance
 from p9.client.event import EventReader
 from p9.config import parse
+from p9.delivery.bus import Bus
 from p9.quicktest import channels, figures, options, orders, plants, pools, rails, reference
 from p9.quicktest.bus_watcher import BusWatcher
 from p9.quicktest.trial import Trial
@@ -101,6 +103,22 @@ def kinds_of_the_page() -> set[str]:
     """First words of the channels that docs/events.md promises."""
     text = PAGE.read_text(encoding="utf-8").partition("\n## Channels\n")[2].partition("\n## ")[0]
     return {word.partition(":")[0] for word in re.findall(r"^\| `([a-z_:{}-]+)` \|", text, re.M)}
+
+
+async def test_a_question_whose_connection_a_planted_cut_takes_along_is_asked_again(tmp_path):
+    # the quick test once ended with a traceback: its own question stood in the way of its own fault
+    redis = RedisProcess(tmp_path / "redis")
+    await asyncio.to_thread(redis.start)
+    bus = Bus(redis.url)
+    try:
+        trial = Trial(SimpleNamespace(publisher=SimpleNamespace(bus=bus), outbox=SimpleNamespace(epoch=7)), None, 1.0)
+        await bus.client.set("last:{trades:a}", '{"epoch": 7}')
+        with redis.client() as other:
+            other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        assert await trial.last("trades:a") == {"epoch": 7} and await trial.stream("trades:a") == []
+    finally:
+        await bus.close()
+        redis.kill()
 
 
 def test_the_coverage_table_and_the_contract_name_the_same_channels():
