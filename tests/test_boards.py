@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 from cext.names import Names
+from cext.streams.block_trades import BlockTrades
 from cext.streams.liquidations import Liquidations
 
 from p9.boards import Boards
@@ -326,6 +327,60 @@ async def test_deleveraging_is_told_as_the_pools_of_each_venue_have_it():
             pool.declines.clear()
         await desk.until(lambda: states("okx:BTC-USDT-PERP") == ["warning", "normal"])  # five seconds of silence
         assert told["okx:BTC-USDT-PERP"][-1]["reason"] == "silence"
+
+
+class BlockRig(Rig):
+    def _streams(self, row):
+        names = Names(exchange=row.exchange, symbol=row.symbol, market=row.market, venue_symbol=row.venue_symbol)
+        return [*super()._streams(row), BlockTrades(names, floor=1e15, share=0.999999)]
+
+
+class BlockDesk(Desk):
+    """`told`: the blocks that were told, and the trades."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.told, self.trades = [], []
+
+    async def _read(self):
+        while True:
+            for event in published(self.rig.outbox):
+                if event["type"] == "block_trades":
+                    self.told.append(event)
+                if event["type"] == "trades":
+                    self.trades.append(event)
+            await asyncio.sleep(0.02)
+
+
+async def test_negotiated_trades_of_each_venue_that_tells_them_are_told_once_as_they_were():
+    """In the tape on one venue, on topics of their own on the others; and a line that was lost tells none again."""
+    text = "analytics: {adl: {enabled: false}, funding: {enabled: false}, mark_price: {enabled: false}, open_interest: {enabled: false}, reference: {enabled: false}}"
+    names = ("binance_spot", "bybit_linear", "bybit_inverse", "bybit_spot", "okx_spot", "okx_swap", "okx_futures")
+    async with BlockRig(markets=names, seed=16, instruments=1, trades=True) as rig, BlockDesk(rig, text) as desk:
+        await rig.until_synced()
+        ones = [next(one for (market, _), one in rig.simulator.instruments.items() if market == name) for name in names]
+        await desk.until(lambda: all(any(hasattr(stream, "on_block") for stream in one.streams) for one in ones))
+        made = [rig.simulator.blocks.make(one, is_buy=n % 2 == 0, lots=(n + 1) * one.listing.median_lots()) for n in range(3) for one in ones]
+        await desk.until(lambda: len(desk.told) >= len(made))
+        rig.inject("disconnect", "okx")
+        made += [rig.simulator.blocks.make(one, is_buy=True, lots=77) for one in ones[:4]]
+        await desk.until(lambda: len(desk.told) >= len(made))
+        found = {(event["market"], event["trade_id"]): event for event in desk.told}
+        assert len(found) == len(desk.told) == len(made), "each once"
+        for block in made:
+            truth, one = block.truth(), block.one
+            event, value = found[truth["market"], truth["id"]], one.listing.contract_value
+            assert (event["kind"], event["venue_symbol"], event["side"], event["ts_event"]) == ("venue", truth["symbol"], truth["side"], truth["at_ms"] * MS)
+            price, amount = Decimal(truth["price"]), Decimal(truth["quantity"]) * value
+            assert Decimal(event["price"]) == price
+            if one.is_inverse:
+                assert Decimal(event["quote_quantity"]) == amount and abs(Decimal(event["quantity"]) - amount / price) <= Decimal("0.000000005")
+            else:
+                assert Decimal(event["quantity"]) == amount and Decimal(event["quote_quantity"]) == amount * price
+            told_apart = [trade for trade in desk.trades if trade["market"] == truth["market"] and trade["trade_id"] == truth["id"]]
+            assert all(trade.get("block") for trade in told_apart), "where it stands in the tape, it is marked"
+            assert bool(told_apart) == truth["market"].startswith("bybit")
+        assert desk.boards.refused_blocks == 0
 
 
 class ForcedRig(Rig):

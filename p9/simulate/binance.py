@@ -110,6 +110,8 @@ class BinanceMarket:
             return None
         if kind == "forceOrder" and self.futures:
             return streams.ForceOrders(name, [one])
+        if kind == "blockTrade":
+            return None if self.futures else streams.BlockTrade(name, one)
         plain = {"bookTicker": streams.BookTicker, "trade": streams.Trade, "aggTrade": streams.AggTrade}
         if kind in plain:
             return plain[kind](name, one)

@@ -4,6 +4,7 @@ from collections import deque
 from typing import NamedTuple
 
 from p9.simulate.bar import DAY_MS, Period
+from p9.simulate.blocks import Block
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
 from p9.simulate.figures import funding
@@ -163,6 +164,19 @@ class Trade(Stream):
                 else:
                     head = f'{{"e":"trade","E":{at_ms + 1},"T":{at_ms},"s":"{one.symbol}",{price}'
                     self.publish(f'{head},"X":"MARKET","m":{maker}{suffix(one)}')
+
+
+class BlockTrade(Stream):
+    """`<s>@blockTrade`, spot: what was negotiated apart from the book, with ids of its own."""
+
+    kind = "trade"
+
+    def on_block(self, block: Block) -> None:
+        one, at_ms = block.one, block.at_ns // 1_000_000
+        self.publish(
+            f'{{"e":"blockTrade","E":{at_ms + 1},"s":"{one.symbol}","t":{block.id},"p":"{one.px.pad(block.tick)}","q":"{one.qty.pad(block.lots)}",'
+            f'"T":{at_ms},"m":{"false" if block.is_buy else "true"}}}'
+        )
 
 
 class Aggregate(NamedTuple):

@@ -4,6 +4,7 @@ import uuid
 from decimal import Decimal
 
 from p9.simulate.binance_streams import PERIODS as _NAMED
+from p9.simulate.blocks import Block
 from p9.simulate.connection import Connection
 from p9.simulate.figures import funding
 from p9.simulate.instrument import Instrument
@@ -144,6 +145,16 @@ class PublicTrade(Topic):
                     f'"ts":{at_ms},"type":"snapshot"' if self.instrument.is_spot else f'"type":"snapshot","ts":{at_ms}'
                 )
                 self.publish(f'{{"topic":"{self.name}",{order},"data":[{rows_of}]}}')
+
+    def on_block(self, block: Block) -> None:
+        """It stands among the trades, marked, and in no candle."""
+        one, at_ms = block.one, block.at_ns // 1_000_000
+        side = "Buy" if block.is_buy else "Sell"
+        row = (
+            f'{{"T":{at_ms},"s":"{one.symbol}","S":"{side}","v":"{one.qty.pad(block.lots)}","p":"{one.px.pad(block.tick)}",'
+            + ("" if one.is_spot else '"L":"ZeroPlusTick",') + f'"i":"{block.id}","BT":true,"RPI":false,"seq":{one.model.last_id}}}'
+        )  # fmt: skip
+        self.publish(f'{{"topic":"{self.name}","type":"snapshot","ts":{at_ms + 1},"data":[{row}]}}')
 
     def _row(self, fill: Fill, seq: int) -> str:
         one = self.instrument

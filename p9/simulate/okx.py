@@ -93,7 +93,7 @@ class Okx:
         if name in (
             "estimated-price",
             "price-limit",
-            *BUSINESS - {"trades-all"},
+            *BUSINESS - {"trades-all", "public-block-trades"},
         ):
             return streams.Quiet([next(iter(self.instruments.values()))])
         if name == "index-tickers":
@@ -115,6 +115,8 @@ class Okx:
             return streams.Trades([one])
         if name == "trades-all":
             return streams.TradesAll([one])
+        if name == "public-block-trades":
+            return streams.BlockTrades([one])
         if name == "tickers":
             return streams.Tickers([one])
         if name == "mark-price":

@@ -2,6 +2,7 @@
 
 from p9.simulate.bar import DAY_MS, Period
 from p9.simulate.binance_streams import PERIODS as _NAMED
+from p9.simulate.blocks import Block
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
 from p9.simulate.figures import funding
@@ -168,6 +169,19 @@ class Trades(Channel):
             f'"data":[{{"instId":"{one.symbol}","tradeId":"{last.id}","px":"{one.px.trim(last.tick)}",'
             f'"sz":"{one.qty.trim(lots)}","side":"{side}","ts":"{last.at_ns // 1_000_000}",'
             f'"count":"{len(run)}","source":"0","seqId":{seq_id}}}]}}'
+        )
+
+
+class BlockTrades(Channel):
+    """public-block-trades: what was negotiated apart from the book (the venue tells it a quarter of an hour late, this one at once)."""
+
+    kind = "trade"
+
+    def on_block(self, block: Block) -> None:
+        one = block.one
+        self.publish(
+            f'"data":[{{"instId":"{one.symbol}","tradeId":"{block.id}","px":"{one.px.trim(block.tick)}","sz":"{one.qty.trim(block.lots)}",'
+            f'"side":"{"buy" if block.is_buy else "sell"}","ts":"{block.at_ns // 1_000_000}","fillVol":"","fwdPx":"","idxPx":"","markPx":"","groupId":""}}]}}'
         )
 
 

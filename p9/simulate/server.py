@@ -23,6 +23,7 @@ from p9.simulate.binance import BinanceMarket
 from p9.simulate.binance_options import BinanceOptions, BinanceOptionsRest
 from p9.simulate.binance_rest import BinanceRest, Weights
 from p9.simulate.binance_streams import PERIODS
+from p9.simulate.blocks import Blocks
 from p9.simulate.bybit import Bybit
 from p9.simulate.bybit_options import BybitOptions
 from p9.simulate.bybit_rest import BybitRest
@@ -122,6 +123,8 @@ class Simulator:
         self.bybit.orders, self.okx.orders = OrderSocket(account, self.faults, self.bybit.connections), AlgoOrders(account)
         app = web.Application()
         account.add_routes(app.router)
+        self.blocks = Blocks(self.instruments)
+        self.blocks.add_routes(app.router)
         app.router.add_get("/oracle/insurance", self._report_insurance)
         app.router.add_post("/oracle/insurance", self._plant_decline)
         app.router.add_post("/oracle/listing/{market}/{symbol}", self._change_listing)

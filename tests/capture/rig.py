@@ -91,6 +91,7 @@ class Rig:
             pipeline = Pipeline(
                 market=name, exchange=row.exchange, normalizer=row.venue.normalizer(row), outbox=self.outbox, clock=clock, link=rule.link,
                 rest_seeded=rule.rest_seeded, repeats_are_stale=rule.repeats_are_stale, restart_id=rule.restart_id,
+                trades_numbered=row.trades_numbered,
             )  # fmt: skip
             self.captures[name] = Capture(
                 row, pipeline, client=self.clients[row.exchange], known=known[row.exchange], connects=connects[row.exchange],
