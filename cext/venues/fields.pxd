@@ -56,15 +56,31 @@ cdef inline bint meet(Cursor* c, uint32_t* met, uint32_t key) noexcept nogil:
     return not c.bad
 
 
+cdef inline bint since_1970(int64_t stamp, ns_t* out) noexcept nogil:
+    """A time in nanoseconds. The venues write milliseconds; another unit is told by its size: as milliseconds, 10**9 to 10**11 would be the first years after
+    1970 and are seconds, and from 10**15 on it counts microseconds. False: it is no time that int64 nanoseconds can hold.
+    """
+    if <int64_t>100000000000 <= stamp <= MAX_MS or 0 <= stamp < 1000000000:
+        out[0] = stamp * 1000000
+    elif <int64_t>1000000000 <= stamp <= <int64_t>9223372036:
+        out[0] = stamp * 1000000000
+    elif <int64_t>1000000000000000 <= stamp <= <int64_t>9223372036854775:
+        out[0] = stamp * 1000
+    else:
+        return False
+    return True
+
+
 cdef inline ns_t view_ms(Cursor* c, View v) noexcept nogil:
-    """Milliseconds since 1970 as nanoseconds; NO_TIME where there are none."""
-    cdef int64_t ms = 0
+    """A time of the venue's as nanoseconds since 1970; NO_TIME where there is none."""
+    cdef int64_t stamp = 0
+    cdef ns_t found = NO_TIME
     if view_is_null(v):
         return NO_TIME
-    if not view_int(v, &ms) or ms < 0 or ms > MAX_MS:
+    if not view_int(v, &stamp) or not since_1970(stamp, &found):
         c.bad = True
         return NO_TIME
-    return ms * 1000000
+    return found
 
 
 cdef inline ns_t read_ms(Cursor* c) noexcept nogil:

@@ -7,6 +7,7 @@ from cext.events cimport Batch
 from cext.symbols cimport Symbol, Symbols
 from cext.units cimport NO_TIME, ns_t
 from cext.venues.binance.topic cimport Stream
+from cext.venues.fields cimport since_1970
 
 cdef enum:
     NAME_ROOM = 64      # for a name with escapes; the venue's longest has about 30 bytes
@@ -41,19 +42,11 @@ cdef inline bint has_all(uint64_t seen, const char* letters) noexcept nogil:
 
 
 cdef inline bint stamp_ns(int64_t stamp, ns_t* out) noexcept nogil:
-    """A time of the venue's in nanoseconds; 0 is none. False if it is no time at all.
-
-    Milliseconds, or microseconds where spot was asked for them: from 10**15 on. The other two bounds are what int64 nanoseconds can hold.
-    """
-    if 0 < stamp <= <int64_t>9223372036854:
-        out[0] = stamp * 1000000
-    elif <int64_t>1000000000000000 <= stamp <= <int64_t>9223372036854775:
-        out[0] = stamp * 1000
-    elif stamp == 0:
+    """A time of the venue's in nanoseconds; 0 is none. False if it is no time at all. Spot can be asked for microseconds."""
+    if stamp == 0:
         out[0] = NO_TIME
-    else:
-        return False
-    return True
+        return True
+    return since_1970(stamp, out)
 
 
 cdef inline Symbol* symbol_of(Symbols symbols, View name, Batch* batch) noexcept nogil:

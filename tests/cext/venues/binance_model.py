@@ -6,7 +6,7 @@
 
 import re
 
-from tests.cext.venues.frames import Number, Refused
+from tests.cext.venues.frames import Number, Refused, since_1970
 from tests.cext.venues.tolerant import MAX_NESTING, ORDERED, SAMPLED, Escaped, depth, forced, known, levels, parse, scaled, text_of, whole
 
 IGNORED = {
@@ -44,12 +44,7 @@ def name(value) -> str:
 def time_ns(f: dict) -> int:
     stamps = {key: whole(f[key]) for key in "TE" if key in f}
     stamp = stamps.get("T") or stamps.get("E") or 0
-    if stamp == 0:
-        return -1
-    ns = stamp * (1000 if stamp >= 10**15 else 10**6)
-    if not 0 < ns < 2**63:
-        raise Refused("malformed")
-    return ns
+    return since_1970(stamp) if stamp else -1
 
 
 class Model:

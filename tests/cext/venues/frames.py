@@ -79,11 +79,21 @@ def an_id(text):
     return n
 
 
+def since_1970(n):
+    """Nanoseconds, by the size of the number; Refused for what is no time."""
+    for least, beyond, factor in ((0, 10**9, 10**6), (10**9, 10**11, 10**9), (10**11, 10**15, 10**6), (10**15, 10**18, 10**3)):
+        if least <= n < beyond and n * factor < 2**63:
+            return n * factor
+    raise Refused("malformed")
+
+
 def ms(text):
     n = whole(text, NO_TIME)
-    if (n == NO_TIME and text not in (None, "", "null")) or n < NO_TIME or n > 9223372036854:
+    if n != NO_TIME:
+        return since_1970(n)
+    if text not in (None, "", "null"):
         raise Refused("malformed")
-    return NO_TIME if n == NO_TIME else n * 10**6
+    return NO_TIME
 
 
 def levels(rows, px_scale, qty_scale):

@@ -9,7 +9,7 @@ import decimal
 import json
 import re
 
-from tests.cext.venues.frames import NO_ID, Number, Refused
+from tests.cext.venues.frames import NO_ID, Number, Refused, since_1970
 
 TOKEN = re.compile(rb'[ \t\r\n]*(?:"((?:[^"\\]|\\.)*)"|([{}\[\],:])|([^ \t\r\n{}\[\],:"]+))', re.DOTALL)
 BARE = {"true": True, "false": False, "null": None}
@@ -133,10 +133,7 @@ def an_id(text):
 def ms(text):
     if text is None or text in ("", "null"):
         return whole(text, NO_ID)
-    n = whole(text)
-    if not 0 <= n <= 9223372036854:
-        raise Refused("malformed")
-    return n * 10**6
+    return since_1970(whole(text))
 
 
 def flag(value):
