@@ -88,7 +88,7 @@ def test_one_file_is_told_from_a_folder_of_files(monkeypatch, tmp_path, bundle, 
 
 def test_what_no_old_code_page_has_is_said_into_a_pipe_all_the_same(monkeypatch):
     # a path such as this one ended the program with an error about its own error
-    pipe = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
+    pipe = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="\n", write_through=True)
     monkeypatch.setattr(sys, "stdout", pipe)
     monkeypatch.setattr(sys, "platform", "win32")
     executable.speak_utf8()

@@ -45,6 +45,7 @@ NOBODY_THERE = {
     errno.EHOSTDOWN,
     errno.EADDRNOTAVAIL,
 }
+NOBODY_THERE_WINDOWS = {121, 1225, 1231, 1232}  # a time-out, refused, no way to the network, none to the host: asyncio's own loop there says these
 
 
 class Child(Protocol):
@@ -339,7 +340,8 @@ def _what_happened(exc: Exception, shown: str, address: dict) -> P9Error:
     if isinstance(exc, exceptions.InvalidResponse | exceptions.ResponseError):
         return refused(f"what answers there refuses PING or is no Redis: {text}", "check redis.url")
     nobody = any(
-        isinstance(cause, TimeoutError | exceptions.TimeoutError | socket.gaierror) or (isinstance(cause, OSError) and cause.errno in NOBODY_THERE)
+        isinstance(cause, TimeoutError | exceptions.TimeoutError | socket.gaierror | ConnectionRefusedError)
+        or (isinstance(cause, OSError) and (cause.errno in NOBODY_THERE or getattr(cause, "winerror", None) in NOBODY_THERE_WINDOWS))
         for cause in chain
     )
     if nobody:

@@ -23,7 +23,7 @@ ROWS = [
 @pytest.fixture
 def gaps(tmp_path):
     config = tmp_path / "config.yaml"
-    config.write_text(f'data_dir: "{tmp_path}"\n')
+    config.write_text(f"data_dir: '{tmp_path}'\n")
 
     def run(*words: str) -> list[str]:
         ran = subprocess.run(

@@ -107,7 +107,7 @@ async def test_every_page_forbids_what_it_does_not_need(pages):
 def test_nothing_of_ours_asks_anybody_else():
     for path in Path(files("p9.ops.dashboard").joinpath("static")).rglob("*"):
         if path.suffix in (".js", ".css", ".html", ".svg") and "vendor" not in path.parts:
-            text = re.sub(r'<a href="https://[^"]*"|xmlns="[^"]*"', "", path.read_text())
+            text = re.sub(r'<a href="https://[^"]*"|xmlns="[^"]*"', "", path.read_text(encoding="utf-8"))
             assert not re.search(r"https?://|//[a-z0-9-]+[.][a-z]", text), path.name
             assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document[.]write|\beval\(|new Function", text), path.name  # text is set as text
             assert len(text.splitlines()) < 400, path.name
