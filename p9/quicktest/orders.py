@@ -1,5 +1,6 @@
 """What the planted orders came to: every liquidation that was told is a true one, each market's cascade and whale were found, the blocks by the new threshold."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from p9.quicktest.rails import MAJOR_FLOOR, OTHER_FLOOR
 from p9.quicktest.trial import Trial
 
 MS = 1_000_000
+TOLD_S = 5.0
 
 
 async def check(trial: Trial) -> None:
@@ -27,6 +29,63 @@ async def check(trial: Trial) -> None:
         wrong += [f"{row.market} {row.symbol}: {text}" for text in unlike]
     figure = f"{n_forced:,} liquidations, {n_blocks:,} blocks"
     trial.note("planted orders are found, as they were", not wrong and n_forced and n_blocks, "; ".join(wrong[:3]) or figure)
+    await check_stops(trial)
+    await check_blocks(trial)
+
+
+async def _told(trial: Trial, kind: str, rows: Iterable[Instrument]) -> list[dict[str, Any]]:
+    return [event for row in rows for event in await trial.stream(f"{word_of(trial, kind)}:{row.exchange}:{row.symbol}")]
+
+
+async def check_stops(trial: Trial) -> None:
+    """Each stop order of one's own that was triggered is told once, as it was; and none else."""
+    assert trial.simulator is not None
+    if not trial.stops or not trial.appliance.config.analytics.stop_triggers.enabled:
+        return
+    rows = [row for row, _ in trial.stops]
+    markets = {(row.market, row.venue_symbol) for row in rows}
+    placed = [order for order in await trial.simulator.get("/oracle/stop_orders") if (order["market"], order["symbol"]) in markets]
+    true = {order["client_id"]: order for order in placed if order["triggered_ms"]}
+
+    async def told() -> list[dict[str, Any]]:
+        return [event for event in await _told(trial, "stop_triggers", rows) if event["kind"] == "stop_order_triggered"]
+
+    async def look() -> list[str]:
+        events = await told()
+        names = [event["client_id"] for event in events]
+        wrong = [f"{name} was not told" for name in true.keys() - set(names)] + ([] if len(names) == len(set(names)) else ["one was told twice"])
+        for event in events:
+            order = true.get(event["client_id"])
+            figures = (event["side"], event["ts_event"] // MS, Decimal(event["trigger_price"]), _native(event))
+            if order is None or figures != (order["side"], order["triggered_ms"], Decimal(order["trigger_price"]), Decimal(order["quantity"])):
+                wrong.append(f"{event['market']} {event['client_id']} is told otherwise than it was")
+        return wrong
+
+    wrong = await trial.settled(look, TOLD_S)
+    trial.note("stop orders of one's own are told, as they were", not wrong and true, "; ".join(wrong[:3]) or f"{len(true)} of {len(placed)} were triggered")
+
+
+async def check_blocks(trial: Trial) -> None:
+    """What was negotiated is told once, as it was."""
+    assert trial.simulator is not None
+    made = {(block["market"], block["id"]): block for block in await trial.simulator.get("/oracle/blocks") if block["heard"]}
+    if not made or not trial.appliance.config.analytics.block_trades.enabled:
+        return
+    rows = [row for row in trial.instruments() if any(row.market == market for market, _ in made)]
+
+    async def look() -> list[str]:
+        events = [event for event in await _told(trial, "block_trades", rows) if event["kind"] == "venue"]
+        names = [(event["market"], event["trade_id"]) for event in events]
+        wrong = [f"{' '.join(name)} was not told" for name in made.keys() - set(names)] + ([] if len(names) == len(set(names)) else ["one was told twice"])
+        for name, event in zip(names, events, strict=True):
+            block = made.get(name)
+            figures = (event["side"], event["ts_event"] // MS, Decimal(event["price"]), _native(event))
+            if block is None or figures != (block["side"], block["at_ms"], Decimal(block["price"]), Decimal(block["quantity"])):
+                wrong.append(f"{' '.join(name)} is told otherwise than it was")
+        return wrong
+
+    wrong = await trial.settled(look, TOLD_S)
+    trial.note("negotiated trades are told, as they were", not wrong, "; ".join(wrong[:3]) or f"{len(made)} on {len({market for market, _ in made})} markets")
 
 
 def _native(event: dict[str, Any]) -> Decimal:

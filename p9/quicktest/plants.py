@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 from p9 import coverage
@@ -38,15 +39,33 @@ def orders(trial: Trial) -> list[Plant]:
         funds = {(row["venue"], row["asset"]) for row in rows if row["venue"] in watched.exchanges}
         await trial.hears("insurance_fund", funds, HEARD_S)  # a decline is one from a balance that was known
         trial.caused |= {("insurance_alerts", venue, asset) for venue, asset in funds}
+        trial.caused |= {("adl", row.exchange, row.symbol) for market, row in first if row.kind != "spot" and "adl" in coverage.kinds_of(market, occasions=True)}
         await simulator.post("/oracle/insurance", {"percent": DECLINE_PERCENT})
 
+    async def stops() -> None:
+        """One's own, a tick away, on every market whose account's stream is open."""
+        streams = trial.appliance.markets.accounts.orders.values() if trial.appliance.markets is not None else ()
+        await trial.until(lambda: all(stream.feed.state == "live" for stream in streams), HEARD_S)
+        told = {name for stream in streams if stream.feed.state == "live" for name in stream.account.markets}
+        for _, row in first:
+            if row.market in told:
+                trial.caused.add(("stop_triggers", row.exchange, row.symbol))
+                body = {"market": row.market, "symbol": row.venue_symbol, "side": "buy", "distance": 1}
+                trial.stops.append((row, (await simulator.post("/oracle/stop_order", body))["id"]))
+
+    async def negotiated() -> None:
+        for _, row in first:  # where the venue does not tell them, nobody hears of it
+            body = {"market": row.market, "symbol": row.venue_symbol, "side": "sell", "quantity": str(100 * Decimal(row.step))}
+            await simulator.post("/oracle/block", body)
+
+    first = [(capture.market, next(iter(capture.instruments.values()))) for capture in trial.appliance.captures.values()]
     for capture in trial.appliance.captures.values():
         row = next(iter(capture.instruments.values()))
         trial.caused.add(("signals", row.exchange, ""))
         plants.append(("whale", order("whale", "block_trades", row, "buy", WHALE)))
         if "liquidations" in coverage.kinds_of(capture.market, occasions=True) and row.kind != "spot":
             plants.append(("cascade of liquidations", order("cascade", "liquidations", row, "sell", CASCADE)))
-    return [*plants, ("decline of insurance funds", decline)]
+    return [("stop orders of one's own", stops), ("negotiated trades", negotiated), *plants, ("decline of insurance funds", decline)]
 
 
 def faults(trial: Trial) -> list[Plant]:

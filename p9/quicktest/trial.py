@@ -28,6 +28,7 @@ class Trial:
         self.planted: Counter[str] = Counter()
         self.caused: set[tuple[str, str, str]] = set()  # (kind, exchange, symbol) of channels that something was planted for
         self.orders: list[tuple[Instrument, dict[str, Any]]] = []  # that were planted, with the simulator's answer
+        self.stops: list[tuple[Instrument, int]] = []  # stop orders that were placed, by the simulator's number
         self.began_s = time.monotonic()
         self.frozen_ms = 0  # when the simulator was frozen; 0: it is not
 

@@ -15,12 +15,15 @@ from p9.simulate.instrument import Instrument
 
 
 class Block(NamedTuple):
+    """`heard`: it was sent to somebody."""
+
     number: int
     one: Instrument
     is_buy: bool
     tick: int
     lots: int
     at_ns: int
+    heard: bool
 
     @property
     def id(self) -> str:
@@ -35,7 +38,7 @@ class Block(NamedTuple):
         one = self.one
         return {
             "id": self.id, "market": one.market, "symbol": one.symbol, "side": "buy" if self.is_buy else "sell", "price": one.px.trim(self.tick),
-            "quantity": one.qty.trim(self.lots), "at_ms": self.at_ns // 1_000_000,
+            "quantity": one.qty.trim(self.lots), "at_ms": self.at_ns // 1_000_000, "heard": self.heard,
         }  # fmt: skip
 
 
@@ -50,11 +53,11 @@ class Blocks:
         """Raises ValueError for what nobody trades."""
         if lots <= 0:
             raise ValueError("the quantity is above 0")
-        block = Block(len(self.made) + 1, one, is_buy, one.candles.last_tick, lots, time.time_ns())
+        streams = [stream for stream in one.streams if hasattr(stream, "on_block")]
+        block = Block(len(self.made) + 1, one, is_buy, one.candles.last_tick, lots, time.time_ns(), bool(streams))
         self.made.append(block)
-        for stream in list(one.streams):
-            if hasattr(stream, "on_block"):
-                stream.on_block(block)
+        for stream in streams:
+            stream.on_block(block)
         return block
 
     def add_routes(self, router: web.UrlDispatcher) -> None:

@@ -22,14 +22,15 @@ from p9.delivery.bus import Bus
 from p9.quicktest import channels, figures, options, orders, plants, pools, rails, reference
 from p9.quicktest.bus_watcher import BusWatcher
 from p9.quicktest.trial import Trial
+from p9.simulate.account import KEY, PASSPHRASE, SECRET
 from p9.simulate.process import SimulatorProcess
 from tests.delivery.redis_process import RedisProcess
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 PATIENCE_S = 90.0
 DAY_NS = 86_400 * 10**9
-# somebody who posts and withdraws large orders; a run beyond a level that stood for minutes
-NOT_SIMULATED = {"spoofing", "stop_triggers"}
+NOT_SIMULATED = {"spoofing"}  # somebody who posts and withdraws large orders
+KEYS = {"P9_BINANCE_KEY": KEY, "P9_BYBIT_KEY": KEY, "P9_BYBIT_SECRET": SECRET, "P9_OKX_KEY": KEY, "P9_OKX_SECRET": SECRET, "P9_OKX_PASSPHRASE": PASSPHRASE}
 
 
 class Bench:
@@ -127,6 +128,8 @@ def test_the_coverage_table_and_the_contract_name_the_same_channels():
 
 
 async def test_every_channel_that_a_venue_has_is_alive_in_redis_and_true_and_a_lie_is_seen(tmp_path, monkeypatch):
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
     async with Bench(tmp_path) as bench:
         trial, client = bench.trial, bench.client
         await bench.until(lambda: _ready(trial))
@@ -139,7 +142,7 @@ async def test_every_channel_that_a_venue_has_is_alive_in_redis_and_true_and_a_l
         await bench.until(lambda: _insurance_signals(bench))
         trial.frozen_ms = time.time_ns() // 1_000_000
         await bench.simulator.post("/oracle/freeze")
-        for check in (channels.check, figures.check, pools.check, options.check, orders.check, reference.check):
+        for check in (channels.check, figures.check, pools.check, options.check, orders.check, orders.check_stops, orders.check_blocks, reference.check):
             passed, figure = await bench.verdict(check)
             assert passed, f"{check.__module__}: {figure}"
         heard = set(bench.watcher.events)
@@ -184,6 +187,18 @@ async def test_every_channel_that_a_venue_has_is_alive_in_redis_and_true_and_a_l
         client.xadd(f"stream:{{{channel}}}", {"e": json.dumps(told | {"quantity": "1234567", "seq": told["seq"] + 1})})
         passed, figure = await bench.verdict(orders.check)
         assert not passed and "bybit_linear BTC-USDT-PERP: nobody was liquidated like" in figure
+        monkeypatch.setattr(orders, "TOLD_S", 0.0)
+        for kind, check, lie in (
+            ("stop_triggers", orders.check_stops, {"trigger_price": "1"}), ("stop_triggers", orders.check_stops, {"client_id": "nobody's"}),
+            ("block_trades", orders.check_blocks, {"price": "1"}), ("block_trades", orders.check_blocks, {"trade_id": "nobody's"}),
+        ):  # fmt: skip
+            channel = f"{kind}:bybit:BTC-USDT-PERP"
+            told = next(event for event in bench.events(channel) if event["kind"] in ("venue", "stop_order_triggered"))
+            lied = client.xadd(f"stream:{{{channel}}}", {"e": json.dumps(told | lie)})
+            passed, figure = await bench.verdict(check)
+            assert not passed and ("told otherwise than it was" in figure or "told twice" in figure), figure
+            client.xdel(f"stream:{{{channel}}}", lied)
+            assert (await bench.verdict(check))[0]
         client.delete("last:{liquidity:okx:ETH-USDT}", "last:{options_iv:bybit:ETH-USDT}")
         for kind, symbol in (("liquidity", ("okx", "ETH-USDT")), ("options_iv", ("bybit", "ETH-USDT"))):
             bench.watcher.heard[kind].discard(symbol)
