@@ -312,7 +312,8 @@ class _Client:
     def __init__(self, desk: Desk, timeout_s: float):
         self._desk, self._timeout_s = desk, timeout_s
 
-    def get(self, url: str, params: Any = ()) -> "_Question":
+    def request(self, method: str, url: str, *, params: Any = (), headers: Any = None) -> "_Question":
+        assert method == "GET", "none of the venues' public questions is another"
         return _Question(self._desk, url, params, self._timeout_s)
 
     async def close(self) -> None:
@@ -320,7 +321,7 @@ class _Client:
 
 
 class _Question:
-    """`async with session.get(…) as response`."""
+    """`async with session.request(…) as response`."""
 
     def __init__(self, desk: Desk, url: str, params: Any, timeout_s: float):
         self._desk, self.url, self._params, self._timeout_s = desk, url, params, timeout_s
