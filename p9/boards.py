@@ -121,6 +121,7 @@ class Boards:
         self._outbox, self._clock, self._recorder, self._feed = outbox, clock, recorder, feed
         self._log = log or (lambda *_, **__: None)
         self._owners: dict[tuple[str, str], str] = {}  # (exchange, kind): the market that asks for all markets of the exchange
+        self._changing = False  # under another configuration
         self._lasting: list[asyncio.Task[None]] = []
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._configure(config)
@@ -186,8 +187,14 @@ class Boards:
     async def _refer(self) -> None:
         while True:
             await asyncio.sleep(REFER_S)
-            for reference in self.references.values():
-                reference.publish(self._clock.now())
+            for exchange, reference in self.references.items():
+                if self._whole(exchange):
+                    reference.publish(self._clock.now())
+
+    def _whole(self, exchange: str) -> bool:
+        """Every market of it whose instruments are known has its part in the document: none is missing there for a moment because it begins anew."""
+        known = {name for name, (capture, *_) in self._opened.items() if capture.market.exchange == exchange and capture.listed.is_set()}
+        return not self._changing and known <= self.references[exchange].rosters.keys()
 
     async def _weigh(self) -> None:
         """What is liquidated weighs on the pool that answers for it. What is not captured, or not told by the venue, does not."""
@@ -209,11 +216,11 @@ class Boards:
         self.adl.forget(market, venue_symbol)
 
     async def close(self) -> None:
-        for name in list(self._opened):
-            await self.shut(name)
-        for task in self._lasting:
+        for task in self._lasting:  # first of all: nobody shall read that the markets are gone because we go
             task.cancel()
         await asyncio.gather(*self._lasting, return_exceptions=True)
+        for name in list(self._opened):
+            await self.shut(name)
         await self.balances.flush(self._clock.now())
 
     def open(self, capture: Capture, client: RestClient, connects: Connects) -> None:
@@ -253,6 +260,13 @@ class Boards:
 
     async def reconfigure(self, config: Config) -> None:
         """Other intervals, thresholds or names: every market's part begins anew, no capture notices."""
+        self._changing = True
+        try:
+            await self._begin_anew(config)
+        finally:
+            self._changing = False
+
+    async def _begin_anew(self, config: Config) -> None:
         opened = dict(self._opened)
         for name in opened:
             await self._end(name)

@@ -13,6 +13,7 @@ from cext.streams.liquidations import Liquidations
 from p9.boards import Boards
 from p9.capture.line import Connects, FeedSettings
 from p9.config import parse
+from p9.market.reference import Reference
 from p9.simulate.figures import truth
 from p9.simulate.reference import Work
 from tests.capture.rig import QUICK, Rig
@@ -471,3 +472,29 @@ async def test_reference_data_of_every_venue_with_status_risk_and_what_changes(m
         status = desk.boards.status()
         assert not any(part["polls"]["bad"] or part["live"].get("bad") for part in status["markets"].values())
         assert all(not row["reason"] for part in status["markets"].values() for row in part["polls"]["rows"]), status["markets"]
+
+
+async def test_a_stop_publishes_no_reference_data_without_the_markets_that_it_ends(monkeypatch):
+    """Each market's end empties its part of the document, which was then published within the second that a stop may take."""
+    monkeypatch.setattr("p9.boards.REFER_S", 0.0)
+    names = ("binance_spot", "binance_usdm", "binance_coinm")
+    async with Rig(markets=names, seed=15, instruments=2) as rig, ReferenceDesk(rig, "analytics: {reference: {poll_interval: 1s}}") as desk:
+        await desk.until(lambda: len(desk.events.get("reference:binance:-", {"instruments": []})["instruments"]) == 6)
+        reference = desk.boards.references["binance"]
+        told = reference.counts["published"]
+        await desk.boards.close()
+        assert reference.counts["published"] == told
+
+
+async def test_another_configuration_publishes_no_reference_data_without_the_markets_that_begin_anew(monkeypatch):
+    monkeypatch.setattr("p9.boards.REFER_S", 0.0)
+    sizes, document = [], Reference.document
+    monkeypatch.setattr(Reference, "document", lambda self, rows: (sizes.append(len(rows)), document(self, rows))[1])
+    names = ("binance_spot", "binance_usdm", "binance_coinm")
+    async with Rig(markets=names, seed=16, instruments=2) as rig, ReferenceDesk(rig, "analytics: {reference: {poll_interval: 1s}}") as desk:
+        await desk.until(lambda: 6 in sizes)
+        before = len(sizes)
+        await desk.boards.reconfigure(parse("analytics: {reference: {poll_interval: 2s}}"))
+        await desk.until(lambda: len(sizes) > before)
+        await asyncio.sleep(0.3)
+        assert set(sizes[before:]) == {6}

@@ -35,7 +35,7 @@ def test_the_quick_test_passes_on_simulated_venues(environment):
     assert {
         "a wrong file while it runs changes nothing and is told", "thresholds change while it runs, without a reconnect",
         "a venue's clock that is off is told, and its end", "every book is the true book", "every candle is the venue's kline",
-        "every figure is the venue's", "every insurance pool is the venue's", "every option is the venue's", "planted orders are found, as they were",
+        "every figure is the venue's", "every insurance pool is the venue's", "every option is the venue's", "planted orders are found, as they were", "deleveraging is told where it is",
         "reference data are the venue's", "every channel is alive", "no hole in any stream",
     } <= set(report["checks"])  # fmt: skip
     assert all(report["planted"][name] == n for name, n in (("whale", 9), ("cascade of liquidations", 6), ("decline of insurance funds", 1)))

@@ -96,4 +96,10 @@ async def _alive(trial: Trial, one: Wanted) -> bool:
     if one.met_by(trial.watcher.heard.get(one.kind, set())):
         return True
     channel = f"{word_of(trial, one.kind)}:{one.exchange}:{one.symbol}"
-    return await trial.last(channel) is not None or bool(await trial.stream(channel))
+    if one.symbol not in ("", "-") and not one.symbol.endswith("-"):
+        return await trial.last(channel) is not None or bool(await trial.stream(channel))
+    async for key in trial.client.scan_iter(f"*:{{{channel}*", count=1000):
+        name = key.decode().partition("{")[2].removesuffix("}")
+        if await trial.last(name) is not None if key.startswith(b"last:") else await trial.stream(name):
+            return True
+    return False

@@ -14,7 +14,7 @@ Plant = tuple[str, Callable[[], Awaitable[Any]]]
 WHALE = 600_000  # quote coins: more than what a block begins at
 CASCADE = 2_000_000
 HEARD_S = 10.0
-DECLINE_PERCENT = 12  # of every insurance pool
+DECLINE_PERCENT = 40  # of every insurance pool: more than what venues deleverage at
 
 
 def orders(trial: Trial) -> list[Plant]:
@@ -39,7 +39,9 @@ def orders(trial: Trial) -> list[Plant]:
         funds = {(row["venue"], row["asset"]) for row in rows if row["venue"] in watched.exchanges}
         await trial.hears("insurance_fund", funds, HEARD_S)  # a decline is one from a balance that was known
         trial.caused |= {("insurance_alerts", venue, asset) for venue, asset in funds}
-        trial.caused |= {("adl", row.exchange, row.symbol) for market, row in first if row.kind != "spot" and "adl" in coverage.kinds_of(market, occasions=True)}
+        for capture in trial.appliance.captures.values():
+            if "adl" in coverage.kinds_of(capture.market, occasions=True):
+                trial.caused |= {("adl", row.exchange, row.symbol) for row in capture.instruments.values() if row.kind != "spot"}
         await simulator.post("/oracle/insurance", {"percent": DECLINE_PERCENT})
 
     async def stops() -> None:

@@ -17,7 +17,7 @@ from p9.app import Appliance
 from p9.config import Config
 from p9.delivery.publisher import Left
 from p9.errors import P9Error
-from p9.quicktest import books, candles, channels, delivery, figures, gaps, options, orders, plants, pools, rails, reference
+from p9.quicktest import books, candles, channels, deleveraging, delivery, figures, gaps, options, orders, plants, pools, rails, reference
 from p9.quicktest.bus_watcher import BusWatcher
 from p9.quicktest.trial import Trial
 from p9.simulate.process import SimulatorProcess
@@ -159,7 +159,7 @@ class QuickTest:
         await self.simulator.post("/oracle/freeze")
         await asyncio.sleep(SETTLE_S)
         self._check_synced()
-        for part in (books, candles, figures, pools, options, orders, reference):
+        for part in (books, candles, figures, pools, deleveraging, options, orders, reference):
             await part.check(trial)
 
     def _check_synced(self) -> None:

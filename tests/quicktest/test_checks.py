@@ -19,7 +19,7 @@ from p9.app import Appliance
 from p9.client.event import EventReader
 from p9.config import parse
 from p9.delivery.bus import Bus
-from p9.quicktest import channels, figures, options, orders, plants, pools, rails, reference
+from p9.quicktest import channels, deleveraging, figures, options, orders, plants, pools, rails, reference
 from p9.quicktest.bus_watcher import BusWatcher
 from p9.quicktest.trial import Trial
 from p9.simulate.account import KEY, PASSPHRASE, SECRET
@@ -142,7 +142,9 @@ async def test_every_channel_that_a_venue_has_is_alive_in_redis_and_true_and_a_l
         await bench.until(lambda: _insurance_signals(bench))
         trial.frozen_ms = time.time_ns() // 1_000_000
         await bench.simulator.post("/oracle/freeze")
-        for check in (channels.check, figures.check, pools.check, options.check, orders.check, orders.check_stops, orders.check_blocks, reference.check):
+        for check in (
+            channels.check, figures.check, pools.check, deleveraging.check, options.check, orders.check, orders.check_stops, orders.check_blocks, reference.check,
+        ):  # fmt: skip
             passed, figure = await bench.verdict(check)
             assert passed, f"{check.__module__}: {figure}"
         heard = set(bench.watcher.events)
