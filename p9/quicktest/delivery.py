@@ -25,9 +25,9 @@ async def check(trial: Trial) -> None:
     }
     accepted = sum(row["accepted"] for row in classes.values())
     trial.note("every accepted event has one end", not any(sums.values()), f"{accepted:,} events" if not any(sums.values()) else sums)
-    lost = sum(classes[name][end] for name in ("CRITICAL", "HIGH", "MEDIUM") for end in ("shed", "quarantined"))
+    lost = {f"{name} {end}": n for name in ("CRITICAL", "HIGH", "MEDIUM") for end in ("shed", "quarantined") if (n := classes[name][end])}
     confirmed = sum(row["confirmed"] for row in classes.values())
-    trial.note("nothing shed", lost == 0, f"{confirmed:,} confirmed, errors {stats['errors'] or 'none'}")
+    trial.note("nothing shed", not lost, lost or f"{confirmed:,} confirmed, errors {stats['errors'] or 'none'}")
     await asyncio.sleep(0.3)
     # while the connections were cut a subscriber may miss PUBLISHes of LOW and MEDIUM: they are confirmed on the next connection, not repeated
     bad = watcher.unreadable + (0 if trial.planted else watcher.holes)
