@@ -1,13 +1,16 @@
 """The accounts whose keys are configured: their private streams, opened beside the captures."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cext.clock import Clock
+from cext.streams.gaps import Gaps
 from cext.streams.stop_triggers import StopTriggers
 
+from p9.capture.absence import Absence, Concerned
 from p9.capture.capture import Capture
+from p9.capture.ledger import Ledger
 from p9.capture.line import Connects, FeedSettings
 from p9.capture.orders import Found, Orders
 from p9.config import Config
@@ -41,9 +44,10 @@ class Accounts:
 
     def __init__(
         self, config: Config, clock: Clock, captures: Mapping[str, Capture], *, endpoints: Mapping[str, Mapping[str, str]] | None = None,
-        feed: FeedSettings | None = None, log: Callable[..., None] | None = None,
+        ledger: Ledger | None = None, feed: FeedSettings | None = None, log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.config = config
+        self._ledger = ledger or Ledger(None, epoch=0)
         self.orders: dict[str, Orders] = {}
         self.faults = 0  # of ours: each is a bug
         self._clock, self._captures, self._endpoints, self._feed = clock, captures, endpoints, feed or FeedSettings()
@@ -66,7 +70,7 @@ class Accounts:
         self._hosts[account.name] = (market.name, market.rest_url, market.ws_url)
         orders = self.orders[account.name] = Orders(
             account, market, client, connects, key=lambda: self._present(market.exchange), find=self._find, clock=self._clock,
-            offset_ns=lambda: venue_clock.offset_ns or 0, settings=self._feed, log=self._log,
+            offset_ns=lambda: venue_clock.offset_ns or 0, absence=Absence(self._ledger, lambda: self._concerned(account)), settings=self._feed, log=self._log,
         )  # fmt: skip
         self._tasks.append(asyncio.create_task(self._run(orders), name=f"orders of {account.name}"))
 
@@ -100,6 +104,12 @@ class Accounts:
         if key is None:
             raise ConfigError("there is no key any more", where=f"venues.{exchange}.account")
         return key
+
+    def _concerned(self, account: Account) -> Iterator[Concerned]:
+        for name in account.markets:
+            capture = self._captures.get(name)
+            for ix, one in capture.instruments.items() if capture is not None else ():
+                yield Concerned(one, next((stream for stream in capture.pipeline.streams(ix) if isinstance(stream, Gaps)), None))
 
     def _find(self, market: str, venue_symbol: str) -> Found | None:
         capture = self._captures.get(market)

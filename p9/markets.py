@@ -53,7 +53,7 @@ class Markets:
         self.venue_clocks: dict[str, VenueClock] = {}
         self._endpoints, self._symbols, self._recorder, self._ledger = endpoints, symbols, recorder, ledger
         self._tell, self._on_notice, self._begin = tell, on_notice, begin
-        self.accounts = Accounts(config, clock, self.captures, endpoints=endpoints, log=_said("accounts"))
+        self.accounts = Accounts(config, clock, self.captures, endpoints=endpoints, ledger=ledger, log=_said("accounts"))
         self._known: dict[str, Instruments] = {}
         self._connects: dict[str, Connects] = {}
 

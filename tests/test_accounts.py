@@ -62,6 +62,14 @@ class Told(Run):
                     found.setdefault(event["client_id"], []).append(event)
         return found
 
+    def rows(self, one):
+        return [row for capture in self.appliance.captures.values() for row in capture.instruments.values() if (row.market, row.venue_symbol) == (one.market, one.symbol)]
+
+    def gaps(self, row):
+        """The states of what was not heard of an instrument's stop orders, from Redis."""
+        events = [json.loads(entry[b"e"]) for _, entry in self.redis.client().xrange(f"stream:{{gaps:{row.exchange}:{row.symbol}}}")]
+        return [event["state"] for event in events if event["kind"] == "stop_triggers"]
+
     async def pages(self):
         found = {}
         async with aiohttp.ClientSession() as session:
@@ -146,6 +154,11 @@ async def test_pain_23_stop_orders_of_ones_own_are_told_as_they_were_and_keys_to
         await run.until(lambda: "check your signature" in run.streams()["bybit"]["feed"]["last_loss"] and "60007 Invalid sign" in run.streams()["okx"]["feed"]["last_loss"])
         account.secret = SECRET
         await run.until(lambda: run.states() == dict.fromkeys(STREAMS, "live"), 90.0)
+
+        # what was not heard meanwhile is told, of every instrument that the streams tell of, and written down
+        await run.until(lambda: all(run.gaps(row) == ["open", "lost"] for one in ones for row in run.rows(one)))
+        rows = [json.loads(line) for line in (tmp_path / "data" / "gaps.jsonl").read_text().splitlines()]
+        assert {row["market"] for row in rows if row["kind"] == "stop_triggers"} <= set(MARKETS)
 
         # nothing that anybody can read has a key
         pages |= {f"{path} again": text for path, text in (await run.pages()).items()}

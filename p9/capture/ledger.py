@@ -22,11 +22,11 @@ class Gap(msgspec.Struct, kw_only=True):
     """One thing that was missing. Ids are the venue's, times ns since 1970; None: not known, or not yet.
 
     book: `first_id`..`last_id` are the updates that did not come; state resynced: an image replaced them. trades: state filled, or lost with
-    what never came in `left`. liquidations: state lost, with the times between which nobody could tell us of any.
+    what never came in `left`. liquidations, stop_triggers: state lost, with the times between which nobody could tell us of any.
     """
 
     id: str
-    kind: Literal["book", "trades", "liquidations"]
+    kind: Literal["book", "trades", "liquidations", "stop_triggers"]
     state: Literal["open", "resynced", "filled", "lost"]
     exchange: str
     market: str

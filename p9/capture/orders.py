@@ -1,7 +1,7 @@
 """The private stream of one account: what it tells of stop orders that were triggered goes into `stop_triggers`, beside what is inferred of others'.
 
 A key that the venue refuses costs nothing but this stream: it is said with the venue's reason, counted, and tried again. Its frames are not recorded and
-not logged: they are somebody's orders. What was triggered while it was lost is not told: no venue sends it again.
+not logged: they are somebody's orders. What was triggered while it was lost is told by a gap alone: no venue sends it again.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from cext.streams.stop_triggers import StopTriggers
 from picows import ws_connect
 
 from p9 import secret
+from p9.capture.absence import Absence
 from p9.capture.cold_feed import ColdFeed, ColdTopic
 from p9.capture.connection import LOGIN_HINT, Dial
 from p9.capture.line import Connects, FeedSettings
@@ -30,6 +31,7 @@ from p9.venue import Market
 MOST_REMEMBERED = 10_000  # orders that were told
 PLACES = 8  # of base coins that are worked out of contracts of quote coins
 RETRY_S = 60.0
+LOOK_S = 0.25
 ROUTE = "private"
 
 Found = tuple[Instrument, StopTriggers]
@@ -41,7 +43,7 @@ class Orders:
 
     def __init__(
         self, account: Account, market: Market, client: RestClient, connects: Connects, *, key: Callable[[], Key], find: Callable[[str, str], Found | None],
-        clock: Clock, offset_ns: Callable[[], int], settings: FeedSettings | None = None, dial: Dial = ws_connect, log: Callable[..., None] | None = None,
+        clock: Clock, offset_ns: Callable[[], int], absence: Absence, settings: FeedSettings | None = None, dial: Dial = ws_connect, log: Callable[..., None] | None = None,
     ):  # fmt: skip
         self.account = account
         self.counts: Counter[str] = Counter()  # triggers: told, repeated, not_captured
@@ -49,20 +51,39 @@ class Orders:
         self._market = msgspec.structs.replace(market, routes={**market.routes, ROUTE: account.path})
         self._client, self._key, self._find, self._clock, self._offset_ns = client, key, find, clock, offset_ns
         self._log = log or (lambda *_, **__: None)
+        self._absence = absence
+        self._hears = False  # since it was live, no socket was lost without a successor
         self._told: OrderedDict[str, None] = OrderedDict()
         self._listen_key = ""
         self.feed = ColdFeed(
             f"{account.name} orders", self._market, ROUTE, [ColdTopic(name) for name in account.topics], connects, clock=clock, on_frame=self._read,
             login=self._login if account.login is not None else None, address=self._address if account.listen_key is not None else None,
-            settings=settings, dial=dial, log=self._say,
+            on_lost=self._on_lost, settings=settings, dial=dial, log=self._say,
         )  # fmt: skip
 
     async def run(self) -> None:
         """For ever, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.feed.run())
-            if self.account.listen_key is not None:
-                group.create_task(self._prolong())
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.feed.run())
+                group.create_task(self._look())
+                if self.account.listen_key is not None:
+                    group.create_task(self._prolong())
+        finally:
+            self._absence.end(self._clock.now())
+
+    def _on_lost(self) -> None:
+        if self._hears:
+            now_ns = self._clock.now()
+            self._absence.begin(self.feed.last_recv_ns or now_ns, now_ns)
+        self._hears = False
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if not self._hears and self.feed.state == "live":
+                self._hears = True
+                self._absence.end(self._clock.now())
 
     def _say(self, event: str, **more: Any) -> None:
         """What the line has to say, without the frame that it says it of."""
@@ -157,7 +178,7 @@ class Orders:
         stream.told(msgspec.json.encode(fields), rounded=is_rounded, **times)
 
     def status(self) -> dict[str, Any]:
-        return {"feed": self.feed.status(), "counts": dict(self.counts), "bad": dict(self.bad)}
+        return {"feed": self.feed.status(), "counts": dict(self.counts), "bad": dict(self.bad), "gaps": self._absence.open}
 
 
 def told_of(one: Instrument, order: StopOrder) -> tuple[dict[str, Any], bool]:

@@ -661,8 +661,8 @@ class Integrity(Event, kw_only=True):
 
 
 class Gap(Event, kw_only=True):
-    """Trades that are missing (`state` open), came after all (filled), or never will (lost; `left` says which); and when liquidations, which have no
-    ids, could not be heard (`kind`)."""
+    """Trades that are missing (`state` open), came after all (filled), or never will (lost; `left` says which); and when liquidations or one's
+    own stop orders, which have no ids, could not be heard (`kind`)."""
 
     streamed = True
     kind: str

@@ -8,8 +8,10 @@ import time
 import msgspec
 import pytest
 from cext.clock import Clock
+from cext.streams.gaps import Gaps
 from cext.streams.stop_triggers import StopTriggers
 
+from p9.capture.absence import Absence, Concerned
 from p9.capture.connection import ConnectionSettings
 from p9.capture.line import Connects, FeedSettings
 from p9.capture.orders import Orders, told_of
@@ -45,10 +47,14 @@ async def listening(now, *, clock=None, offset_ns=lambda: 0, every_s=None, setti
                 return one, next(stream for stream in now.pipeline.streams(ix) if isinstance(stream, StopTriggers))
         return None
 
-    logged = []
+    def concerned():
+        for ix, one in now.capture.instruments.items():
+            yield Concerned(one, next(stream for stream in now.pipeline.streams(ix) if isinstance(stream, Gaps)))
+
+    logged, absence = [], Absence(now.ledger, concerned)
     orders = Orders(
         account, now.row, now.client, Connects(now.row.limits.connects), key=lambda: Key(KEY, SECRET, PASSPHRASE), find=find, clock=clock or Clock(),
-        offset_ns=offset_ns, settings=settings, log=lambda event, **more: logged.append((event, more)),
+        offset_ns=offset_ns, absence=absence, settings=settings, log=lambda event, **more: logged.append((event, more)),
     )  # fmt: skip
     orders.logged = logged
     task = asyncio.create_task(orders.run())
@@ -65,6 +71,11 @@ def place(now, **more):
     made = now.simulator.account.place(one, is_buy=True, distance=1, **more)
     now.simulator.plants.plant("whale", one, side="buy", orders=1, every_ms=0, quote=4e5)
     return made
+
+
+def gaps(now, state):
+    now.hear()
+    return [event for event in now.events["gaps"] if event["kind"] == "stop_triggers" and event["state"] == state]
 
 
 def told(now):
@@ -103,8 +114,18 @@ async def test_a_stream_that_is_replaced_or_lost_tells_each_order_once(run):
             made.append(place(now))
             await until(lambda: set(told(now)) >= {order.client_id for order in made}, PATIENCE_S)
         assert orders.feed.losses == 0
+        now.hear()
+        assert not [event for event in now.events["gaps"] if event["kind"] == "stop_triggers"], "who is replaced in time leaves none"
+        before_ns = time.time_ns()
         now.simulator.inject("disconnect", Scope("bybit"))
         await until(lambda: orders.feed.losses == 1 and orders.feed.state == "live", PATIENCE_S)
+        await until(lambda: orders.status()["gaps"] == 0 and gaps(now, "lost"), PATIENCE_S)
+        for state in ("open", "lost"):
+            found = gaps(now, state)
+            assert {event["symbol"] for event in found} == {one.symbol for one in now.capture.instruments.values()} and len(found) == len(now.capture.instruments)
+            assert all(event["reason"] == "disconnect" and event["gap"] == 1 and event["since"] <= before_ns + 10**9 for event in found)
+        assert all(event["until"] > event["since"] for event in gaps(now, "lost"))
+        assert now.ledger.counts["stop_triggers_lost"] == len(now.capture.instruments)
         made.append(place(now))
         await until(lambda: len(told(now)) >= len(made), PATIENCE_S)
         assert sorted(told(now)) == sorted(order.client_id for order in made)
