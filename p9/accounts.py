@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from cext.clock import Clock
 from cext.streams.gaps import Gaps
@@ -18,6 +19,7 @@ from p9.errors import ConfigError
 from p9.key import PARTS, Key, key_of
 from p9.market.rest import RestClient
 from p9.market.venue_clock import VenueClock
+from p9.ops.gate import is_loopback
 from p9.stop_order import Account, accounts_of
 from p9.venue import Market
 
@@ -37,6 +39,12 @@ def keys_of(config: Config) -> dict[str, Key]:
 def _key_of(config: Config, exchange: str) -> Key | None:
     section = getattr(config.venues, exchange).account
     return key_of(section, f"venues.{exchange}.account") if section.enabled and config.analytics.stop_triggers.enabled else None
+
+
+def in_the_clear(url: str) -> bool:
+    """Whether what is sent there can be read on the way."""
+    parts = urlsplit(url)
+    return parts.scheme not in ("https", "wss") and not is_loopback(parts.hostname or "")
 
 
 class Accounts:
@@ -60,7 +68,12 @@ class Accounts:
         exchanges = dict.fromkeys(capture.market.exchange for capture in self._captures.values())
         rows = [account for exchange in exchanges if self._key(exchange) is not None for account in accounts_of(exchange)]
         hosts = [(account, next((name for name in account.markets if name in self._captures), None)) for account in rows]
-        return [(account, self._captures[name].market) for account, name in hosts if name is not None]
+        found = [(account, self._captures[name].market) for account, name in hosts if name is not None]
+        for _, market in found:
+            for url in (market.rest_url, market.ws_url):
+                if in_the_clear(url):
+                    raise ConfigError(f"a key would go to {url} for everybody to read", where=f"venues.{market.name.replace('_', '.', 1)}", hint="https:// and wss:// addresses, or account.enabled: false")
+        return found
 
     def as_wanted(self) -> bool:
         """What is open is what is wanted, at the same addresses. Raises ConfigError."""

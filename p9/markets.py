@@ -154,6 +154,7 @@ class Markets:
         for name in names & set(config.venues.markets()):
             section = config.venues.markets()[name]
             market(name).choose(depth=section.depth, speed=section.speed, trades=section.trades)
+        self.accounts.wanted()  # raises where a key cannot be had any more
         self.config = config
         for name in sorted(names):
             if name in self.captures:

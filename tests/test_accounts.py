@@ -4,17 +4,20 @@ the environment and from a file, as it would at the venues themselves; the simul
 import json
 import sys
 from decimal import Decimal
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
+from cext.clock import Clock
 
 from p9 import secret
 from p9.__main__ import main
-from p9.accounts import keys_of
-from p9.config import load
+from p9.accounts import Accounts, in_the_clear, keys_of
+from p9.config import load, parse
 from p9.errors import ConfigError
 from p9.ops import logs
 from p9.simulate.account import KEY, PASSPHRASE, SECRET, Account
+from p9.venue import market
 from tests.test_hot_reload import EVERY, Run
 
 ENVIRONMENT = {"P9_BINANCE_KEY": KEY, "P9_OKX_KEY": KEY, "P9_OKX_SECRET": SECRET, "P9_OKX_PASSPHRASE": PASSPHRASE}
@@ -197,6 +200,19 @@ async def test_keys_come_and_go_while_it_runs_and_a_file_that_others_can_read_ch
         assert (await run.reload())["successful"]
         await run.until(lambda: run.states() == {})
         assert run.sockets() == sockets, "no socket of the books noticed"
+
+
+def test_no_key_goes_out_in_the_clear(monkeypatch):
+    for url in ("https://api.example.com", "wss://stream.example.com:9443/x", "http://127.0.0.1:1/a", "ws://[::1]:80", "ws://localhost/b"):
+        assert not in_the_clear(url), url
+    for url in ("http://api.example.com", "ws://10.0.0.5:80", "ws://127.0.0.1.example.com", "ftp://x", ""):
+        assert in_the_clear(url), url
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    row = market("okx_swap")
+    assert [account.name for account, _ in Accounts(parse(""), Clock(), {"okx_swap": SimpleNamespace(market=row)}).wanted()] == ["okx"]
+    with pytest.raises(ConfigError, match=r"venues.okx.swap: a key would go to ws://elsewhere.example"):
+        Accounts(parse(""), Clock(), {"okx_swap": SimpleNamespace(market=row.at("", "ws://elsewhere.example"))}).wanted()
 
 
 def test_a_key_file_that_others_can_read_is_refused_before_anything_starts(tmp_path, capsys, monkeypatch):

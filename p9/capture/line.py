@@ -18,6 +18,7 @@ import msgspec
 from p9.budget import Budget, Window
 from p9.capture.connection import Connection, ConnectionSettings
 from p9.errors import SocketLost
+from p9.secret import censored
 from p9.venue import Market
 
 MAX_STANDBY_FRAMES = 100_000  # a successor with more than that takes over at once
@@ -118,7 +119,7 @@ class Line:
 
     def recycle(self, reason: str) -> None:
         """Close this socket and open another: what is wrong with it cannot be put right on it."""
-        self._recycle = self._recycle or reason
+        self._recycle = self._recycle or censored(reason)
 
     async def run(self) -> None:
         """For ever, until cancelled."""
@@ -146,6 +147,7 @@ class Line:
             await asyncio.sleep(random.uniform(0.0, most_s))
 
     def _failed(self, reason: str) -> None:
+        reason = censored(reason)
         self.failures += 1
         if reason != self.last_loss:
             self._log("socket lost", feed=self.name, reason=reason, failures=self.failures)

@@ -147,7 +147,8 @@ class RestClient:
         self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None, headers: Mapping[str, str] | None = None
     ) -> bytes:
         """The answer's body, asked again with jittered back-off where that may help; limits are waited for, and do not count as attempts. What is asked
-        with `headers` of its own (a key) is private: its answer is not recorded.
+        with `headers` of its own (a key) is private: its answer is not recorded, and it goes nowhere
+        else.
 
         Raises RestRefused (the venue said no), AddressBanned or RateLimited (after the last attempt), RestError (nothing useful came).
         """
@@ -180,7 +181,9 @@ class RestClient:
         self.counts["asked"] += 1
         where = f"{market.name} {request.path}"
         try:
-            async with self._session.request(request.method, market.rest_url + request.path, params=request.params, headers=private) as response:
+            async with self._session.request(
+                request.method, market.rest_url + request.path, params=request.params, headers=private, allow_redirects=private is None,
+            ) as response:  # fmt: skip
                 body = await self._read(response)
                 status, headers, url = response.status, {key.lower(): value for key, value in response.headers.items()}, str(response.url)
         except TimeoutError:

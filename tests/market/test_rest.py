@@ -208,3 +208,27 @@ async def test_stop_lets_nobody_wait(server):
     await client.stop()
     done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 1)
     assert sum(isinstance(result, asyncio.CancelledError) for result in done) == 2
+
+
+async def test_what_is_asked_with_a_key_is_not_recorded_and_follows_no_redirection(server):
+    """A key is for the one that it was given by."""
+    recorded, heads = [], []
+
+    class Recorder:
+        def answer(self, recv_ns, market, url, body):
+            recorded.append(body)
+
+    def told(status, headers):
+        async def answer(request):
+            heads.append((request.path, request.headers.get("X-Key")))
+            return web.Response(status=status, headers=headers, body=b'{"listenKey":"abc"}')
+
+        return answer
+
+    server.answers = [told(200, {}), told(200, {}), told(307, {"Location": f"{server.url}/elsewhere"})]
+    async with RestClient("x", settings=QUICK, recorder=Recorder()) as client:
+        await client.get(at(server), ask(), Priority.POLL)
+        assert await client.get_json(at(server), ask(path="/key"), Priority.POLL, headers={"X-Key": "k"}) == {"listenKey": "abc"}
+        with pytest.raises(RestError):
+            await client.get(at(server), ask(path="/key"), Priority.POLL, attempts=1, headers={"X-Key": "k"})
+    assert heads == [("/x", None), ("/key", "k"), ("/key", "k")] and len(recorded) == 1
