@@ -8,6 +8,7 @@ Ends with one line of JSON; exits 1 when something failed.
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -95,9 +96,10 @@ def extension_modules() -> dict[Path, Path]:
 
 
 def run_unit_tests(python: WindowsPython) -> dict[str, object]:
+    recordings = Path(os.environ.get("P9_RECORDINGS") or ROOT.parent / "shared" / "recordings").resolve()
     code, text = python.run(
         python.exe, "-m", "pytest", "-o", "addopts=--strict-markers --import-mode=importlib", "-q", "-p", "no:cacheprovider", *unit_tests(), cwd=TREE,
-        timeout_s=1800, PYTHONPATH=".", CI="true",
+        timeout_s=1800, PYTHONPATH=".", CI="true", P9_RECORDINGS=f"Z:{recordings}",
     )  # fmt: skip
     return {"unit_tests": text.strip().splitlines()[-1] if text.strip() else "nothing was printed", "unit_tests_ok": code == 0}
 
