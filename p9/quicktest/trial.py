@@ -30,6 +30,7 @@ class Trial:
         self.orders: list[tuple[Instrument, dict[str, Any]]] = []  # that were planted, with the simulator's answer
         self.stops: list[tuple[Instrument, int]] = []  # stop orders that were placed, by the simulator's number
         self.began_s = time.monotonic()
+        self.withdrawn: Counter[str] = Counter()  # by class: what waited in channels that the change of configuration left, and will be told anew
         self.frozen_ms = 0  # when the simulator was frozen; 0: it is not
 
     def note(self, name: str, passed: object, figure: object) -> None:
@@ -82,6 +83,11 @@ class Trial:
         while (wrong := await look()) and time.monotonic() < deadline_s:
             await asyncio.sleep(0.25)
         return wrong
+
+    def shed(self) -> Counter[str]:
+        """Events that were dropped before they had a number, by class."""
+        assert self.appliance.publisher is not None
+        return Counter({name: row["shed"] for name, row in self.appliance.publisher.stats()["classes"].items()})
 
     async def hears(self, kind: str, whose: set[tuple[str, str]], timeout_s: float) -> bool:
         """Wait until the channels of a kind and of these (exchange, symbol) were heard."""
