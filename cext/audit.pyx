@@ -111,6 +111,12 @@ cdef class Audit:
         """Level by level, where both books claim to know."""
         low = max(shadow.book.valid_bid, self._live.book.valid_bid)
         high = min(shadow.book.valid_ask, self._live.book.valid_ask)
+        if not self.pipeline.rule.rest_seeded and self._live.depth > 0:
+            # The stream tells a window of so many levels. What came into it and left it again between two frames may stand in the image, made between them.
+            if self._live.book.n_levels(BIDS) >= self._live.depth:
+                low = max(low, min(px for px, _ in self._live.book.levels(BIDS)))
+            if self._live.book.n_levels(ASKS) >= self._live.depth:
+                high = min(high, max(px for px, _ in self._live.book.levels(ASKS)))
         compared = 0
         for name, side in (("bid", BIDS), ("ask", ASKS)):
             ours = {px: qty for px, qty in self._live.book.levels(side) if low <= px <= high}
