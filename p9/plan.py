@@ -1,7 +1,7 @@
 """What a configuration will take, told before anything runs: sockets, questions by REST, frames, memory.
 
-The instruments are made up from the configured names, the rest are the very rows and rules that the capture goes by; only the rates of frames and the bytes
-of a book are measured (docs/performance.md). Disk and Redis: p9/storage.py.
+The instruments are made up from the configured names, the rest are the very rows and rules that the capture goes by. The bytes of a book are measured
+(docs/packaging.md), the rates of frames are estimates: depth as recordings have it, the others assumed. Disk and Redis: p9/storage.py.
 """
 
 import math
@@ -27,7 +27,7 @@ BOOK_BYTES = 830_000  # of each book with all that is measured on it, to a thous
 OPTION_BYTES = 12_400
 OPTIONS_A_CHAIN = 750  # the largest of September 2026 had 752
 WORTH_SAYING = 0.1  # of what is ours of a limit
-FRAMES = {"depth": 10.0, "best": 20.0, "trades": 6.0}  # a second, of a busy instrument; a quiet one has a tenth
+FRAMES = {"depth": 10.0, "best": 20.0, "trades": 6.0}  # a second, of a busy instrument, estimated; a quiet one has a tenth
 OPTION_FRAMES = 1.0  # a second, of each topic
 
 

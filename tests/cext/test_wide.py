@@ -1,13 +1,13 @@
 """128-bit arithmetic against Python's integers and Decimal."""
 
-from decimal import Decimal, getcontext
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from cext.wide import calculate
 from hypothesis import given
 from hypothesis import strategies as st
 
-getcontext().prec = 80
+EXACT = Context(prec=80)
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
 # magnitudes of every size, not only of the largest
 WIDE = st.builds(lambda value, shift: value >> shift if value >= 0 else -(-value >> shift), st.integers(-(2**127) + 1, 2**127 - 1), st.integers(0, 126))
@@ -56,12 +56,12 @@ def test_ratio(a, b, places):
 @given(WIDE, st.integers(0, 38))
 def test_write_is_the_decimal(value, scale):
     text = calculate("write", value, places=scale)
-    assert Decimal(text) == Decimal(value).scaleb(-scale)
+    assert Decimal(text) == Decimal(value).scaleb(-scale, EXACT)
     assert "." not in text or not text.endswith(("0", "."))
     assert text.lstrip("-") == "0" or not text.lstrip("-").startswith("00")
 
 
 @given(WIDE, st.integers(0, 38))
 def test_double_is_close(value, scale):
-    expected = float(Decimal(value).scaleb(-scale))
+    expected = float(Decimal(value).scaleb(-scale, EXACT))
     assert abs(calculate("double", value, places=scale) - expected) <= abs(expected) * 1e-14
