@@ -14,6 +14,8 @@ const KEY = "p9-timeframe";
 export class Desk {
   constructor(root, app, words) {
     this.app = app;
+    this.frame = 0;
+    this.later = [];
     this.choose(words);
     this.title = this.symbol;
     if (!this.symbol) {
@@ -80,18 +82,37 @@ export class Desk {
     }
   }
 
+  // An update is drawn over some frames, its price first: all of it in one would take longer than the frame has.
   render(update) {
     if (!this.ladder || !update.state.book) return;
-    const { state } = update;
+    this.finish();
     this.ladder.render(update);
-    this.heat.render(update);
-    this.candles.render(update);
-    this.tape.render(update);
-    this.facts.render(update);
+    this.later = [
+      () => { this.tape.render(update); this.renderHead(update.state, update.lists); },
+      () => this.candles.render(update),
+      () => { this.facts.render(update); this.renderEvents(update); },
+      () => this.heat.render(update),
+    ];
+    if (update.whole) this.finish();
+    else this.wait();
+  }
+
+  wait() {
+    this.frame = requestAnimationFrame(() => {
+      this.later.shift()();
+      if (this.later.length) this.wait();
+    });
+  }
+
+  finish() {
+    cancelAnimationFrame(this.frame);
+    for (const draw of this.later.splice(0)) draw();
+  }
+
+  renderEvents(update) {
     const rows = update.whole ? update.lists.events : update.added.events;
     if (update.whole || rows) this.told.show(Boolean(update.lists.events?.length));
     this.events.render(rows, update.whole);
-    this.renderHead(state, update.lists);
   }
 
   renderHead(state, lists) {
@@ -119,6 +140,7 @@ export class Desk {
   }
 
   destroy() {
+    cancelAnimationFrame(this.frame);
     this.heat?.destroy();
     this.candles?.destroy();
   }
