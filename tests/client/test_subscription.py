@@ -110,7 +110,14 @@ async def test_every_event_once_and_typed(server):
 async def test_connections_that_are_cut_again_and_again(server):
     async with Writer(server.url, 1) as writer, subscribe(server.url, "*") as events:
         task = asyncio.create_task(writer.emit(1500))
-        reading = asyncio.create_task(collect(events, lambda _: task.done() and writer.outbox.waiting() == 0 and not events.waiting, 20))
+
+        async def read() -> list:
+            found = []
+            while not task.done() or writer.outbox.waiting() or events.waiting:
+                found += await collect(events, lambda _: False, 0.3)
+            return found
+
+        reading = asyncio.create_task(read())
         for n in range(1, 6):
             while events.connects < n:
                 await asyncio.sleep(0.01)
