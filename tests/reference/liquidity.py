@@ -34,7 +34,7 @@ def slippage(levels, mid: float, order: float, worth: Worth, *, buy: bool) -> fl
     """Distance of a market order's mean price from the mid, in basis points; None where the levels do not suffice. `mid` in quote coins."""
     rows = amounts(levels, worth)
     before = np.concatenate([[0.0], rows[:, 1].cumsum()])
-    if before[-1] < order:
+    if before[-1] < order * (1 - 1e-12):  # levels that are worth just the order suffice, whatever the last bit of their sum
         return None
     taken = np.clip(order - before[:-1], 0.0, rows[:, 1]) / rows[:, 1]  # of each level
     mean = order / (taken * rows[:, 0]).sum()

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 from cext.streams.liquidity import Liquidity
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.cext.streams.desk import Desk
@@ -35,6 +35,7 @@ def nan(values) -> list[float]:
 
 
 @settings(max_examples=30, deadline=None)
+@example(24206383, 3, 100, "inverse")  # three levels that are worth the order to the last dollar
 @given(st.integers(0, 2**32), st.integers(3, 120), st.sampled_from([100, 900, 4000]), st.sampled_from(list(CONTRACTS)))
 def test_every_step_of_a_random_book_is_the_formula(seed, levels, width, contract):
     desk, worth = desk_of(contract), CONTRACTS[contract][1]
