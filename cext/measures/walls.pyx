@@ -6,6 +6,7 @@ from libc.string cimport memcpy
 
 from cext.book cimport ASKS, BIDS, Book, BookSide
 from cext.events cimport Level
+from cext.measures.median cimport median_of
 from cext.measures.survey cimport Survey, px_at
 from cext.quantiles cimport quantiles_add, quantiles_at, quantiles_free, quantiles_init
 from cext.units cimport ns_t, px_t, qty_t
@@ -46,41 +47,10 @@ cdef inline void _drop(Walls* w, int32_t i) noexcept nogil:
 
 
 cdef double median_around(const qty_t* sizes, int32_t n) noexcept nogil:
-    """The median of up to 2 * MAX_NEIGHBOURS sizes: by Hoare's selection of the upper middle, then the largest below it."""
+    """The median of up to 2 * MAX_NEIGHBOURS sizes, which stay in their order."""
     cdef qty_t rows[2 * MAX_NEIGHBOURS]
-    cdef qty_t pivot, keep, below
-    cdef int32_t low = 0
-    cdef int32_t high = n - 1
-    cdef int32_t middle = n // 2
-    cdef int32_t i, j
-    if n == 0:
-        return NAN
     memcpy(rows, sizes, n * sizeof(qty_t))
-    while low < high:
-        pivot = rows[middle]
-        i = low
-        j = high
-        while i <= j:
-            while rows[i] < pivot:
-                i += 1
-            while rows[j] > pivot:
-                j -= 1
-            if i <= j:
-                keep = rows[i]
-                rows[i] = rows[j]
-                rows[j] = keep
-                i += 1
-                j -= 1
-        if j < middle:
-            low = i
-        if i > middle:
-            high = j
-    if n % 2:
-        return <double>rows[middle]
-    below = rows[0]
-    for i in range(1, middle):
-        below = max(below, rows[i])
-    return (<double>rows[middle] + <double>below) / 2
+    return median_of(rows, n)
 
 
 cdef bint _stands_out(const Walls* w, const Level* levels, int32_t n, int32_t at) noexcept nogil:
