@@ -36,6 +36,8 @@ cdef void put_vwap(Writer* w, const Symbol* symbol, const Turnover* t) noexcept 
 cdef void put_quantity(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil
 cdef void put_notional(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil
 cdef void put_unit(Writer* w, const Symbol* symbol) noexcept nogil
+cdef void put_amount(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil
+cdef void put_amounts(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil
 
 cdef int32_t mean_places(const Symbol* symbol) noexcept nogil
 cdef void put_mean(Writer* w, Wide num, Wide den, int32_t shift, int32_t places) noexcept nogil

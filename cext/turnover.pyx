@@ -208,6 +208,30 @@ cdef void put_unit(Writer* w, const Symbol* symbol) noexcept nogil:
         put_bytes(w, b',"contract_unit":"quote"', 24)
 
 
+cdef void put_amount(Writer* w, const Symbol* symbol, px_t px, qty_t qty) noexcept nogil:
+    """The fields of one native amount at `px`: quantity, quote_quantity, and where it counts contracts how many, and what they are."""
+    put_bytes(w, b',"quantity":', 12)
+    put_quantity(w, symbol, px, qty)
+    put_bytes(w, b',"quote_quantity":', 18)
+    put_notional(w, symbol, px, qty)
+    if symbol.contract != CONTRACT_BASE:
+        put_bytes(w, b',"contracts":', 13)
+        put_decimal(w, qty, symbol.qty_scale)
+        put_unit(w, symbol)
+
+
+cdef void put_amounts(Writer* w, const Symbol* symbol, const Turnover* t) noexcept nogil:
+    """The same fields of a sum."""
+    put_bytes(w, b',"quantity":', 12)
+    put_base(w, symbol, t)
+    put_bytes(w, b',"quote_quantity":', 18)
+    put_quote(w, symbol, t)
+    if symbol.contract != CONTRACT_BASE:
+        put_bytes(w, b',"contracts":', 13)
+        put_contracts(w, symbol, t)
+        put_unit(w, symbol)
+
+
 cdef int32_t mean_places(const Symbol* symbol) noexcept nogil:
     """Decimals of a mean price: four finer than the tick. It stays when the instrument is rescaled, as the tick's text does."""
     cdef px_t tick = symbol.tick

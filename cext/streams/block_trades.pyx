@@ -10,8 +10,8 @@ from cext.outbox cimport HIGH, MARK_BACKFILL, MARK_ROUNDED, Channel, Outbox
 from cext.prints cimport Print
 from cext.quantiles cimport Quantiles, quantiles_at
 from cext.stream cimport HEARS_BLOCKS, HEARS_PRINTS, Stream
-from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
-from cext.turnover cimport put_base, put_contracts, put_notional, put_quantity, put_quote, put_unit, put_vwap
+from cext.symbols cimport CONTRACT_INVERSE, Symbol
+from cext.turnover cimport put_amount, put_amounts, put_vwap
 from cext.units cimport NO_ID, ns_t
 from cext.writer cimport Writer, put_bytes, put_decimal, put_double, put_int, put_string
 
@@ -62,14 +62,7 @@ cdef class BlockTrades(Stream):
         _put_side(w, event.side)
         put_bytes(w, b',"price":', 9)
         put_decimal(w, event.px, symbol.px_scale)
-        put_bytes(w, b',"quantity":', 12)
-        put_quantity(w, symbol, event.px, event.qty)
-        put_bytes(w, b',"quote_quantity":', 18)
-        put_notional(w, symbol, event.px, event.qty)
-        if symbol.contract != CONTRACT_BASE:
-            put_bytes(w, b',"contracts":', 13)
-            put_decimal(w, event.qty, symbol.qty_scale)
-            put_unit(w, symbol)
+        put_amount(w, symbol, event.px, event.qty)
         put_bytes(w, b',"trade_id":', 12)
         put_string(w, event.trade_id, event.trade_id_size)
         put_bytes(w, b',"first_trade_id":null,"last_trade_id":null,"first_price":null,"last_price":null,"rows":null,"threshold":null,"threshold_reason":null', 133)
@@ -90,14 +83,7 @@ cdef class BlockTrades(Stream):
         _put_side(w, print.side)
         put_bytes(w, b',"price":', 9)
         put_vwap(w, symbol, &print.turnover)
-        put_bytes(w, b',"quantity":', 12)
-        put_base(w, symbol, &print.turnover)
-        put_bytes(w, b',"quote_quantity":', 18)
-        put_quote(w, symbol, &print.turnover)
-        if symbol.contract != CONTRACT_BASE:
-            put_bytes(w, b',"contracts":', 13)
-            put_contracts(w, symbol, &print.turnover)
-            put_unit(w, symbol)
+        put_amounts(w, symbol, &print.turnover)
         put_bytes(w, b',"trade_id":null,"first_trade_id":', 34)
         if print.first_id == NO_ID:
             put_bytes(w, b'null,"last_trade_id":null', 25)

@@ -7,10 +7,8 @@ from cext.events cimport EVENT_BANKRUPTCY, EVENT_ORDERED, EVENT_SAMPLED, SIDE_SE
 from cext.names cimport Names
 from cext.outbox cimport CRITICAL, MARK_ROUNDED, MARK_SAMPLED, Channel, Outbox
 from cext.stream cimport HEARS_LIQUIDATIONS, Stream
-from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
-from cext.turnover cimport (
-    Turnover, put_notional, put_quantity, put_unit, turnover_add, turnover_base, turnover_clear, turnover_quote,
-)
+from cext.symbols cimport CONTRACT_INVERSE, Symbol
+from cext.turnover cimport Turnover, put_amount, turnover_add, turnover_base, turnover_clear, turnover_quote
 from cext.units cimport ns_t
 from cext.writer cimport Writer, put_bytes, put_decimal, put_string
 
@@ -77,14 +75,7 @@ cdef class Liquidations(Stream):
                 put_decimal(w, event.order_px, event.px_scale)
             else:
                 put_bytes(w, b"null", 4)
-        put_bytes(w, b',"quantity":', 12)
-        put_quantity(w, &symbol, event.px, event.qty)
-        put_bytes(w, b',"quote_quantity":', 18)
-        put_notional(w, &symbol, event.px, event.qty)
-        if symbol.contract != CONTRACT_BASE:
-            put_bytes(w, b',"contracts":', 13)
-            put_decimal(w, event.qty, event.qty_scale)
-            put_unit(w, &symbol)
+        put_amount(w, &symbol, event.px, event.qty)
         put_bytes(w, b',"venue_side":', 14)
         put_string(w, event.trade_id, event.trade_id_size)
         self.out.close(self.channel)

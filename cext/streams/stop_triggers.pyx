@@ -15,8 +15,8 @@ from cext.outbox cimport CRITICAL, MARK_ROUNDED, Channel, Outbox
 from cext.prints cimport Print
 from cext.quantiles cimport Quantiles, quantiles_at
 from cext.stream cimport HEARS_LIQUIDATIONS, HEARS_PRINTS, HEARS_TIMER, Stream
-from cext.symbols cimport CONTRACT_BASE, CONTRACT_INVERSE, Symbol
-from cext.turnover cimport put_base, put_contracts, put_quote, put_unit, turnover_rescale
+from cext.symbols cimport CONTRACT_INVERSE, Symbol
+from cext.turnover cimport put_amounts, turnover_rescale
 from cext.units cimport NO_TIME, ns_t, px_t
 from cext.wide cimport wide_double
 from cext.writer cimport Writer, put_bytes, put_decimal, put_double, put_int, put_time
@@ -259,18 +259,12 @@ cdef class StopTriggers(Stream):
         put_bytes(w, b',"level":', 9)
         put_decimal(w, run.swing if run.swing > 0 else run.round, symbol.px_scale)
         if run.swing == 0:
-            put_bytes(w, b',"level_kind":"round","quantity":', 33)
+            put_bytes(w, b',"level_kind":"round"', 21)
         elif burst.side == SIDE_BUY:
-            put_bytes(w, b',"level_kind":"swing_high","quantity":', 38)
+            put_bytes(w, b',"level_kind":"swing_high"', 26)
         else:
-            put_bytes(w, b',"level_kind":"swing_low","quantity":', 37)
-        put_base(w, symbol, &burst.turnover)
-        put_bytes(w, b',"quote_quantity":', 18)
-        put_quote(w, symbol, &burst.turnover)
-        if symbol.contract != CONTRACT_BASE:
-            put_bytes(w, b',"contracts":', 13)
-            put_contracts(w, symbol, &burst.turnover)
-            put_unit(w, symbol)
+            put_bytes(w, b',"level_kind":"swing_low"', 25)
+        put_amounts(w, symbol, &burst.turnover)
         put_bytes(w, b',"open_interest_change":', 24)
         put_double(w, change, 15)
         if self._forced_told:
