@@ -28,6 +28,7 @@ from cext.units cimport NO_ID, NO_TIME, ns_t
 from cext.venues.bybit_forced cimport bybit_forced
 from cext.venues.bybit_plain cimport bybit_plain
 from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_flag, read_id, read_ms, says
+from cext.venues.rows cimport row_refuses, rows_outcome
 
 cdef enum:
     TOPIC = 1
@@ -311,20 +312,9 @@ cdef class BybitNormalizer(Normalizer):
         while cursor_next_item(c, first):
             first = False
             outcome = self._trade(c, name, of_topic, batch)
-            if outcome == OUTCOME_UNKNOWN_SYMBOL:
-                strangers = True
-            elif outcome == OUTCOME_UNKNOWN_ENUM:
-                batch.unknown_enums += 1
-            elif outcome != OUTCOME_EVENTS:
+            if row_refuses(outcome, batch, &strangers):
                 return outcome
-        if c.bad:
-            return OUTCOME_MALFORMED
-        if batch.n_events == 0:
-            if batch.unknown_enums > 0:
-                return OUTCOME_UNKNOWN_ENUM
-            if strangers:
-                return OUTCOME_UNKNOWN_SYMBOL
-        return OUTCOME_EVENTS
+        return rows_outcome(c, batch, strangers)
 
     cdef Outcome _trade(self, Cursor* c, View name, int32_t of_topic, Batch* batch) noexcept nogil:
         """One row. Spot writes the price before the symbol, so the numbers are read when the whole row was seen."""

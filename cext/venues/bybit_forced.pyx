@@ -10,12 +10,13 @@ from libc.stdint cimport int32_t, uint32_t
 
 from cext.cursor cimport Cursor, View, cursor_expect, cursor_next_item, cursor_scalar, cursor_skip, cursor_string, view_is
 from cext.events cimport (
-    EVENT_BANKRUPTCY, OUTCOME_EVENTS, OUTCOME_MALFORMED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, SIDE_BUY, SIDE_SELL, Batch, Outcome,
+    EVENT_BANKRUPTCY, OUTCOME_MALFORMED, OUTCOME_UNKNOWN_ENUM, OUTCOME_UNKNOWN_SYMBOL, SIDE_BUY, SIDE_SELL, Batch, Outcome,
 )
 from cext.symbols cimport Symbols
 from cext.units cimport NO_TIME, ns_t
 from cext.venues.fields cimport NAME_ROOM, find_name, meet, next_key, read_ms, says
 from cext.venues.forced cimport add_liquidation
+from cext.venues.rows cimport row_refuses, rows_outcome
 
 cdef enum:
     TIME = 1
@@ -36,20 +37,9 @@ cdef Outcome bybit_forced(Symbols symbols, Cursor* c, View name, Batch* batch) n
     while cursor_next_item(c, first):
         first = False
         outcome = _row(symbols, c, name, of_topic, batch)
-        if outcome == OUTCOME_UNKNOWN_SYMBOL:
-            strangers = True
-        elif outcome == OUTCOME_UNKNOWN_ENUM:
-            batch.unknown_enums += 1
-        elif outcome != OUTCOME_EVENTS:
+        if row_refuses(outcome, batch, &strangers):
             return outcome
-    if c.bad:
-        return OUTCOME_MALFORMED
-    if batch.n_events == 0:
-        if batch.unknown_enums > 0:
-            return OUTCOME_UNKNOWN_ENUM
-        if strangers:
-            return OUTCOME_UNKNOWN_SYMBOL
-    return OUTCOME_EVENTS
+    return rows_outcome(c, batch, strangers)
 
 
 cdef Outcome _row(Symbols symbols, Cursor* c, View name, int32_t of_topic, Batch* batch) noexcept nogil:

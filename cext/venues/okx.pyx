@@ -31,6 +31,7 @@ from cext.units cimport NO_ID, NO_TIME, ns_t
 from cext.venues.okx_forced cimport okx_forced
 from cext.venues.okx_plain cimport okx_plain
 from cext.venues.fields cimport NAME_ROOM, event_set_trade_id, find_name, id_of_text, meet, next_key, read_id, read_ms, says
+from cext.venues.rows cimport row_refuses, rows_outcome
 
 cdef enum:
     ARG = 1
@@ -195,20 +196,9 @@ cdef class OkxNormalizer(Normalizer):
                 outcome = self._trade(c, arg.name, instrument, batch)
             else:
                 outcome = self._book(c, arg.name, EVENT_BBO if topic == TOPIC_BBO else EVENT_DEPTH, batch)
-            if outcome == OUTCOME_UNKNOWN_SYMBOL:
-                strangers = True
-            elif outcome == OUTCOME_UNKNOWN_ENUM:
-                batch.unknown_enums += 1
-            elif outcome != OUTCOME_EVENTS:
+            if row_refuses(outcome, batch, &strangers):
                 return outcome
-        if c.bad:
-            return OUTCOME_MALFORMED
-        if batch.n_events == 0:
-            if batch.unknown_enums > 0:
-                return OUTCOME_UNKNOWN_ENUM
-            if strangers:
-                return OUTCOME_UNKNOWN_SYMBOL
-        return OUTCOME_EVENTS
+        return rows_outcome(c, batch, strangers)
 
     cdef Outcome _book(self, Cursor* c, View name, EventKind kind, Batch* batch) noexcept nogil:
         """One element of a book channel, or of the REST answer. Its event is of `kind`."""
