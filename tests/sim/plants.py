@@ -260,7 +260,7 @@ def show(jobs: int) -> int:
     """A table of all plants; 1 if one was not caught by its invariant, or an invariant has no plant, or fails without any."""
     sound = simulate(SEED, MINUTES, None, ("gap", "drop", "disconnect", "refuse_connect", "rest_slow"))
     missed = [f"{name} fails without a plant" for name in sound.failures]
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
         for plant, failures in zip(PLANTS, pool.map(_run, range(len(PLANTS))), strict=True):
             caught = plant.invariant in failures
             also = ", ".join(name for name in failures if name != plant.invariant)

@@ -27,7 +27,9 @@ def _job(work: tuple[int, float, bool]) -> Result:
 
 
 def spread(work: list[tuple[int, float, bool]], jobs: int) -> Iterator[Result]:
-    """`work`: (seed, minutes, whether it is run twice). As they end."""
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=SEEDS_A_PROCESS) as pool:
-        for done in as_completed([pool.submit(_job, one) for one in work]):
-            yield done.result()
+    """`work`: (seed, minutes, whether it is run twice). As they end. Processes are young: a pool is for so many seeds (`max_tasks_per_child` of one pool
+    waits for ever now and then, https://github.com/python/cpython/issues/115634)."""
+    for first in range(0, len(work), SEEDS_A_PROCESS * jobs):
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            for done in as_completed([pool.submit(_job, one) for one in work[first : first + SEEDS_A_PROCESS * jobs]]):
+                yield done.result()
