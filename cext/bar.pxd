@@ -10,7 +10,7 @@ from cext.symbols cimport Symbol
 from cext.turnover cimport Turnover
 from cext.units cimport ns_t, px_t
 
-# `open_at`, `close_at` and the ids order trades that arrive in any order.
+# `open_at`, `close_at` and the ids (or the counts of the matching engine, where ids are no numbers) order trades that arrive in any order.
 cdef struct Bar:
     int64_t index           # its beginning in whole intervals since 1970; NO_ID: free
     px_t open

@@ -18,26 +18,28 @@ cdef void bar_blank(Bar* bar, int64_t index) noexcept nogil:
 
 cdef bint bar_add(Bar* bar, const Symbol* symbol, const Event* event, ns_t at) noexcept nogil:
     """Add one trade, whatever came before it. False if it outgrew the sums."""
+    # the venues' times are milliseconds: within one their numbers of trades decide, where these are names the engine's count, and then the arrival
+    cdef int64_t first = event.first_id if event.first_id != NO_ID else event.cross_id
+    cdef int64_t last = event.last_id if event.last_id != NO_ID else event.cross_id
     cdef bint fits = turnover_add(&bar.bought if event.side == SIDE_BUY else &bar.rest, symbol, event.px, event.qty)
     if bar.trades == 0:
         bar.open = bar.high = bar.low = bar.close = event.px
         bar.open_at = bar.close_at = at
-        bar.open_id = event.first_id
-        bar.close_id = event.last_id
+        bar.open_id = first
+        bar.close_id = last
     else:
         if event.px > bar.high:
             bar.high = event.px
         elif event.px < bar.low:
             bar.low = event.px
-        # the venues' times are milliseconds: within one the ids decide, and where there are none the order of arrival
-        if at > bar.close_at or (at == bar.close_at and event.last_id >= bar.close_id):
+        if at > bar.close_at or (at == bar.close_at and last >= bar.close_id):
             bar.close = event.px
             bar.close_at = at
-            bar.close_id = event.last_id
-        elif at < bar.open_at or (at == bar.open_at and event.first_id < bar.open_id):
+            bar.close_id = last
+        elif at < bar.open_at or (at == bar.open_at and first < bar.open_id):
             bar.open = event.px
             bar.open_at = at
-            bar.open_id = event.first_id
+            bar.open_id = first
     bar.trades += event.last_id - event.first_id + 1 if 0 <= event.first_id <= event.last_id else 1
     if not fits:
         bar.outgrown = True

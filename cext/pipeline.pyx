@@ -303,7 +303,8 @@ cdef class Pipeline:
 
     def backfill(self, int32_t ix, trades, ns_t now_ns):
         """Trades of instrument `ix` that REST told, oldest first, as (id, price, quantity, side, ts_event_ns, first_id, last_id, aggregate,
-        off_book, block): texts of the venue, side "buy" or "sell", ids None where they are no numbers. What is known already is left out.
+        off_book, block, sequence): texts of the venue, side "buy" or "sell", ids and sequence None where they are no numbers. What is known
+        already is left out.
 
         Returns (how many were new, how many could not be taken: numbers that do not fit this instrument).
         """
@@ -312,7 +313,7 @@ cdef class Pipeline:
         cdef Event event
         cdef bytes name
         refused = 0
-        for id, price, quantity, side, ts_event_ns, first_id, last_id, aggregate, off_book, block in trades:
+        for id, price, quantity, side, ts_event_ns, first_id, last_id, aggregate, off_book, block, sequence in trades:
             memset(&event, 0, sizeof(Event))
             try:
                 name = id.encode("ascii")
@@ -322,18 +323,19 @@ cdef class Pipeline:
                 event.first_id = NO_ID if first_id is None else first_id
                 event.last_id = NO_ID if last_id is None else last_id
                 event.agg_id = int(id) if aggregate else NO_ID
+                event.cross_id = NO_ID if sequence is None else sequence
             except (ValueError, TypeError, AttributeError, OverflowError):
                 refused += 1
                 continue
             # the id goes into our JSON as it is
             if not 1 <= len(name) <= TRADE_ID_SIZE or not PLAIN(name) or event.px <= 0 or event.qty <= 0 or event.ts_event < 0 \
-                    or event.first_id < NO_ID or event.last_id < event.first_id:
+                    or event.first_id < NO_ID or event.last_id < event.first_id or event.cross_id < NO_ID:
                 refused += 1
                 continue
             event.kind = EVENT_TRADE
             event.instrument = ix
             event.flags = EVENT_BACKFILL | (EVENT_OFF_BOOK if off_book or block else 0) | (EVENT_BLOCK if block else 0)
-            event.prev_id = event.cross_id = NO_ID
+            event.prev_id = NO_ID
             event.side = SIDE_BUY if side == "buy" else SIDE_SELL
             event.trade_id_size = len(name)
             memcpy(event.trade_id, <const char*>name, len(name))

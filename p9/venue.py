@@ -130,6 +130,7 @@ class Trade(msgspec.Struct, frozen=True):
     """A trade as REST tells it, in the venue's own units. `first_id` and `last_id` are None where ids are no numbers.
 
     `aggregate`: `id` numbers the aggregate of the fills first_id..last_id. `off_book`: never stood in the visible book. `block`: negotiated.
+    `sequence`: the matching engine's count, as the stream tells it too.
     """
 
     id: str
@@ -142,6 +143,7 @@ class Trade(msgspec.Struct, frozen=True):
     aggregate: bool = False
     off_book: bool = False
     block: bool = False
+    sequence: int | None = None
 
 
 class BookRows(msgspec.Struct, frozen=True):

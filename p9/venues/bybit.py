@@ -188,7 +188,7 @@ def read_trades(answer: Any) -> list[Trade]:
         trades.append(
             Trade(
                 row["execId"], row["price"], row["size"], "buy" if row["side"] == "Buy" else "sell", int(row["time"]) * 1_000_000, number, number,
-                off_book=bool(row.get("isRPITrade")), block=bool(row.get("isBlockTrade")),
+                off_book=bool(row.get("isRPITrade")), block=bool(row.get("isBlockTrade")), sequence=int(row["seq"]) if row.get("seq") else None,
             )
         )  # fmt: skip
     return trades

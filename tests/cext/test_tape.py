@@ -30,7 +30,7 @@ class Desk:
         assert self.pipeline.feed_bytes(json.dumps({"stream": "btcusdt@trade", "data": frame}).encode(), T0 + round(at_s * S)) == "events"
 
     def fetched(self, *numbers: int, at_s: float = 1.0, price: str = "100.5") -> tuple[int, int]:
-        rows = [(str(n), price, "1", "sell", T0 + round(at_s * S), n, n, False, False, False) for n in numbers]
+        rows = [(str(n), price, "1", "sell", T0 + round(at_s * S), n, n, False, False, False, None) for n in numbers]
         return self.pipeline.backfill(0, rows, T0 + round(at_s * S))
 
     def news(self) -> list[tuple]:
@@ -59,13 +59,13 @@ def test_a_hole_is_told_before_the_trade_behind_it_and_filled_by_what_comes_late
     "change",
     [
         {"id": '"},{"'}, {"id": "a\\n"}, {"id": ""}, {"id": "1" * 41}, {"id": "\u0661"}, {"id": 7}, {"price": "0"}, {"price": "-1"}, {"price": 5}, {"quantity": "0"},
-        {"quantity": None}, {"ts": -1}, {"ts": "now"}, {"ts": 2**63}, {"first": 2**63}, {"first": 9, "last": 8}, {"first": "x"}, {"id": "x", "aggregate": True},
+        {"quantity": None}, {"ts": -1}, {"ts": "now"}, {"ts": 2**63}, {"first": 2**63}, {"first": 9, "last": 8}, {"first": "x"}, {"sequence": "x"}, {"sequence": -2}, {"id": "x", "aggregate": True},
     ],
     ids=str,
 )  # fmt: skip
 def test_a_fetched_trade_that_cannot_be_is_refused_by_itself(change):
     """Its id goes into our JSON as it stands: a quote in it once made the event unreadable; other nonsense ended the back-fill with all its trades."""
-    row = {"id": "11", "price": "100.5", "quantity": "1", "side": "buy", "ts": T0, "first": 11, "last": 11, "aggregate": False, "off_book": False, "block": False}
+    row = {"id": "11", "price": "100.5", "quantity": "1", "side": "buy", "ts": T0, "first": 11, "last": 11, "aggregate": False, "off_book": False, "block": False, "sequence": None}
     desk = Desk()
     good = tuple((row | {"id": "12", "first": 12, "last": 12}).values())
     assert desk.pipeline.backfill(0, [tuple((row | change).values()), good], T0) == (1, 1)

@@ -71,6 +71,7 @@ class Truth:
         self.touches: dict[int, list[tuple[str, str, str, str]]] = {}
         self.last_id = -1
         self.trades: dict[str, int] = {}  # id, as the venue's streams or its REST tell it: when it was, ns
+        self.order: dict[str, int] = {}  # and which it was
         self._order: deque[int] = deque()
         self._touch_order: deque[int] = deque()
         self._sides: list[dict[str, str]] = [{}, {}]
@@ -88,7 +89,9 @@ class Truth:
         model, px, qty = self.one.model, self.one.px.trim, self.one.qty.trim
         for turn in turns:
             for fill in turn.fills:
-                self.trades[trade_id(self.one, fill) if self.by_u else str(fill.id)] = fill.at_ns
+                id = trade_id(self.one, fill) if self.by_u else str(fill.id)
+                self.trades[id] = fill.at_ns
+                self.order[id] = len(self.order)
             for number, tick in turn.touched:
                 lots = model.sides[number].lots.get(tick)
                 if lots:
@@ -262,6 +265,10 @@ class Exchange:
         if market == "binance_usdm":
             return any(str(row.id) == id for row in reversed(self.binance[market].aggregates[symbol].tape))
         return id in self.truths[market, symbol].trades
+
+    def order_of(self, market: str, symbol: str, id: str) -> int:
+        """Which trade of the instrument it was; -1 for one that is not from the book."""
+        return self.truths[market, symbol].order.get(id, -1)
 
     def note(self, stream: Any) -> None:
         """Log what a topic that numbers for itself says under its newest number."""

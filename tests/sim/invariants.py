@@ -77,7 +77,7 @@ class _Trades:
         self.published: Counter[str] = Counter()
         self.firsts: list[int] = []  # of each epoch
         self.fills: set[int] = set()  # where the venue numbers them
-        self.rows: list[tuple[int, int, Decimal, Decimal, bool, int]] = []  # (ts, id, price, quantity, bought, fills)
+        self.rows: list[tuple[int, int, Decimal, Decimal, bool, int]] = []  # (ts, id or the venue's own order, price, quantity, bought, fills)
         self.candles: dict[tuple[int, int], dict[str, Any]] = {}  # the newest revision by (seconds, open)
 
 
@@ -296,7 +296,8 @@ class Checker:
                 self.blame("trades_once", f"{key}: fill {fill} is published twice, the second time in trade {id}")
             trades.fills.add(fill)
         at_ns = event["ts_event"] if event["ts_event"] is not None else event["ts_recv"]
-        trades.rows.append((at_ns, last if last is not None else -1, Decimal(event["price"]), Decimal(event["quantity"]), event["side"] == "buy", fills))
+        order = last if last is not None else self.exchange.order_of(*key, id)
+        trades.rows.append((at_ns, order, Decimal(event["price"]), Decimal(event["quantity"]), event["side"] == "buy", fills))
 
     def _candle(self, event: dict[str, Any]) -> None:
         seconds = (event["close_time"] - event["open_time"]) // 1_000_000_000

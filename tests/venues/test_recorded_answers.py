@@ -133,7 +133,7 @@ READ = [
     ),
     (
         "bybit_spot", "read_trades", lambda: page("recent-trade"),
-        [Trade("2100000000007764263", "16618.49", "0.00012", "buy", 1672052955758 * MS, 2100000000007764263, 2100000000007764263, off_book=True)],
+        [Trade("2100000000007764263", "16618.49", "0.00012", "buy", 1672052955758 * MS, 2100000000007764263, 2100000000007764263, off_book=True, sequence=123456)],
     ),
     (
         "okx_spot", "read_trades", lambda: fixture("GetTradeHistory"),

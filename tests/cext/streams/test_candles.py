@@ -1,16 +1,22 @@
 """Candles against their definition: a reference in exact fractions, made of the whole list of trades at once."""
 
+import json
 from collections import defaultdict
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 
 import pytest
+from cext.clock import Clock
+from cext.outbox import Outbox
+from cext.pipeline import Pipeline
 from cext.streams.candles import SECONDS, Candles
+from cext.venues.bybit import BybitNormalizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.cext.streams.desk import MS, START, START_S, Desk, S, number
+from tests.cext.streams.desk import MS, START, START_S, Desk, S, names, number
+from tests.cext.streams.published import published
 
 VWAP_PLACES = 6  # the desk's tick has two decimals
 
@@ -343,7 +349,7 @@ def test_trades_that_are_missing_leave_candles_that_do_not_claim_to_be_complete_
     desk.tick(15.5)
     events = desk.published()
     assert [second for second, good in complete(events, "1s").items() if not good] == [8] and complete(events, "5s") == {5: False, 10: True}
-    rows = [(str(n), "103", "2", "buy", START + round(at * S), n, n, False, False, False) for n, at in ((3, 6.9), (4, 7.2))]
+    rows = [(str(n), "103", "2", "buy", START + round(at * S), n, n, False, False, False, None) for n, at in ((3, 6.9), (4, 7.2))]
     assert desk.pipeline.backfill(desk.ix, rows, START + round(15.5 * S)) == (2, 0)
     desk.tick(15.6)
     events = desk.published()
@@ -434,3 +440,25 @@ def test_sums_past_64_bits_stay_exact():
 def test_settings_out_of_bounds_are_refused(bad):
     with pytest.raises(ValueError):
         Desk(lambda names: Candles(names, **bad))
+
+
+def test_a_fetched_trade_of_the_same_millisecond_takes_its_place_by_the_engines_count_where_trades_are_named():
+    """Two takers in one millisecond: the first one's frame was torn and is fetched behind the second's. It once became the close, the last word before the
+    hole the open: names have no order, but the count of the matching engine, told by the stream and by REST, has."""
+    outbox = Outbox(Clock(START), epoch=1)
+    pipeline = Pipeline(market="venue_linear", exchange="venue", normalizer=BybitNormalizer(), outbox=outbox, clock=Clock(START), link="step",
+                        rest_seeded=False, repeats_are_stale=True, restart_id=1)  # fmt: skip
+    ix = pipeline.add(venue_symbol=b"BTCUSDT", symbol="BTC-USDT", px_scale=4, qty_scale=5, tick=100, streams=[Candles(names(), ["1s"], forming=False)])
+    fetched = []
+    for seq, price, at_ms, came in ((70, "100", 0, True), (75, "102", 300, False), (76, "101", 300, True), (81, "104", 900, True), (80, "103", 900, False), (60, "99", 0, False)):
+        name = f"20f43950-d8dd-5b31-9112-a178eb60{seq:04}"
+        if came:
+            row = {"T": START // MS + at_ms, "s": "BTCUSDT", "S": "Buy", "v": "1", "p": price, "i": name, "BT": False, "RPI": False, "seq": seq}
+            frame = {"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": START // MS + at_ms, "data": [row]}
+            assert pipeline.feed_bytes(json.dumps(frame).encode(), START + at_ms * MS) == "events"
+        else:
+            fetched.append((name, price, "1", "buy", START + at_ms * MS, None, None, False, False, False, seq))
+    assert pipeline.backfill(ix, fetched, START + 950 * MS) == (3, 0)
+    pipeline.on_timer(START + 2 * S)
+    bar = next(event for event in published(outbox) if event["open_time"] == START)
+    assert [bar[field] for field in ("open", "high", "low", "close", "trades")] == ["99", "104", "99", "104", 6]

@@ -202,7 +202,7 @@ def test_pain_22_a_gap_makes_its_spans_incomplete_until_the_trades_were_fetched(
     desk.tick(9)
     event = desk.published()[-1]
     assert (event["complete"], event["rolling_complete"], event["delta"]) == (False, False, "2"), "two are known to be missing"
-    rows = [(str(n), "103", "2", "sell", START + round(at * S), n, n, False, False, False) for n, at in ((3, 6.9), (4, 7.2))]
+    rows = [(str(n), "103", "2", "sell", START + round(at * S), n, n, False, False, False, None) for n, at in ((3, 6.9), (4, 7.2))]
     assert desk.pipeline.backfill(desk.ix, rows, START + 9 * S) == (2, 0)
     desk.tick(9.5)
     event = desk.published()[-1]
@@ -243,7 +243,7 @@ def test_the_session_begins_anew_at_midnight():
 def test_block_trades_are_left_out_as_the_venues_leave_them_out_of_their_candles():
     desk = Desk(Cvd)
     desk.trade(0.5, "100", "1")
-    rows = [("9", "100", "50", "buy", START, None, None, False, True, True), ("10", "100", "2", "buy", START, None, None, False, True, False)]
+    rows = [("9", "100", "50", "buy", START, None, None, False, True, True, None), ("10", "100", "2", "buy", START, None, None, False, True, False, None)]
     assert desk.pipeline.backfill(desk.ix, rows, START + S) == (2, 0)
     assert desk.streams[0].values()["1d"]["delta"] == "3"
 

@@ -82,7 +82,7 @@ def test_large_prints_of_one_side_that_follow_each_other_are_a_cluster():
 def test_a_large_print_that_was_fetched_says_so():
     desk = desk_of()
     crowd(desk)
-    rows = [("9000", "1", "5000", "sell", START + 150 * S, None, None, False, False, False)]
+    rows = [("9000", "1", "5000", "sell", START + 150 * S, None, None, False, False, False, None)]
     assert desk.pipeline.backfill(desk.ix, rows, START + 201 * S) == (1, 0)
     desk.tick(202, from_s=201.5)
     event = last(desk)
@@ -95,7 +95,7 @@ def test_a_large_print_that_was_fetched_says_so():
 
 def test_a_negotiated_trade_is_no_flow():
     desk = desk_of()
-    rows = [("9000", "1", "5000", "sell", START, None, None, False, True, True)]
+    rows = [("9000", "1", "5000", "sell", START, None, None, False, True, True, None)]
     assert desk.pipeline.backfill(desk.ix, rows, START + S) == (1, 0)
     desk.tick(1)
     assert desk.published() == [] and desk.streams[0].counters()["prints"] == 0

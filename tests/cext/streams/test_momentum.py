@@ -220,7 +220,7 @@ def test_fetched_and_negotiated_trades_are_no_volume_of_now():
         one.desk.tick(n + 1)
     spikes = one.stream.counters()["spikes"]
     one.move(60.5, 10_000 + 50)
-    rows = [("9000", "1", "5000", "sell", START + 60 * S, None, None, False, False, False), ("9001", "1", "500", "sell", START + 60 * S, None, None, False, True, True)]
+    rows = [("9000", "1", "5000", "sell", START + 60 * S, None, None, False, False, False, None), ("9001", "1", "500", "sell", START + 60 * S, None, None, False, True, True, None)]
     assert one.desk.pipeline.backfill(one.desk.ix, rows, START + round(60.6 * S)) == (2, 0)
     one.desk.tick(61.5)
     assert one.stream.counters() == {"jumps": 1, "spikes": spikes}

@@ -164,7 +164,7 @@ def test_fetched_trades_are_no_run():
     desk = Desk(lambda called: StopTriggers(called, **QUICK), Trades, numbered=True)
     desk.trade(1, 59990, "1", own=1)
     desk.trade(3, 59990, "1", own=8)
-    rows = [(str(n), str(59995 + n), "1", "buy", START + 2 * S + n * MS, n, n, False, False, False) for n in range(2, 8)]
+    rows = [(str(n), str(59995 + n), "1", "buy", START + 2 * S + n * MS, n, n, False, False, False, None) for n in range(2, 8)]
     desk.pipeline.backfill(0, rows, START + 3 * S)
     desk.tick(9, from_s=3.0)
     assert desk.published(CHANNEL) == []
