@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import hiredis
+import redis
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 
 from p9.errors import BusAway, BusError
@@ -17,7 +19,10 @@ from p9.errors import BusAway, BusError
 Place = str | tuple[str, int]  # a socket's path, or host and port
 
 ANSWER_TIMEOUT_S = 5.0
-QUICK: dict[str, Any] = {"socket_timeout": ANSWER_TIMEOUT_S, "socket_connect_timeout": ANSWER_TIMEOUT_S, "retry": Retry(NoBackoff(), 0)}
+QUICK: dict[str, Any] = {
+    "socket_timeout": ANSWER_TIMEOUT_S, "socket_connect_timeout": ANSWER_TIMEOUT_S, "retry": Retry(NoBackoff(), 0),
+    "driver_info": DriverInfo(lib_version=redis.__version__),  # else each connection reads the package's metadata from its file: the loop stands still for 0.5 ms
+}  # fmt: skip
 UNREACHABLE = (OSError, TimeoutError, RedisError, hiredis.HiredisError)
 REFUSALS = ("WRONGPASS", "NOAUTH", "NOPERM", "ERR invalid password", "ERR DB index", "ERR Client sent AUTH")
 
