@@ -6,7 +6,7 @@ settled as lost, with the times between which they are missing. A socket that wa
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -47,18 +47,21 @@ class Unheard:
 
     def look(self) -> None:
         """Which topics are heard now, and which were not since the last look."""
-        carriers: dict[str, list[Feed]] = {}
+        names: dict[int, str] = {}  # an instrument's topic, which may be that of others too
+        carriers: dict[str, dict[Feed, None]] = {}
         for feed in self._sockets.feeds:
-            for name in {topic.name for rows in feed.topics.values() for topic in rows if topic.kind == "liquidations"}:
-                carriers.setdefault(name, []).append(feed)
+            for ix, topics in feed.topics.items():
+                for topic in topics:
+                    if topic.kind == "liquidations":
+                        names[ix] = topic.name
+                        carriers.setdefault(topic.name, {})[feed] = None
         for ix in [ix for ix in self._ears if ix not in self._instruments]:
             self._forget(ix)
-        for ix in self._instruments:
-            name = next((topic.name for topic, _ in self._sockets.topics(ix) if topic.kind == "liquidations"), None)
-            if name is not None:
-                self._look(ix, name, carriers.get(name, []))
+        for ix, name in names.items():
+            if ix in self._instruments:
+                self._look(ix, name, carriers[name])
 
-    def _look(self, ix: int, name: str, feeds: list[Feed]) -> None:
+    def _look(self, ix: int, name: str, feeds: Iterable[Feed]) -> None:
         ear = self._ears.setdefault(ix, _Ear())
         hearing = [feed for feed in feeds if feed.up and name in feed.connection.acknowledged]
         hears = frozenset((feed.name, feed.losses) for feed in hearing)
