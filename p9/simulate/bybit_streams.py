@@ -1,5 +1,6 @@
 """The second venue's topics: each turns an instrument's changes into that topic's frames."""
 
+import functools
 import uuid
 from decimal import Decimal
 
@@ -124,7 +125,12 @@ def trade_id(one: Instrument, fill: Fill) -> str:
     """Numbers on spot, UUIDs without order on derivatives."""
     if one.is_spot:
         return str(2_290_000_000_000_000_000 + fill.id)
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{one.symbol} {fill.id}"))
+    return _uuid(one.symbol, fill.id)
+
+
+@functools.lru_cache(8192)  # the newest thousand are told again with every answer of the tape
+def _uuid(symbol: str, number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{symbol} {number}"))
 
 
 class PublicTrade(Topic):

@@ -37,6 +37,7 @@ class Past:
         self.end = cell + (self.at_ms(cell) < start_ms)  # the first order that is not of the past
         self.next_trade_id = self.first_fill(self.end)
         self._hours: dict[tuple[int, int], Bar | None] = {}
+        self._last: list[Fill] = []  # the longest tail that was asked for
 
     # ---- orders and their fills
 
@@ -91,6 +92,8 @@ class Past:
 
     def newest(self, limit: int, before_order: int | None = None) -> list[Fill]:
         """The last `limit` fills of orders before this one, ascending."""
+        if before_order is None and limit <= len(self._last):
+            return self._last[len(self._last) - limit :]
         number = self.end if before_order is None else min(self.end, before_order)
         found: list[list[Fill]] = []
         n = 0
@@ -98,7 +101,10 @@ class Past:
             number -= 1
             found.append(self.fills_of(number))
             n += len(found[-1])
-        return [fill for fills in reversed(found) for fill in fills][-limit:]
+        tail = [fill for fills in reversed(found) for fill in fills][-limit:]
+        if before_order is None:
+            self._last = tail
+        return tail
 
     # ---- bars
 
