@@ -6,7 +6,7 @@ A text finer than the scale is not rounded: it is DECIMAL_FINER, and the instrum
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from cext.cursor cimport Cursor
-from cext.word cimport DIGITS, digits8, guessed, load8, lowest_bit, not_digits
+from cext.word cimport DIGITS, digits8, guessed, highest_bit, load8, lowest_bit, not_digits, store8, text8
 
 cdef enum DecimalVerdict:
     DECIMAL_OK
@@ -16,7 +16,8 @@ cdef enum DecimalVerdict:
 
 cdef enum:
     MAX_SCALE = 18
-    DECIMAL_TEXT_SIZE = 24  # sign, 19 digits, point, leading zero, and slack
+    DECIMAL_TEXT_SIZE = 32  # sign, 19 digits, point, leading zero, and what the last word of eight bytes may touch behind them
+    EIGHT_DIGITS = 100_000_000
     DECIMAL_REACH = 17      # bytes that decimal_quoted may look at: seven digits, a point, a word and the quote behind it
     MAX_QUOTED_SCALE = 11   # seven digits before the point fit int64 at it
 
@@ -135,5 +136,58 @@ cdef inline DecimalVerdict decimal_read(Cursor* c, int32_t scale, int64_t* out) 
     return decimal_read_slowly(c, scale, out)
 
 
-cdef Py_ssize_t decimal_write(char* to, int64_t value, int32_t scale) noexcept nogil
+cdef inline Py_ssize_t _short_write(char* to, uint64_t number) noexcept nogil:
+    """A whole number below 10**8."""
+    cdef uint64_t digits = text8(number)
+    cdef int zeros = lowest_bit(digits | <uint64_t>1 << 56) & ~7    # bits of those before its first digit
+    store8(to, (digits | DIGITS) >> zeros)
+    return 8 - (zeros >> 3)
+
+
+cdef inline Py_ssize_t whole_write(char* to, uint64_t number) noexcept nogil:
+    """Write a whole number at `to`; how many digits (1 to 20) it has. Seven bytes behind them may be touched too."""
+    cdef uint64_t high
+    cdef Py_ssize_t size
+    if number < EIGHT_DIGITS:
+        return _short_write(to, number)
+    high = number // EIGHT_DIGITS
+    if high < EIGHT_DIGITS:
+        size = _short_write(to, high)
+    else:
+        size = _short_write(to, high // EIGHT_DIGITS)
+        store8(to + size, text8(high % EIGHT_DIGITS) | DIGITS)
+        size += 8
+    store8(to + size, text8(number % EIGHT_DIGITS) | DIGITS)
+    return size + 8
+
+
+cdef inline Py_ssize_t decimal_write(char* to, int64_t value, int32_t scale) noexcept nogil:
+    """Write value / 10**scale at `to` without trailing zeros; the number of bytes. There is room for DECIMAL_TEXT_SIZE."""
+    cdef uint64_t part = <uint64_t>value if value >= 0 else <uint64_t>0 - <uint64_t>value
+    cdef uint64_t whole = part // <uint64_t>POW10[scale]
+    cdef uint64_t digits
+    cdef Py_ssize_t size = 0
+    part -= whole * <uint64_t>POW10[scale]
+    if value < 0:
+        to[0] = c'-'
+        size = 1
+    size += whole_write(to + size, whole)
+    if part == 0:
+        return size
+    to[size] = c'.'
+    size += 1
+    while scale > 8:
+        scale -= 8
+        whole = part // <uint64_t>POW10[scale]
+        part -= whole * <uint64_t>POW10[scale]
+        digits = text8(whole)
+        store8(to + size, digits | DIGITS)
+        if part == 0:
+            return size + (highest_bit(digits) >> 3) + 1
+        size += 8
+    digits = text8(part * <uint64_t>POW10[8 - scale])
+    store8(to + size, digits | DIGITS)
+    return size + (highest_bit(digits) >> 3) + 1
+
+
 cdef int32_t decimal_places(const char* at, Py_ssize_t size) noexcept nogil

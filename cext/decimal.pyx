@@ -107,32 +107,6 @@ cdef DecimalVerdict decimal_read_slowly(Cursor* c, int32_t scale, int64_t* out) 
     return decimal_parse(v.at, v.size, scale, out)
 
 
-cdef Py_ssize_t decimal_write(char* to, int64_t value, int32_t scale) noexcept nogil:
-    """Write value / 10**scale at `to` without trailing zeros; the number of bytes, at most DECIMAL_TEXT_SIZE."""
-    cdef char digits[24]
-    cdef int32_t n = 0
-    cdef int32_t i
-    cdef int32_t low = 0         # digits of the tail that are zeros of the fraction: not written
-    cdef Py_ssize_t size = 0
-    cdef uint64_t rest = <uint64_t>value if value >= 0 else <uint64_t>0 - <uint64_t>value
-    while rest > 0 or n <= scale:
-        digits[n] = <char>(c'0' + rest % 10)
-        rest //= 10
-        n += 1
-    while low < scale and digits[low] == c'0':
-        low += 1
-    if value < 0:
-        to[0] = c'-'
-        size = 1
-    for i in range(n - 1, low - 1, -1):
-        to[size] = digits[i]
-        size += 1
-        if i == scale and low < scale:
-            to[size] = c'.'
-            size += 1
-    return size
-
-
 cdef int32_t decimal_places(const char* at, Py_ssize_t size) noexcept nogil:
     """How many decimals the text needs, trailing zeros apart; -1 if it is no plain decimal."""
     cdef Py_ssize_t i

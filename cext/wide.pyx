@@ -1,8 +1,10 @@
 """128-bit signed accumulators in two 64-bit limbs (two's complement: high carries the sign)."""
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint64_t
+from libc.string cimport memcpy
 
-from cext.decimal cimport POW10
+from cext.decimal cimport EIGHT_DIGITS, MAX_SCALE, POW10, decimal_write
+from cext.word cimport DIGITS, highest_bit, store8, text8
 
 cdef extern from *:
     """
@@ -72,16 +74,45 @@ cdef inline _Limbs _doubled(_Limbs m, uint64_t carry) noexcept nogil:
     return m
 
 
+cdef uint64_t _quotient(uint64_t high, uint64_t low, uint64_t den, uint64_t* rest) noexcept nogil:
+    """(high * 2**64 + low) / den, for high < den: Knuth's algorithm D (The Art of Computer Programming, 4.3.1) with digits of 32 bits."""
+    cdef int shift = 63 - highest_bit(den)
+    cdef uint64_t high_half, digit, quotient, left
+    cdef int32_t _i
+    quotient = 0
+    den <<= shift
+    high = (high << shift) | (low >> 1 >> (63 - shift))
+    low <<= shift
+    high_half = den >> 32
+    for _i in range(2):
+        digit = high // high_half
+        left = high - digit * high_half
+        while digit > LOW_HALF or digit * (den & LOW_HALF) > (left << 32 | low >> 32):
+            digit -= 1
+            left += high_half
+            if left > LOW_HALF:
+                break
+        high = (high << 32 | low >> 32) - digit * den  # modulo 2**64: what is left is less than `den`
+        low <<= 32
+        quotient = quotient << 32 | digit
+    rest[0] = high >> shift
+    return quotient
+
+
 cdef _Limbs _divided(_Limbs num, _Limbs den, _Limbs* rest) noexcept nogil:
-    """Schoolbook long division by bits; `den` is not 0. Cold: closing candles, not counting trades."""
+    """num / den, which is not 0. Where `den` has more than 64 bits: schoolbook long division by bits, which hardly anything needs."""
     cdef _Limbs quotient
     cdef _Limbs remainder
     cdef int32_t i
     cdef bint spilled
     quotient.high = quotient.low = remainder.high = remainder.low = 0
-    if num.high == 0 and den.high == 0:
-        quotient.low = num.low // den.low
-        remainder.low = num.low % den.low
+    if den.high == 0:
+        quotient.high = num.high // den.low
+        if num.high == 0:
+            quotient.low = num.low // den.low
+            remainder.low = num.low - quotient.low * den.low
+        else:
+            quotient.low = _quotient(num.high - quotient.high * den.low, num.low, den.low, &remainder.low)
         rest[0] = remainder
         return quotient
     for i in range(127, -1, -1):
@@ -181,40 +212,37 @@ cdef bint wide_ratio(Wide num, Wide den, int32_t places, int64_t* quotient) noex
 
 cdef Py_ssize_t wide_write(char* to, Wide value, int32_t scale) noexcept nogil:
     """Decimal text of value / 10**scale without trailing zeros; at most 48 bytes (scale up to 38)."""
-    cdef char digits[48]
+    cdef char digits[40]
     cdef _Limbs m = _magnitude(value)
-    cdef _Limbs chunk
-    cdef _Limbs rest
-    cdef int32_t n = 0
-    cdef int32_t low = 0
-    cdef int32_t i, _i
-    cdef uint64_t part
+    cdef _Limbs sixteen
+    cdef _Limbs part
+    cdef int32_t at
+    cdef int32_t first = 0
+    cdef int32_t point = 40 - scale
+    cdef int32_t last = 40
     cdef Py_ssize_t size = 0
-    chunk.high = 0
-    chunk.low = <uint64_t>POW10[18]
-    while m.high != 0 or m.low != 0:
-        m = _divided(m, chunk, &rest)
-        part = rest.low
-        for _i in range(18):
-            if part == 0 and m.high == 0 and m.low == 0:
-                break
-            digits[n] = <char>(c'0' + part % 10)
-            part //= 10
-            n += 1
-    while n <= scale:
-        digits[n] = c'0'
-        n += 1
-    while low < scale and digits[low] == c'0':
-        low += 1
+    if value.high == <int64_t>value.low >> 63 and scale <= MAX_SCALE:
+        return decimal_write(to, <int64_t>value.low, scale)
+    sixteen.high = 0
+    sixteen.low = <uint64_t>POW10[16]
+    for at in range(24, 0, -16):
+        m = _divided(m, sixteen, &part)
+        store8(digits + at, text8(part.low // EIGHT_DIGITS) | DIGITS)
+        store8(digits + at + 8, text8(part.low % EIGHT_DIGITS) | DIGITS)
+    store8(digits, text8(m.low) | DIGITS)
+    while first < point - 1 and digits[first] == c'0':
+        first += 1
+    while last > point and digits[last - 1] == c'0':
+        last -= 1
     if _negative(value):
         to[0] = c'-'
         size = 1
-    for i in range(n - 1, low - 1, -1):
-        to[size] = digits[i]
-        size += 1
-        if i == scale and low < scale:
-            to[size] = c'.'
-            size += 1
+    memcpy(to + size, digits + first, point - first)
+    size += point - first
+    if last > point:
+        to[size] = c'.'
+        memcpy(to + size + 1, digits + point, last - point)
+        size += 1 + last - point
     return size
 
 

@@ -1,6 +1,6 @@
-"""Eight bytes at a time: text is compared, searched and read as numbers in 64-bit words, its first byte the lowest.
+"""Eight bytes at a time: text is compared, searched, read as numbers and written in 64-bit words, its first byte the lowest.
 
-Nothing here knows where a buffer ends: whoever loads a word has checked that eight bytes are there. A mask has the highest bit of a byte
+Nothing here knows where a buffer ends: whoever loads or stores a word has checked that eight bytes are there. A mask has the highest bit of a byte
 set where the byte is what was asked for; bits above the lowest one set may be wrong (a carry runs upwards), so only that one is used.
 """
 
@@ -42,6 +42,13 @@ cdef extern from *:
         return word;
     }
 
+    static inline void p9_store8(char* at, uint64_t word) {
+    #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        word = __builtin_bswap64(word);
+    #endif
+        memcpy(at, &word, 8);
+    }
+
     #define P9_BYTES(b) (0x0101010101010101ULL * (unsigned char)(b))
     #define P9_TOPS 0x8080808080808080ULL
     #define P9_ZERO_BYTES(w) (((w) - P9_BYTES(1)) & ~(w) & P9_TOPS)
@@ -58,6 +65,15 @@ cdef extern from *:
         digits = digits * 10 + (digits >> 8);
         return (((digits & 0x000000FF000000FFULL) * 0x000F424000000064ULL) +
                 (((digits >> 16) & 0x000000FF000000FFULL) * 0x0000271000000001ULL)) >> 32;
+    }
+
+    /* Halves of four digits, then pairs, then digits: each quotient is a product with the inverse, exact for all that can stand there. */
+    static inline uint64_t p9_text8(uint64_t number) {
+        uint64_t digits = number / 10000 | (number % 10000) << 32;
+        uint64_t high = (digits * 10486 >> 20) & 0x0000007F0000007FULL;
+        digits = high | (digits - high * 100) << 16;
+        high = (digits * 103 >> 10) & 0x000F000F000F000FULL;
+        return high | (digits - high * 10) << 8;
     }
 
     static inline int p9_guessed(int value, int* last) {
@@ -81,6 +97,8 @@ cdef extern from *:
     uint64_t string_stops "p9_string_stops" (uint64_t word) noexcept nogil  # quotes and backslashes
     uint64_t not_digits "p9_not_digits" (uint64_t digits) noexcept nogil    # of a word from which DIGITS was taken (xor)
     uint64_t digits8 "p9_digits8" (uint64_t digits) noexcept nogil          # the number that eight digits (0..9 each) are, first the highest
+    uint64_t text8 "p9_text8" (uint64_t number) noexcept nogil              # the eight digits of a number below 10**8: digits8 the other way round
+    void store8 "p9_store8" (char* at, uint64_t word) noexcept nogil
     # `value`, that was mostly the same `last` time: what depends on it goes on with the old one while the new one is still being worked out,
     # so that a processor reads the rows of a table side by side where their columns are equally wide, and not each behind the one before it
     int guessed "p9_guessed" (int value, int* last) noexcept nogil

@@ -3,7 +3,7 @@
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memcpy, strlen
 
-from cext.decimal cimport DECIMAL_TEXT_SIZE, decimal_write
+from cext.decimal cimport DECIMAL_TEXT_SIZE, decimal_write, whole_write
 from cext.units cimport ns_t
 from cext.wide cimport Wide
 

@@ -5,7 +5,9 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport malloc, free, realloc
 
+from cext.decimal cimport EIGHT_DIGITS, POW10
 from cext.units cimport NO_TIME
+from cext.word cimport DIGITS, store8, text8
 from cext.wide cimport Wide, wide_write
 
 cdef enum:
@@ -53,24 +55,12 @@ cdef bint writer_grow(Writer* w, Py_ssize_t more) noexcept nogil:
 
 cdef void put_int(Writer* w, int64_t value) noexcept nogil:
     """A bare whole number."""
-    cdef char[20] digits
-    cdef int32_t n = 0
-    cdef uint64_t rest = <uint64_t>value if value >= 0 else <uint64_t>0 - <uint64_t>value
-    if not writer_room(w, 21):
+    if not writer_room(w, DECIMAL_TEXT_SIZE):
         return
     if value < 0:
         w.at[w.size] = c'-'
         w.size += 1
-    while True:
-        digits[n] = <char>(c'0' + rest % 10)
-        rest //= 10
-        n += 1
-        if rest == 0:
-            break
-    while n > 0:
-        n -= 1
-        w.at[w.size] = digits[n]
-        w.size += 1
+    w.size += whole_write(w.at + w.size, <uint64_t>value if value >= 0 else <uint64_t>0 - <uint64_t>value)
 
 
 cdef void put_wide(Writer* w, Wide value, int32_t scale) noexcept nogil:
@@ -85,6 +75,7 @@ cdef void put_wide(Writer* w, Wide value, int32_t scale) noexcept nogil:
 
 cdef bint digits_quickly(double value, int32_t n, char* digits, int32_t* exponent) noexcept nogil:
     """The first `n` (up to 9) significant digits of a positive `value` with one rounding, and the power of ten of the first; False if unsure.
+    `digits` has room for nine.
 
     The powers of ten are exact, so the product is off by half a unit in its last place at most: only next to a tie can that change a digit.
     """
@@ -92,7 +83,6 @@ cdef bint digits_quickly(double value, int32_t n, char* digits, int32_t* exponen
     cdef int32_t shift
     cdef double scaled, rest
     cdef uint64_t whole
-    cdef int32_t i
     if value >= 1e9 or value < 1e-9:
         return False
     if value >= 1.0:
@@ -113,9 +103,9 @@ cdef bint digits_quickly(double value, int32_t n, char* digits, int32_t* exponen
         e += 1
     if whole < <uint64_t>TENS[n - 1]:  # the guess of the exponent was one too high
         return False
-    for i in range(n - 1, -1, -1):
-        digits[i] = <char>(c'0' + whole % 10)
-        whole //= 10
+    whole *= <uint64_t>POW10[9 - n]
+    digits[0] = <char>(c'0' + whole // EIGHT_DIGITS)
+    store8(digits + 1, text8(whole % EIGHT_DIGITS) | DIGITS)
     exponent[0] = e
     return True
 

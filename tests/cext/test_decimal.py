@@ -91,6 +91,16 @@ def test_a_byte_that_is_no_digit_is_refused_wherever_it_stands(other):
                 assert read_from(b'"%s","0.00000000"]' % broken, 8) == "malformed"
 
 
+def test_numbers_of_every_length_are_written_at_every_scale():
+    """Eight digits are written at a time: a number that ends a word, begins one, or has zeros where one ends."""
+    lengths = {sign * (10**k + d) for k in range(19) for d in (-1, 0, 1, 10**k // 2, -(10 ** (k // 2))) for sign in (1, -1)}
+    for value in lengths:
+        for scale in range(19):
+            text = write(value, scale)
+            assert Decimal(text) == Decimal(value).scaleb(-scale), (value, scale)
+            assert re.fullmatch(r"-?(0|[1-9]\d*)(\.\d*[1-9])?", text), (value, scale)
+
+
 @settings(max_examples=500)
 @given(st.integers(-(2**63), 2**63 - 1), SCALES)
 def test_written_text_is_the_number_without_needless_zeros(value, scale):
