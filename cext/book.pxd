@@ -36,7 +36,9 @@ cdef struct Ladder:         # one side of the book; private to book.pyx
 
 cdef struct Walk:           # from the touch outwards; any change of the book ends it
     const Ladder* ladder
-    int32_t slot            # the next one to look at
+    uint64_t bits           # of the word that it has come to: slots not yet taken; 0 where none is left at all
+    uint64_t words          # words behind that one
+    int32_t word
     int32_t far             # entries of `far` not yet taken
 
 cdef class Book:

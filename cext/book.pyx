@@ -45,34 +45,9 @@ cdef inline px_t _px_of(const Ladder* side, int32_t slot) noexcept nogil:
     return side.base + slot * side.tick
 
 
-cdef int32_t _next_slot(const Ladder* side, int32_t slot) noexcept nogil:
-    """The first used slot at `slot` or beyond it, away from the touch; -1 if there is none."""
-    cdef int32_t word
-    cdef uint64_t bits
-    if slot < 0 or slot >= SLOTS:
-        return -1
-    word = slot >> 6
-    if side.bids:
-        bits = side.bits[word] & (<uint64_t>-1 >> (63 - (slot & 63)))
-        if bits == 0:
-            bits = side.words & ((<uint64_t>1 << word) - 1)
-            if bits == 0:
-                return -1
-            word = highest_bit(bits)
-            bits = side.bits[word]
-        return (word << 6) + highest_bit(bits)
-    bits = side.bits[word] & (<uint64_t>-1 << (slot & 63))
-    if bits == 0:
-        bits = side.words & (<uint64_t>-1 << word) & ~(<uint64_t>1 << word)
-        if bits == 0:
-            return -1
-        word = lowest_bit(bits)
-        bits = side.bits[word]
-    return (word << 6) + lowest_bit(bits)
-
-
-cdef inline int32_t _first_slot(const Ladder* side) noexcept nogil:
-    return _next_slot(side, SLOTS - 1 if side.bids else 0)
+cdef inline int32_t _first_bit(const Ladder* side, uint64_t bits) noexcept nogil:
+    """Of those set in a word that is not 0, the one nearest to the touch."""
+    return highest_bit(bits) if side.bids else lowest_bit(bits)
 
 
 cdef inline int32_t _far_place(const Ladder* side, px_t px) noexcept nogil:
@@ -187,10 +162,11 @@ cdef inline bint _set(Ladder* side, int32_t place, px_t px, qty_t qty, int64_t* 
 
 cdef inline bint _touch(const Ladder* side, Level* out) noexcept nogil:
     """The best level; False if the side is empty."""
-    cdef int32_t slot
+    cdef int32_t word, slot
     cdef bint found = False
-    if side.n_slots > 0:
-        slot = _first_slot(side)
+    if side.words != 0:
+        word = _first_bit(side, side.words)
+        slot = (word << 6) + _first_bit(side, side.bits[word])
         out.px = _px_of(side, slot)
         out.qty = side.slots[slot]
         found = True
@@ -219,29 +195,44 @@ cdef bint _worst(const Ladder* side, Level* out) noexcept nogil:
     return found
 
 
+cdef inline void _walk_on(Walk* walk) noexcept nogil:
+    """To the next word that has any slots, when those of this one are taken."""
+    if walk.bits == 0 and walk.words != 0:
+        walk.word = _first_bit(walk.ladder, walk.words)
+        walk.words ^= <uint64_t>1 << walk.word
+        walk.bits = walk.ladder.bits[walk.word]
+
+
 cdef Walk _walk_of(const Ladder* side) noexcept nogil:
     cdef Walk walk
     walk.ladder = side
-    walk.slot = _first_slot(side) if side.n_slots > 0 else -1
+    walk.bits = 0
+    walk.words = side.words
+    walk.word = 0
     walk.far = side.n_far
+    _walk_on(&walk)
     return walk
 
 
 cdef bint walk_next(Walk* walk, Level* out) noexcept nogil:
     """The next level away from the touch; False at the end."""
     cdef const Ladder* side = walk.ladder
-    cdef bint found = walk.slot >= 0
+    cdef bint found = walk.bits != 0
+    cdef int32_t bit, slot
     while walk.far > 0 and side.far[walk.far - 1].qty == 0:
         walk.far -= 1
     if found:
-        out.px = _px_of(side, walk.slot)
-        out.qty = side.slots[walk.slot]
+        bit = _first_bit(side, walk.bits)
+        slot = (walk.word << 6) + bit
+        out.px = _px_of(side, slot)
+        out.qty = side.slots[slot]
     if walk.far > 0 and (not found or _better(side, side.far[walk.far - 1].px, out.px)):
         walk.far -= 1
         out[0] = side.far[walk.far]
         return True
     if found:
-        walk.slot = _next_slot(side, walk.slot - 1 if side.bids else walk.slot + 1)
+        walk.bits ^= <uint64_t>1 << bit
+        _walk_on(walk)
     return found
 
 
