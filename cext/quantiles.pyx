@@ -57,9 +57,10 @@ cdef void _forget(Quantiles* q, int64_t slice) noexcept nogil:
 
 
 cdef void quantiles_pass(Quantiles* q, ns_t now_ns) noexcept nogil:
-    cdef int64_t slice = now_ns // q.slice_ns
-    if slice <= q.slice:
+    cdef int64_t slice
+    if now_ns < (q.slice + 1) * q.slice_ns:  # a product: this is asked with every size
         return
+    slice = now_ns // q.slice_ns
     if slice - q.slice >= N_SLICES:
         memset(q.counts, 0, (N_SLICES + 1) * N_BUCKETS * sizeof(uint32_t))
         q.n = 0

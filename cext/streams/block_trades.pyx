@@ -72,8 +72,11 @@ cdef class BlockTrades(Stream):
         cdef const Symbol* symbol = self.symbol
         cdef double threshold = self.floor
         cdef double usual = NAN
-        cdef bint known = quantiles_at(sizes, self.share, &usual)
+        cdef bint known
         cdef Writer* w
+        if print.size < self.floor:  # nearly every print: whatever the quantile is
+            return
+        known = quantiles_at(sizes, self.share, &usual)
         if known and usual > threshold:
             threshold = usual
         if threshold <= 0.0 or print.size < threshold:

@@ -66,6 +66,7 @@ cdef class Signals(Stream):
     cdef bint _synced
     cdef double _imbalance                  # exponential mean in time …
     cdef double _imbalance_now              # … of what is in force; NAN: not known
+    cdef int64_t _top_version               # of the book that _imbalance_now is of
     cdef ns_t _imbalance_ns
     cdef double _volume                     # decayed sums of what was traded, in quote coins: all of it …
     cdef double _net                        # … and bought less sold

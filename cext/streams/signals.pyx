@@ -84,6 +84,7 @@ cdef class Signals(Stream):
         signal_init(&self.aggregate)
         self._inputs = [b"{}"] * N_KINDS
         self._imbalance = self._imbalance_now = NAN
+        self._top_version = -1
         self._imbalance_ns = self._volume_ns = self._forced_ns = 0
         self.total.strength = NAN
         self.configure(**settings)
@@ -156,7 +157,9 @@ cdef class Signals(Stream):
     cdef void _see_imbalance(self, ns_t now_ns) noexcept nogil:
         if self._synced:
             self._pass(now_ns)
-            self._imbalance_now = self._top()
+            if self._top_version != self.book.version:  # best prices of the venue's come more often than the book changes
+                self._top_version = self.book.version
+                self._imbalance_now = self._top()
             self._take(KIND_IMBALANCE, now_ns, now_ns)
 
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
