@@ -8,6 +8,7 @@ from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
 from tests.bench.market_stream import SHAPES, Frames, generate
+from tests.bench.progress import progress
 from tests.bench.rig import NOW_NS, check_taken, cpu_us, pipeline_of
 
 KINDS = ("depth", "trade", "ticker")
@@ -41,6 +42,7 @@ def measure(n: int, rounds: int) -> dict[str, Any]:
     """{venue: {"depth", "trade", "ticker", "mixed": µs a message, "levels": of a depth message, "level_ns": of one more level}}"""
     report = {}
     for venue in SHAPES:
+        progress(venue)
         frames = generate(venue, n)
         report[venue] = {mix: round(run(frames, kinds, rounds)[0], 3) for mix, kinds in MIXES.items()}
         report[venue].update(levels=round(levels(frames), 1), level_ns=round(level_ns(venue, min(n, 4000), rounds), 1))

@@ -10,6 +10,7 @@ import gc
 import logging
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from p9.delivery.bus import Bus
 from p9.delivery.publisher import Publisher
 from tests.bench.books import KINDS
 from tests.bench.market_stream import SHAPES, Frames, generate
+from tests.bench.progress import progress
 from tests.bench.rig import check_taken, named, pipeline_of
 from tests.bench.wire import Wire
 from tests.delivery.redis_process import RedisProcess
@@ -157,11 +159,17 @@ def run(n: int, rate: int) -> dict[str, Any]:
         return loop.run(through(streams, wire, server.url))
 
 
+def several(n: int, rate: int, rounds: int) -> Iterator[dict[str, Any]]:
+    for number in range(rounds):
+        progress(f"round {number + 1} of {rounds}: {n} messages")
+        yield run(n, rate)
+
+
 def measure_redis(n: int, rounds: int) -> dict[str, Any]:
     """As fast as it goes; the best of the rounds by CPU."""
-    return min((run(10 * n, 0) for _ in range(rounds)), key=lambda report: report["cpu_s"])
+    return min(several(10 * n, 0, rounds), key=lambda report: report["cpu_s"])
 
 
 def measure_latency(n: int, rounds: int) -> dict[str, Any]:
     """At RATE messages a second; frame read -> confirmed by Redis. The best of the rounds by its p99."""
-    return min((run(5 * n, RATE) for _ in range(rounds)), key=lambda report: report["high_us"]["p99"])
+    return min(several(5 * n, RATE, rounds), key=lambda report: report["high_us"]["p99"])

@@ -11,6 +11,7 @@ from cext.outbox import Outbox
 from p9.ops.memory import resident_bytes
 from tests.bench.books import KINDS
 from tests.bench.market_stream import LEVELS, generate
+from tests.bench.progress import progress
 from tests.bench.rig import NOW_NS, named, pipeline_of
 from tests.bench.streams import TIMER_NS, Driver
 
@@ -26,7 +27,8 @@ def measure(n: int, rounds: int) -> dict[str, Any]:
     clock = Clock(NOW_NS)
     outbox = Outbox(clock, epoch=1)
     kept = []
-    for frames in streams.values():
+    for venue, frames in streams.items():
+        progress(f"{INSTRUMENTS} books of {venue}")
         pipeline = pipeline_of(frames, outbox, clock, n_instruments=INSTRUMENTS)
         driver = Driver(clock, outbox, pipeline)
         driver.feed([[named(frame, number) for number in range(INSTRUMENTS)] for frame in frames.of(KINDS)], TIMER_NS)

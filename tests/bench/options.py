@@ -20,6 +20,7 @@ from p9.option import options_of
 from p9.simulate import binance_options, bybit_options, okx_options
 from p9.simulate.index import Index
 from p9.simulate.option_chain import Option, OptionChain
+from tests.bench.progress import progress
 from tests.cext.streams.published import published
 
 MS = 1_000_000
@@ -95,6 +96,7 @@ async def second(capture: OptionCapture, said: list[bytes]) -> tuple[float, floa
 
 
 async def of(exchange: str, rounds: int) -> dict[str, Any]:
+    progress(exchange)
     source, clock = options_of(exchange), Clock(NOW_MS * MS)
     chain, outbox = Large("BTC", Index("bench", (NOW_MS - 1000) * MS, 86_000.0), "bench"), Outbox(clock, epoch=1)
     capture = OptionCapture(

@@ -23,6 +23,7 @@ from p9.delivery.lane import Lane
 from p9.delivery.publisher import Confirmer, Publisher
 from p9.delivery.spool import Spool
 from p9.ops.memory import resident_bytes
+from tests.bench.progress import progress
 from tests.delivery.redis_process import RedisProcess
 
 CRITICAL, HIGH, MEDIUM = range(3)
@@ -110,7 +111,7 @@ async def burst(turns: int, url: str) -> dict[str, float]:
         await publisher.drain(30)
     await publisher.stop()
     await bus.close()
-    return {"alone_ms": p90(alone), "behind_ms": p90(behind), "added_ms": round(p90(behind) - p90(alone), 3), "behind_max_ms": round(max(behind), 3)}
+    return {"alone_ms": p90(alone), "behind_ms": p90(behind), "added_us": round((p90(behind) - p90(alone)) * 1e3), "behind_max_ms": round(max(behind), 3)}
 
 
 def p90(samples: list[float]) -> float:
@@ -122,8 +123,11 @@ def measure(n: int, rounds: int) -> dict[str, Any]:
     """The best of the rounds, each figure for itself."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory() as name, RedisProcess(Path(name)) as server:
-        costs = [loop.run(flat_out(10 * n, server.url)) for _ in range(rounds)]
-        waits = [loop.run(burst(max(1, n // 2000), server.url)) for _ in range(rounds)]
+        costs, waits = [], []
+        for number in range(rounds):
+            progress(f"round {number + 1} of {rounds}: {10 * n} events flat out, then bursts of {BURST} snapshots")
+            costs.append(loop.run(flat_out(10 * n, server.url)))
+            waits.append(loop.run(burst(max(1, n // 2000), server.url)))
     return {
         "events": 10 * n, "cpu_us_per_event": min(row["cpu_us_per_event"] for row in costs),
         "events_per_s": max(row["events_per_s"] for row in costs), **min(waits, key=lambda row: row["behind_ms"]),
@@ -139,6 +143,7 @@ async def away(seconds: float, server: RedisProcess, folder: Path) -> dict[str, 
     bus = Bus(server.url)
     publisher = Publisher(outbox, bus, Confirmer(), spool=spool)
     await publisher.start()
+    progress(f"{seconds:g} s without Redis")
     began_s, done, before = time.perf_counter(), 0, resident_bytes()
 
     async def feed(enough: Any) -> None:
@@ -155,6 +160,7 @@ async def away(seconds: float, server: RedisProcess, folder: Path) -> dict[str, 
     used_s = time.process_time() - used_s
     grown = resident_bytes() - before
     waiting, on_disk = outbox.waiting(), spool.n_bytes
+    progress(f"{waiting} events wait; Redis comes back")
     await asyncio.to_thread(server.start)
     await feed(lambda: publisher.lanes[0].circuit.state == "closed" and outbox.stats()["classes"]["HIGH"]["confirmed"] > 0)
     back_s, confirmed = time.perf_counter(), outbox.stats()["classes"]["HIGH"]["confirmed"]

@@ -11,12 +11,12 @@ from cext.pipeline import Pipeline
 
 from p9.config import Config
 from p9.instrument import Instrument, canonical
-from p9.publication import streams_of
+from p9.publication import ROWS, streams_of
 from p9.venue import market
 from tests.bench.market_stream import START_MS, Frames, Shape
 
 NOW_NS = START_MS * 1_000_000
-STREAMS = ("integrity", "depth", "book_ticker_aggregator", "trades", "candles", "cvd", "flow", "liquidity", "spoofing", "momentum", "periodic_snapshots")
+STREAMS = tuple(row.section for row in ROWS)
 
 
 def cpu_us(work: Callable[[], object], n: int) -> float:

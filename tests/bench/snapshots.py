@@ -28,6 +28,7 @@ from p9.snapshots.shelf import Shelf
 from p9.venue import market
 from p9.venues.recognition import Recognition
 from tests.bench.market_stream import SHAPES, generate
+from tests.bench.progress import progress
 from tests.bench.rig import NOW_NS, instrument_of, named
 from tests.recordings import FOLDER
 
@@ -92,6 +93,7 @@ async def _seconds(frames: Any, keeper: Keeper | None) -> tuple[float, float, in
 
 
 def _cost(venue: str, n: int, rounds: int) -> dict[str, float]:
+    progress(venue)
     frames = generate(venue, max(CHANGED, n // BOOKS))
     best: dict[str, float] = {}
     for _ in range(rounds):
@@ -166,5 +168,6 @@ def measure(n: int, rounds: int) -> dict[str, Any]:
     recorded: dict[str, Any] = {}
     for name in RECORDINGS if n >= 1000 else ():
         if (FOLDER / name).exists():
+            progress(name)
             recorded |= _recorded(FOLDER / name)
     return {**report, "recorded": recorded}

@@ -1,12 +1,14 @@
-"""The benchmark measures what it says: every message is taken and confirmed, and a bound that is missed is told."""
+"""The benchmark measures what it says and no more: every message is taken and confirmed, and a bound that is missed is told."""
 
 import pytest
 from cext.clock import Clock
 from cext.outbox import Outbox
 
-from tests.bench import bench, bench_peers, books, streams
+from p9.publication import ROWS, streams_of
+from tests.bench import bench, bench_peers, books, streams, yardstick
 from tests.bench.market_stream import SHAPES, generate
-from tests.bench.rig import NOW_NS, STREAMS, check_taken, named, pipeline_of
+from tests.bench.rig import NOW_NS, STREAMS, check_taken, config_with, instrument_of, named, pipeline_of
+from tests.bench.yardstick import Speed
 
 
 @pytest.mark.parametrize("section", bench.SECTIONS)
@@ -18,18 +20,39 @@ def test_each_section_runs_and_reports_every_bounded_figure(section: str) -> Non
         assert all(isinstance(value, int | float) for value in found.values())
 
 
+AS_SET = Speed(1.0, 1.0, {"p50": 0, "p90": 0, "p99": 0, "p999": 0})
+
+
 def test_a_figure_beyond_its_bound_and_the_noise_fails_and_one_within_the_noise_does_not() -> None:
-    report = {venue: {"all": 2.0} for venue in SHAPES}
-    assert bench.judge("streams", report) == ([], [])
-    report["okx"]["all"] = 3.0 * bench.NOISE - 0.01
-    failed, short = bench.judge("streams", report)
-    assert (failed, len(short)) == ([], 1)
-    report["okx"]["all"] = 3.0 * bench.NOISE + 0.01
-    failed, _ = bench.judge("streams", report)
-    assert len(failed) == 1
+    report = {venue: {"all": 1.9} for venue in SHAPES}
+    assert bench.judge("streams", report, AS_SET) == ([], [])
+    report["okx"]["all"] = 2.0 * bench.NOISE - 0.01
+    assert bench.judge("streams", report, AS_SET) == ([], [])
+    report["okx"]["all"] = 2.0 * bench.NOISE + 0.01
+    failed, short = bench.judge("streams", report, AS_SET)
+    assert (len(failed), len(short)) == (1, 1)  # and it misses the goal
     assert "streams.okx.all" in failed[0]
     slow = {"messages_per_core_s": 200_000 / bench.NOISE - 1, "messages_per_s": 500_000}
-    assert len(bench.judge("redis", slow)[0]) == 1
+    assert len(bench.judge("redis", slow, AS_SET)[0]) == 1
+
+
+def test_a_bound_of_time_is_for_the_machine_as_it_is_now_and_one_of_bytes_is_for_every_machine() -> None:
+    slow = Speed(2.0, 4.0, {"p50": 100, "p90": 200, "p99": 3_000, "p999": 9_000})
+    cpu = {venue: {"all": 2.0 * bench.NOISE * 2 - 0.01} for venue in SHAPES}
+    assert bench.judge("streams", cpu, slow)[0] == []
+    assert len(bench.judge("streams", cpu, AS_SET)[0]) == len(SHAPES)
+    rates = {"messages_per_core_s": 200_000 / 2 / bench.NOISE + 1, "messages_per_s": 100_000 / 4 / bench.NOISE - 1}
+    assert [line.split(" ")[0] for line in bench.judge("redis", rates, slow)[0]] == ["redis.messages_per_s"]
+    late = {"high_us": {"p50": 300, "p99": (5_000 + bench.TURNS * 3_000) * bench.NOISE - 1, "p999": (10_000 + bench.TURNS * 9_000) * bench.NOISE + 1}}
+    assert [line.split(" ")[0] for line in bench.judge("latency", late, slow)[0]] == ["latency.high_us.p999"]
+    assert len(bench.judge("memory", {"resident_mb": 512 * bench.NOISE + 1}, slow)[0]) == 1
+
+
+def test_the_yardstick_never_calls_a_machine_faster_than_the_one_that_bounds_were_set_on() -> None:
+    speed = yardstick.measure()
+    assert min(speed.cpu, speed.wall) >= 1.0
+    assert list(speed.late_us.values()) == sorted(speed.late_us.values())
+    assert speed.worse(AS_SET) == speed == AS_SET.worse(speed)
 
 
 @pytest.mark.parametrize("venue", SHAPES)
@@ -44,12 +67,24 @@ def test_a_frame_that_is_not_taken_is_an_error_not_a_figure(venue: str) -> None:
 @pytest.mark.parametrize("venue", SHAPES)
 def test_the_stand_in_for_redis_confirms_all_that_every_stream_wrote(venue: str) -> None:
     frames = generate(venue, 200)
-    _, driver = streams.run(frames, frames.of(books.KINDS), STREAMS)
+    _, rehearsal = streams.run(frames, frames.of(books.KINDS), STREAMS)
+    _, driver = streams.run(frames, frames.of(books.KINDS), STREAMS, rehearsal.answers)
+    assert driver.n_batches == rehearsal.n_batches == len(rehearsal.answers)
     counts = driver.outbox.stats()["classes"]
     assert driver.outbox.waiting() == 0
     assert counts["HIGH"]["confirmed"] >= 200  # the trades
     assert counts["LOW"]["confirmed"] >= 200  # the changes of the book
     assert counts["MEDIUM"]["confirmed"] >= 1  # its images
+
+
+def test_without_streams_an_instrument_has_none_and_with_all_it_has_every_one_of_the_product() -> None:
+    frames, clock = generate("binance_futures", 1), Clock(NOW_NS)
+    make = {names: streams_of(config_with(names))(instrument_of(frames.shape, 0)) for names in ((), STREAMS)}
+    assert make[()] == []
+    assert {type(stream) for stream in make[STREAMS]} == {row.kind for row in ROWS}
+    outbox = Outbox(clock, epoch=1)
+    pipeline_of(frames, outbox, clock, streams=())
+    assert outbox.channels() == []
 
 
 @pytest.mark.parametrize("venue", SHAPES)
