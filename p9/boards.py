@@ -245,9 +245,12 @@ class Boards:
     def _leave_venues(self) -> None:
         """Of whom no market is open, nothing more is said."""
         here = {capture.market.exchange for capture, *_ in self._opened.values()}
-        for exchange in [exchange for exchange in self.references if exchange not in here]:
+        self._close_references(here)
+        self.insurance.keep(here & self._insured if INSURANCE in self.every_s else ())
+
+    def _close_references(self, left: Collection[str] = ()) -> None:
+        for exchange in [exchange for exchange in self.references if exchange not in left]:
             self.references.pop(exchange).close()
-        self.insurance.keep(here)
 
     async def _end(self, name: str) -> None:
         self._opened.pop(name, None)
@@ -271,13 +274,17 @@ class Boards:
         for name in opened:
             await self._end(name)
         self._owners.clear()
-        self._leave_venues()
+        self._close_references()
         self._configure(config)
-        self.insurance.settings, self.insurance.words = self._insurance_settings(config), self._insurance_words(config)
+        words = self._insurance_words(config)
+        if words != self.insurance.words:
+            self.insurance.keep(())
+        self.insurance.settings, self.insurance.words = self._insurance_settings(config), words
         self.adl.word = config.analytics.adl.publish_channel
         self.board.change(self._sheets(config), self._settings(config), self._words())
         for parts in opened.values():
             self.open(*parts)
+        self._leave_venues()
 
     async def _run(self, name: str) -> None:
         while True:

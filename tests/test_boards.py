@@ -281,6 +281,12 @@ async def test_yesterday_s_balances_on_disk_give_the_level_at_once(tmp_path):
             event, alert = desk.events["insurance_fund:binance:USDT"], desk.events["insurance_alerts:binance:USDT"]
             assert (event["stress"], event["change_24h_percent"]) == ("HIGH", pytest.approx(-7.0, abs=0.01))
             assert (alert["kind"], alert["previous"], alert["stress"]) == ("level", None, "HIGH")
+            seen = len(desk.seen)
+            await desk.boards.reconfigure(parse("analytics: {insurance_fund_monitor: {poll_interval: 2s}, funding: {poll_interval: 7s}, reference: {enabled: false}}"))
+            await desk.until(lambda: sum(event["channel"] == "insurance_fund:binance:USDT" for event in desk.seen[seen:]) >= 2)
+            assert [event for event in desk.seen[seen:] if event["type"] == "insurance_alerts"] == [], "another interval once told the same level again"
+            await desk.boards.reconfigure(parse("analytics: {insurance_fund_monitor: {exchanges: [bybit]}, reference: {enabled: false}}"))
+            assert desk.boards.insurance.status()["funds"] == {}
         assert len((tmp_path / "insurance.jsonl").read_text().splitlines()) == 3, "yesterday's, and what this run saw of two assets"
 
 

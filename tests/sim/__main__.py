@@ -22,6 +22,7 @@ from tests.sim.world import Result
 
 TWICE_EVERY = 20  # one seed in so many is run twice, and both runs must be the same
 MINUTES = 10.0
+EVERY = 100  # seeds: a line of progress where there is no terminal
 
 
 def main() -> int:
@@ -65,6 +66,8 @@ def run_many(first: int, n: int, minutes: float, jobs: int) -> int:
             print(f"  reproduce it: make sim SEED={result.seed} MINUTES={minutes:g}", flush=True)
         if sys.stderr.isatty():
             print(f"\r{len(results)} of {n} seeds, {time.monotonic() - began_s:.0f} s", end="", file=sys.stderr, flush=True)
+        elif len(results) % EVERY == 0:
+            print(f"{len(results)} of {n} seeds, {time.monotonic() - began_s:.0f} s", file=sys.stderr, flush=True)
     _clear()
     return end(results, minutes, time.monotonic() - began_s)
 
