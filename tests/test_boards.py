@@ -20,7 +20,6 @@ from tests.capture.rig import QUICK, Rig
 from tests.cext.streams.published import published
 
 CONTRACTS = ("binance_usdm", "binance_coinm", "bybit_linear", "bybit_inverse", "okx_swap", "okx_futures")
-PATIENCE_S = 40.0
 MS = 1_000_000
 
 
@@ -61,8 +60,8 @@ class Desk:
                     self.seen.append(event)
             await asyncio.sleep(0.02)
 
-    async def until(self, condition, timeout_s=PATIENCE_S):
-        return await self.rig.until(condition, timeout_s)
+    async def until(self, condition):
+        return await self.rig.until(condition)
 
     def instruments(self):
         return [row for name in CONTRACTS if name in self.rig.captures for row in self.rig.captures[name].instruments.values()]

@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -97,6 +96,4 @@ def test_what_no_old_code_page_has_is_said_into_a_pipe_all_the_same(monkeypatch)
 
 
 def test_no_window_is_held_where_there_is_none():
-    began_s = time.monotonic()
-    executable.hold_window()
-    assert time.monotonic() - began_s < 1
+    executable.hold_window()  # or it would wait for a key until the test's time is up

@@ -14,6 +14,7 @@ from p9.app import Appliance
 from p9.config import load, parse
 from p9.simulate.server import Simulator
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import until
 
 MARKETS = {"binance": ("usdm",), "bybit": ("linear",), "okx": ("swap",)}
 EVERY = {"binance": "spot usdm coinm option", "bybit": "spot linear inverse option", "okx": "spot swap futures option"}
@@ -55,10 +56,8 @@ class Run:
     def write(self, text=None):
         self.path.write_text(yaml.safe_dump(self.tree) if text is None else text)
 
-    async def until(self, condition, timeout_s=60.0):
-        async with asyncio.timeout(timeout_s):
-            while not condition():
-                await asyncio.sleep(0.02)
+    async def until(self, condition):
+        await until(condition)
 
     async def reload(self, text=None):
         """Write the file, and wait until what it says was carried out or refused."""
@@ -215,7 +214,7 @@ async def test_pain_21_a_thousand_random_edits_cost_the_untouched_market_no_reco
         assert applied > 500 and refused > 200
         run.tree.pop("analytics", None)
         await run.appliance.reconfigure(parse(yaml.safe_dump(run.tree)))
-        await run.until(lambda: not run.appliance.not_ready(), 120.0)
+        await run.until(lambda: not run.appliance.not_ready())
         assert {feed.name: (feed.losses, feed.rotations) for feed in okx.feeds} == sockets and okx.status()["counters"]["gaps"] == books
         assert not any(capture.faults for capture in run.appliance.captures.values())
         assert {name: n for name, n in run.sockets().items() if n[0]} == {}, "nor any other socket"

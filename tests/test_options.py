@@ -11,11 +11,11 @@ from p9.client.event import EventReader
 from p9.config import parse
 from p9.simulate.server import Simulator
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S
 
 LINES = {"binance": ("spot", "usdm", "coinm"), "bybit": ("spot", "linear", "inverse"), "okx": ("spot", "swap", "futures")}
 MARKET = "binance_option"
 CHANNEL = "options_iv:binance:BTC-USDT"
-PATIENCE_S = 60.0
 
 
 class Run:

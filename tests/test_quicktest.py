@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -62,7 +64,7 @@ def test_an_appliance_runs_until_it_is_told_to_stop_and_says_where_its_pages_are
     )  # fmt: skip
     try:
         url = running.stdout.readline().split("pages at ")[1].split()[0]
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + PATIENCE_S
         while True:
             try:
                 with urllib.request.urlopen(f"{url}/readyz") as answer:

@@ -6,6 +6,7 @@ import json
 from p9.app import Appliance
 from p9.config import parse
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S
 
 NO_VENUES = {venue: {line: {"enabled": False} for line in lines.split()} for venue, lines in {
     "binance": "spot usdm coinm option", "bybit": "spot linear inverse option", "okx": "spot swap futures option",
@@ -29,7 +30,7 @@ async def test_what_a_stop_could_not_deliver_the_next_start_does(tmp_path):
         await first.start()
         channel = channel_of(first)
         first.outbox.emit(channel, b"{}")
-        assert await first.publisher.drain(5) == 0
+        assert await first.publisher.drain(PATIENCE_S) == 0
         server.kill()
         for _ in range(99):
             first.outbox.emit(channel, b"{}")

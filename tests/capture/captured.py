@@ -20,8 +20,9 @@ from p9.simulate.bybit_streams import trade_id
 from p9.simulate.faults import Scope
 from p9.simulate.server import Simulator
 from p9.venue import market
-from tests.capture.conftest import make_pipeline, until
+from tests.capture.conftest import make_pipeline
 from tests.cext.streams.published import published
+from tests.patience import until
 
 
 class Captured:
@@ -51,7 +52,7 @@ class Captured:
     async def __aenter__(self):
         await self.client.start()
         await self.capture.start()
-        await until(lambda: self.capture.synced and all(self.counter("trades", ix) for ix in self.capture.instruments), 20)
+        await until(lambda: self.capture.synced and all(self.counter("trades", ix) for ix in self.capture.instruments))
         return self
 
     async def __aexit__(self, *_):
@@ -72,7 +73,7 @@ class Captured:
         self.simulator.inject("disconnect", Scope(self.name))
 
     async def settled(self, n_gaps: int) -> None:
-        await until(lambda: self.ledger.counts["trades_filled"] + self.ledger.counts["trades_lost"] >= n_gaps and not self.capture.backfill.holes, 30)
+        await until(lambda: self.ledger.counts["trades_filled"] + self.ledger.counts["trades_lost"] >= n_gaps and not self.capture.backfill.holes)
 
     async def end(self) -> None:
         """The venue falls silent, and its last frames come in."""

@@ -1,6 +1,5 @@
 """A venue of a few lines on loopback, for what the simulator does not do on purpose: odd answers, silence, slammed doors."""
 
-import asyncio
 import json
 import time
 
@@ -75,14 +74,6 @@ def make_pipeline(row) -> Pipeline:
 @pytest.fixture
 def linear(venue):
     return market("bybit_linear").at("http://127.0.0.1:1", venue.url)
-
-
-async def until(condition, timeout_s=5.0):
-    """Wait for `condition()`."""
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end_s, "it did not come to pass in time"
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture

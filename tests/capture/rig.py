@@ -25,6 +25,7 @@ from p9.simulate.faults import Scope
 from p9.simulate.server import Simulator
 from p9.venue import market
 from tests.cext.streams.published import published
+from tests.patience import PATIENCE_S
 
 ALL = ("*",)
 # A day's patience in seconds: what takes minutes at a venue takes a second here.
@@ -124,11 +125,11 @@ class Rig:
 
     # ---- waiting
 
-    async def until(self, condition, timeout_s: float = 60.0) -> float:
+    async def until(self, condition, patience_s: float = PATIENCE_S) -> float:
         """Seconds until `condition()`."""
         first_s = time.monotonic()
         while not condition():
-            assert time.monotonic() < first_s + timeout_s, self.broken() or "it did not come to pass in time"
+            assert time.monotonic() < first_s + patience_s, self.broken() or "it did not come to pass in time"
             await asyncio.sleep(0.01)
         return time.monotonic() - first_s
 
@@ -140,15 +141,15 @@ class Rig:
             if state != "synced"
         ] + [f"{name}: {capture.state} {capture.reason}" for name, capture in self.captures.items() if capture.state != "running"]
 
-    async def until_synced(self, timeout_s: float = 60.0) -> float:
-        return await self.until(lambda: all(capture.state == "running" and capture.synced for capture in self.captures.values()), timeout_s)
+    async def until_synced(self, patience_s: float = PATIENCE_S) -> float:
+        return await self.until(lambda: all(capture.state == "running" and capture.synced for capture in self.captures.values()), patience_s)
 
     async def until_moving(self) -> None:
         """Every book is synced and has taken a change since: an image is newer than the stream, and what the stream then says of its past, lost or
         swapped, is stale and missed by nobody."""
-        await self.until_synced(60.0)
+        await self.until_synced()
         before = self._applied()
-        await self.until(lambda: all(n > m for n, m in zip(self._applied(), before, strict=True)), 60.0)
+        await self.until(lambda: all(n > m for n, m in zip(self._applied(), before, strict=True)))
 
     def _applied(self) -> list[int]:
         return [capture.pipeline.instrument_counters(ix)["applied"] for capture in self.captures.values() for ix in capture.instruments]

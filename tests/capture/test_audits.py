@@ -12,7 +12,7 @@ from p9.simulate.bar import Period
 from p9.simulate.faults import Scope
 from p9.venue import Kline
 from tests.capture.captured import Captured
-from tests.capture.conftest import until
+from tests.patience import until
 
 
 async def audited(now: Captured, ix: int) -> None:
@@ -57,9 +57,9 @@ async def test_pain_04_a_phantom_level_is_found_told_and_resynced(run):
             await asyncio.sleep(0.1)
         if counts["book_different"]:
             break
-        await until(lambda: now.capture.synced, 10)
+        await until(lambda: now.capture.synced)
     assert counts["book_different"] == 1, counts
-    await until(lambda: now.capture.synced, 10)
+    await until(lambda: now.capture.synced)
     await audited(now, 0)
     now.hear()
     (told,) = now.events["audits"]
@@ -73,7 +73,7 @@ async def test_the_clock_starts_audits_by_itself_and_stale_images_are_no_differe
     now.capture.audits.settings = AuditSettings(books_s=0.5, candles_s=0, again_s=0.2)
     task = asyncio.create_task(now.capture.audits.run())
     try:
-        await until(lambda: now.capture.audits.counts["book_equal"] >= 2, 15)
+        await until(lambda: now.capture.audits.counts["book_equal"] >= 2)
     finally:
         task.cancel()
     assert now.capture.audits.counts["book_different"] == 0

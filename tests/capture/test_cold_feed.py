@@ -11,13 +11,11 @@ from p9.capture.cold_feed import ColdFeed, ColdTopic
 from p9.capture.connection import ConnectionSettings
 from p9.capture.line import Connects, FeedSettings
 from p9.venue import market
-
-from .conftest import until
+from tests.patience import until
 
 QUICK = FeedSettings(
     connection=ConnectionSettings(connect_s=2.0, ack_s=1.0), tick_s=0.02, backoff_first_s=0.02, backoff_most_s=0.1, settle_s=0.1, rotate_pause_s=0.1
 )
-PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -51,27 +49,27 @@ def told(visitor, op):
 
 async def test_frames_are_heard_once_in_order_with_their_receive_times(venue, feed):
     slow = feed(ColdTopic("insurance.USDT"), ColdTopic("adlAlert.USDT"))
-    await until(lambda: slow.connection and slow.connection.settled and venue.visitors, PATIENCE_S)
+    await until(lambda: slow.connection and slow.connection.settled and venue.visitors)
     assert told(venue.visitors[0], "subscribe") == ["insurance.USDT", "adlAlert.USDT"]
     for n in range(50):
         venue.visitors[0].send({"topic": "insurance.USDT", "data": n})
-    await until(lambda: len(slow.heard) == 50, PATIENCE_S)
+    await until(lambda: len(slow.heard) == 50)
     assert [data for _, data, _ in slow.heard] == list(range(50))
     times = [recv_ns for *_, recv_ns in slow.heard]
     assert times == sorted(times)
-    await until(lambda: slow.state == "live", PATIENCE_S)
+    await until(lambda: slow.state == "live")
     assert slow.connection.counts["control"] == 1, "an acknowledgement is no data"
 
 
 async def test_a_frame_that_cannot_be_read_costs_itself_alone_and_is_counted(venue, feed):
     logged = []
     slow = feed(ColdTopic("insurance.USDT"), log=lambda event, **more: logged.append((event, more)))
-    await until(lambda: slow.connection and slow.connection.settled and venue.visitors, PATIENCE_S)
+    await until(lambda: slow.connection and slow.connection.settled and venue.visitors)
     for data in (1, "bad", 2, "bad", 3):
         venue.visitors[0].send({"topic": "insurance.USDT", "data": data})
     venue.visitors[0].send("{cut off")
     venue.visitors[0].send({"topic": "insurance.USDT", "data": 4})
-    await until(lambda: len(slow.heard) == 4, PATIENCE_S)
+    await until(lambda: len(slow.heard) == 4)
     assert slow.counts == {"ValueError": 2} and slow.losses == 0
     assert [event for event, _ in logged].count("frame refused") == 1, "said once"
     assert slow.connection.counts["control_unknown"] == 1
@@ -88,7 +86,7 @@ async def test_a_silent_topic_is_subscribed_anew_while_its_sibling_speaks_and_th
 
     speaking = asyncio.create_task(speak())
     try:
-        await until(lambda: slow.losses == 1, PATIENCE_S)
+        await until(lambda: slow.losses == 1)
     finally:
         speaking.cancel()
     assert slow.last_loss == "tickers.B stays silent"
@@ -98,7 +96,7 @@ async def test_a_silent_topic_is_subscribed_anew_while_its_sibling_speaks_and_th
 
 async def test_a_socket_of_topics_that_may_be_silent_is_left_in_peace(venue, feed):
     slow = feed(ColdTopic("insurance.USDT"), settings=msgspec.structs.replace(QUICK, silent_s=0.2))
-    await until(lambda: slow.connection and slow.connection.settled, PATIENCE_S)
+    await until(lambda: slow.connection and slow.connection.settled)
     await asyncio.sleep(0.6)
     assert slow.losses == 0 and len(venue.visitors) == 1
 
@@ -115,14 +113,14 @@ async def test_nothing_is_subscribed_before_the_login_is_answered(venue, feed):
 
     venue.on_message = answer
     slow = feed(ColdTopic("order"), login=lambda: next(logins))
-    await until(lambda: venue.visitors and hasattr(venue.visitors[0], "held"), PATIENCE_S)
+    await until(lambda: venue.visitors and hasattr(venue.visitors[0], "held"))
     await asyncio.sleep(0.2)
     assert [json.loads(text)["op"] for _, text in venue.visitors[0].said] == ["auth"]
     venue.visitors[0].send({"success": True, "ret_msg": "", "op": "auth", "conn_id": "x"})
-    await until(lambda: slow.connection.settled, PATIENCE_S)
+    await until(lambda: slow.connection.settled)
     assert told(venue.visitors[0], "subscribe") == ["order"]
     venue.visitors[0].transport.disconnect(False)
-    await until(lambda: len(venue.visitors) > 1 and hasattr(venue.visitors[1], "held"), PATIENCE_S)
+    await until(lambda: len(venue.visitors) > 1 and hasattr(venue.visitors[1], "held"))
     assert venue.visitors[1].held["args"][1] == 2, "signed anew for each socket"
 
 
@@ -132,7 +130,7 @@ async def test_a_refused_login_ends_the_socket_with_its_reason(venue, feed):
 
     venue.on_message = answer
     slow = feed(ColdTopic("order"), login=lambda: b'{"op":"auth","args":[]}')
-    await until(lambda: slow.losses >= 2, PATIENCE_S)
+    await until(lambda: slow.losses >= 2)
     assert slow.last_loss.startswith("login refused: Invalid apikey (check the key") and slow.counts["login_refused"] == slow.losses
     assert all(json.loads(text)["op"] == "auth" for visitor in venue.visitors for _, text in visitor.said)
 
@@ -147,7 +145,7 @@ async def test_an_address_is_made_for_each_socket_and_a_failure_to_make_it_is_tr
         return venue.url + "/private/ws/key"
 
     slow = feed(ColdTopic("order"), address=address)
-    await until(lambda: slow.connection and slow.connection.settled, PATIENCE_S)
+    await until(lambda: slow.connection and slow.connection.settled)
     assert len(asked) == 2 and slow.last_loss.endswith("no listen key")
 
 
@@ -159,7 +157,7 @@ async def test_an_address_that_was_made_is_told_to_nobody(feed):
         return "ws://127.0.0.1:1/private/ws/the-listen-key"
 
     slow = feed(ColdTopic("order"), address=address, log=lambda event, **more: logged.append((event, more)))
-    await until(lambda: slow.failures >= 2, PATIENCE_S)
+    await until(lambda: slow.failures >= 2)
     assert slow.url in slow.last_loss and "the-listen-key" not in repr([logged, slow.status()])
 
 
@@ -177,7 +175,7 @@ async def test_a_rotation_loses_no_frame_and_hands_over_what_the_successor_held(
 
     speaking = asyncio.create_task(speak())
     try:
-        await until(lambda: slow.rotations >= 2, PATIENCE_S)
+        await until(lambda: slow.rotations >= 2)
     finally:
         speaking.cancel()
     await asyncio.sleep(0.1)

@@ -13,8 +13,9 @@ from p9.budget import Budget
 from p9.capture.connection import Connection, ConnectionSettings
 from p9.errors import SocketLost
 from p9.venue import Ping, market, topic
+from tests.patience import until
 
-from .conftest import make_pipeline, until
+from .conftest import make_pipeline
 
 QUICK = ConnectionSettings(connect_s=2.0, ack_s=0.6)
 
@@ -24,7 +25,7 @@ def topics(row, n):
     return [topic(form, f"S{i}USDT") for i in range(n) for form in forms]
 
 
-async def tick(connection, condition, timeout_s=5.0):
+async def tick(connection, condition):
     async def ticking():
         while True:
             connection.tick()
@@ -32,7 +33,7 @@ async def tick(connection, condition, timeout_s=5.0):
 
     ticker = asyncio.create_task(ticking())
     try:
-        await until(condition, timeout_s)
+        await until(condition)
     finally:
         ticker.cancel()
 

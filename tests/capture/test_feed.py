@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import time
 
 import msgspec
 import pytest
@@ -12,8 +11,9 @@ from p9.budget import Budget
 from p9.capture.connection import ConnectionSettings
 from p9.capture.feed import Connects, Feed, FeedSettings
 from p9.venue import market, topic
+from tests.patience import until
 
-from .conftest import make_pipeline, until
+from .conftest import make_pipeline
 
 QUICK = FeedSettings(
     connection=ConnectionSettings(connect_s=2.0, ack_s=1.0), backoff_first_s=0.02, backoff_most_s=0.3, good_after_s=0.5, settle_s=0.2,
@@ -120,12 +120,11 @@ async def test_a_book_becomes_live_and_invalid_with_its_socket(venue, linear, ru
 
 async def test_the_first_return_is_immediate_after_a_good_spell(venue, linear, running):
     Market(venue)
-    feed = running(make_feed(linear, msgspec.structs.replace(QUICK, backoff_first_s=30.0, backoff_most_s=60.0)))
+    feed = running(make_feed(linear, msgspec.structs.replace(QUICK, backoff_first_s=3600.0, backoff_most_s=7200.0)))
     await until(lambda: feed._first_data_s and feed._last_data_s - feed._first_data_s > 0.6)
-    lost_s = time.monotonic()
     venue.visitors[0].transport.disconnect(False)
     await until(lambda: len(venue.visitors) == 2)
-    assert time.monotonic() - lost_s < 0.5 and feed.failures == 0
+    assert feed.failures == 0
 
 
 async def test_pain_07_a_server_that_slams_the_door_is_asked_less_and_less(venue, linear, running):

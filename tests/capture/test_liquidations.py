@@ -7,7 +7,7 @@ from decimal import Decimal
 from p9.simulate.faults import Scope
 from p9.simulate.plants import truth
 from tests.capture.captured import Captured
-from tests.capture.conftest import until
+from tests.patience import until
 
 CONTRACTS = ["binance_usdm", "binance_coinm", "bybit_linear", "bybit_inverse", "okx_swap", "okx_futures"]
 
@@ -39,7 +39,7 @@ async def test_pain_23_every_liquidation_that_the_venue_tells_is_published_once_
     symbols = {now.name: [row.venue_symbol for row in now.capture.instruments.values()] for now in venues}
     started_ms = time.time_ns() // 1_000_000
     plants = [plant(now, symbol, side=side) for now in venues for symbol, side in zip(symbols[now.name], ("sell", "buy"), strict=True)]
-    await until(lambda: all(len(one.played) == 12 for one in plants), 60)
+    await until(lambda: all(len(one.played) == 12 for one in plants))
     await first.end()
     for now in venues:
         now.hear()
@@ -66,10 +66,10 @@ async def test_a_socket_that_is_replaced_loses_nothing_and_repeats_nothing(run):
     now = await run("okx_swap")
     (symbol, *_) = [row.venue_symbol for row in now.capture.instruments.values()]
     plant(now, symbol, every_ms=60, orders=20)
-    await until(lambda: now.counter("liquidations", 0) >= 3, 20)
+    await until(lambda: now.counter("liquidations", 0) >= 3)
     for feed in now.capture.feeds:
         feed.connection.closing_soon = True  # it is replaced before it closes
-    await until(lambda: all(feed.rotations for feed in now.capture.feeds), 30)
+    await until(lambda: all(feed.rotations for feed in now.capture.feeds))
     await now.end()
     one = now.simulator.instruments["okx_swap", symbol]
     true = [as_told("okx", truth(one, forced)) for forced in one.forced]
@@ -80,11 +80,11 @@ async def test_a_socket_that_is_replaced_loses_nothing_and_repeats_nothing(run):
 
 async def test_while_the_socket_is_lost_it_is_said_that_nobody_could_tell(run):
     now = await run("bybit_linear")
-    await until(lambda: all("allLiquidation" in " ".join(feed.connection.acknowledged) for feed in now.capture.feeds), 20)
-    await until(lambda: len(now.capture.unheard._ears) == 2 and all(ear.hears for ear in now.capture.unheard._ears.values()), 20)
+    await until(lambda: all("allLiquidation" in " ".join(feed.connection.acknowledged) for feed in now.capture.feeds))
+    await until(lambda: len(now.capture.unheard._ears) == 2 and all(ear.hears for ear in now.capture.unheard._ears.values()))
     before_ns = time.time_ns()
     now.simulator.inject("disconnect", Scope(now.name))
-    await until(lambda: now.ledger.counts["liquidations_lost"] == 2, 30)
+    await until(lambda: now.ledger.counts["liquidations_lost"] == 2)
     await now.end()
     for symbol in ("BTC-USDT-PERP", "ETH-USDT-PERP"):
         opened, lost = [event for event in now.events["gaps"] if event["symbol"] == symbol and event["kind"] == "liquidations"]

@@ -24,11 +24,10 @@ from p9.simulate.index import Index
 from p9.simulate.option_chain import OptionChain
 from p9.simulate.schedule import Schedule
 from p9.simulate.server import Simulator
-from tests.capture.conftest import until
 from tests.capture.rig import QUICK
 from tests.cext.streams.published import published
+from tests.patience import until
 
-PATIENCE_S = 60.0
 EXCHANGES = ("binance", "bybit", "okx")
 # what the venue calls an underlying, the exchange, what we call it
 CHAINS = [
@@ -80,7 +79,7 @@ class Desk:
             await asyncio.sleep(0.02)
 
     async def until(self, condition):
-        await until(condition, PATIENCE_S)
+        await until(condition)
 
 
 def named(event: dict) -> dict:

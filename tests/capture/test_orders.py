@@ -20,13 +20,12 @@ from p9.key import Key
 from p9.simulate.account import KEY, PASSPHRASE, SECRET, Account
 from p9.simulate.faults import Scope
 from p9.stop_order import StopOrder, accounts_of
-from tests.capture.conftest import until
+from tests.patience import until
 from tests.venues.facts import instrument
 
 QUICK = FeedSettings(
     connection=ConnectionSettings(connect_s=5.0, ack_s=5.0), tick_s=0.02, backoff_first_s=0.02, backoff_most_s=0.2, settle_s=0.1, rotate_pause_s=0.1
 )
-PATIENCE_S = 40.0
 
 
 @pytest.fixture(autouse=True)
@@ -87,39 +86,39 @@ async def test_a_listen_key_that_ends_told_or_in_silence_is_replaced_and_no_orde
     now = await run("binance_usdm", also=[lambda names: StopTriggers(names, inferred=False)])
     account = now.simulator.account
     async with listening(now, every_s=0.2) as orders:
-        await until(lambda: orders.feed.state == "live", PATIENCE_S)
+        await until(lambda: orders.feed.state == "live")
         made = [place(now)]
-        await until(lambda: told(now) == [made[0].client_id], PATIENCE_S)
+        await until(lambda: told(now) == [made[0].client_id])
         first = account.listen_keys[now.name]
         now.simulator.binance[now.name].orders.expire()  # the event says so
-        await until(lambda: account.listen_keys.get(now.name) not in (None, first) and orders.feed.state == "live", PATIENCE_S)
+        await until(lambda: account.listen_keys.get(now.name) not in (None, first) and orders.feed.state == "live")
         assert orders.feed.last_loss == "its listen key is over" and first not in json.dumps(orders.logged, default=str)
         made.append(place(now))
-        await until(lambda: told(now) == [order.client_id for order in made], PATIENCE_S)
+        await until(lambda: told(now) == [order.client_id for order in made])
         losses = orders.feed.losses
         del account.listen_keys[now.name]  # nothing says so: only who prolongs it hears of another one
-        await until(lambda: orders.feed.losses > losses and orders.feed.state == "live", PATIENCE_S)
+        await until(lambda: orders.feed.losses > losses and orders.feed.state == "live")
         made.append(place(now))
-        await until(lambda: told(now) == [order.client_id for order in made], PATIENCE_S)
-        await until(lambda: orders.counts["repeated"] >= 2, PATIENCE_S)  # each is told thrice, as far as its socket lives
+        await until(lambda: told(now) == [order.client_id for order in made])
+        await until(lambda: orders.counts["repeated"] >= 2)  # each is told thrice, as far as its socket lives
         assert orders.counts["told"] == 3 and not orders.bad
 
 
 async def test_a_stream_that_is_replaced_or_lost_tells_each_order_once(run):
     now = await run("bybit_linear", also=[lambda names: StopTriggers(names, inferred=False)])
     async with listening(now, settings=msgspec.structs.replace(QUICK, rotate_s=1.0)) as orders:
-        await until(lambda: orders.feed.state == "live", PATIENCE_S)
+        await until(lambda: orders.feed.state == "live")
         made = []
         while orders.feed.rotations < 2:
             made.append(place(now))
-            await until(lambda: set(told(now)) >= {order.client_id for order in made}, PATIENCE_S)
+            await until(lambda: set(told(now)) >= {order.client_id for order in made})
         assert orders.feed.losses == 0
         now.hear()
         assert not [event for event in now.events["gaps"] if event["kind"] == "stop_triggers"], "who is replaced in time leaves none"
         before_ns = time.time_ns()
         now.simulator.inject("disconnect", Scope("bybit"))
-        await until(lambda: orders.feed.losses == 1 and orders.feed.state == "live", PATIENCE_S)
-        await until(lambda: orders.status()["gaps"] == 0 and gaps(now, "lost"), PATIENCE_S)
+        await until(lambda: orders.feed.losses == 1 and orders.feed.state == "live")
+        await until(lambda: orders.status()["gaps"] == 0 and gaps(now, "lost"))
         for state in ("open", "lost"):
             found = gaps(now, state)
             assert {event["symbol"] for event in found} == {one.symbol for one in now.capture.instruments.values()} and len(found) == len(now.capture.instruments)
@@ -127,7 +126,7 @@ async def test_a_stream_that_is_replaced_or_lost_tells_each_order_once(run):
         assert all(event["until"] > event["since"] for event in gaps(now, "lost"))
         assert now.ledger.counts["stop_triggers_lost"] == len(now.capture.instruments)
         made.append(place(now))
-        await until(lambda: len(told(now)) >= len(made), PATIENCE_S)
+        await until(lambda: len(told(now)) >= len(made))
         assert sorted(told(now)) == sorted(order.client_id for order in made)
         assert now.simulator.account.logins >= 4 and orders.feed.counts["login_refused"] == 0
 
@@ -136,19 +135,19 @@ async def test_a_login_is_timed_by_the_venue_s_clock(run):
     now = await run("okx_swap", also=[lambda names: StopTriggers(names, inferred=False)])
     behind = Clock(time.time_ns() - 3600 * 10**9)  # ours is an hour behind
     async with listening(now, clock=behind) as orders:
-        await until(lambda: orders.feed.counts["login_refused"] >= 2, PATIENCE_S)
+        await until(lambda: orders.feed.counts["login_refused"] >= 2)
         assert "60006 Timestamp request expired" in orders.feed.last_loss
         assert [more["reason"] for event, more in orders.logged if event == "socket lost"] == [orders.feed.last_loss], "said once"
     async with listening(now, clock=behind, offset_ns=lambda: time.time_ns() - behind.now()) as orders:
-        await until(lambda: orders.feed.state == "live", PATIENCE_S)
+        await until(lambda: orders.feed.state == "live")
         made = place(now)
-        await until(lambda: told(now) == [made.client_id], PATIENCE_S)
+        await until(lambda: told(now) == [made.client_id])
 
 
 async def test_frames_that_nobody_foresaw_are_counted_and_never_shown(run):
     now = await run("bybit_linear", also=[lambda names: StopTriggers(names, inferred=False)])
     async with listening(now) as orders:
-        await until(lambda: orders.feed.state == "live", PATIENCE_S)
+        await until(lambda: orders.feed.state == "live")
         (connection,) = now.simulator.bybit.orders.open
         order = {"category": "linear", "symbol": "NOBODY", "orderId": "my-order-1", "side": "Sell", "stopOrderType": "Stop", "orderStatus": "Triggered", "qty": "1"}
         for rows in ([order], ["my-order-2"], [order | {"orderStatus": "Floating", "orderId": "my-order-3"}], [order | {"side": "my-order-4"}], "my-order-5"):
@@ -156,7 +155,7 @@ async def test_frames_that_nobody_foresaw_are_counted_and_never_shown(run):
         connection.send('{"topic":"order","data":[{"my-order-6":' + "[" * 5000 + "]" * 5000 + "}]}")
         connection.send('{"topic":"order","data":[1e999999999,"my-order-7"]}')
         made = place(now)
-        await until(lambda: told(now) == [made.client_id], PATIENCE_S)
+        await until(lambda: told(now) == [made.client_id])
         assert orders.counts["not_captured"] == 1
         assert {"no_object", "unknown_state", "no_order", "no_list"} <= set(orders.bad) and sum(orders.bad.values()) >= 4
         assert "my-order" not in json.dumps([orders.logged, orders.status()], default=str)

@@ -8,8 +8,6 @@ import pytest
 from p9.capture.relisting import Relisting
 from tests.capture.rig import QUICK, Rig
 
-PATIENCE_S = 40.0
-
 
 class Desk:
     """One market of a rig with a Relisting. `told`: its integrity events that are no book states."""
@@ -78,7 +76,7 @@ async def test_pain_22_a_changed_tick_begins_that_instrument_anew_and_disturbs_n
     assert ("BTC-USDT-PERP", f"tick was {before.tick}, is 0.0001") in desk.findings("relisted")
     assert desk.losses() == losses and not desk.books_lost(other.symbol)
     # what came between the two subscriptions is missed by the next change only: it must have come before the venue falls silent
-    await desk.rig.until(lambda: all(feed.connection.settled for feed in desk.capture.feeds), PATIENCE_S)
+    await desk.rig.until(lambda: all(feed.connection.settled for feed in desk.capture.feeds))
     await desk.rig.until_moving()
     await desk.rig.settle()
     desk.rig.check_books()
@@ -103,12 +101,12 @@ async def test_pain_22_a_delisted_instrument_is_left_and_the_others_go_on(begin,
     assert (change.kind, change.symbol) == ("delisted", symbol) and desk.row("BTC") is None
     assert desk.findings("delisted")[0][0] == symbol
     trades = desk.rig.counted("trades")
-    await desk.rig.until(lambda: desk.rig.counted("trades") > trades, PATIENCE_S)
+    await desk.rig.until(lambda: desk.rig.counted("trades") > trades)
     assert desk.capture.synced and not desk.books_lost(other.symbol)
     assert {feed: n for feed, n in desk.losses().items() if feed in losses} == {feed: n for feed, n in losses.items() if feed in desk.losses()}
     desk.change(desk.one("BTC"), gone=False)
     assert [change.kind for change in await desk.relisting.look()] == ["listed"]
-    await desk.rig.until(lambda: desk.row("BTC") is not None and desk.capture.synced, PATIENCE_S)
+    await desk.rig.until(lambda: desk.row("BTC") is not None and desk.capture.synced)
 
 
 async def test_pain_22_a_renamed_instrument_goes_on_under_its_new_name(begin):
@@ -120,7 +118,7 @@ async def test_pain_22_a_renamed_instrument_goes_on_under_its_new_name(begin):
     assert desk.findings("renamed")[0][1] == "ETH-USDT-SWAP is now ETHER-USDT-SWAP"
     await desk.rig.until_synced()
     trades = {ix: desk.capture.pipeline.instrument_counters(ix)["trades"] for ix in desk.capture.instruments}
-    await desk.rig.until(lambda: all(desk.capture.pipeline.instrument_counters(ix)["trades"] > n for ix, n in trades.items()), PATIENCE_S)
+    await desk.rig.until(lambda: all(desk.capture.pipeline.instrument_counters(ix)["trades"] > n for ix, n in trades.items()))
 
 
 async def test_a_new_listing_is_captured_if_the_patterns_mean_it(begin):
@@ -176,7 +174,7 @@ async def test_a_push_is_answered_by_a_reading_soon_and_a_swarm_by_one(begin, mo
         desk.change(desk.one("BTC"), tick="0.01")
         for _ in range(50):
             desk.relisting.nudge()
-        await desk.rig.until(lambda: desk.relisting.listings.counts["reads"] == 1, PATIENCE_S)
+        await desk.rig.until(lambda: desk.relisting.listings.counts["reads"] == 1)
         await asyncio.sleep(0.5)
         assert desk.relisting.listings.counts["reads"] == 1 and desk.row("BTC").tick == "0.01"
     finally:

@@ -15,7 +15,7 @@ from p9.instrument import Instrument
 from p9.simulate.bar import Period
 from p9.simulate.server import Simulator
 from tests.capture.captured import Captured
-from tests.capture.conftest import until
+from tests.patience import until
 
 QUICK = SeedingSettings(settle_s=1.2, again_s=0.5)
 ALL = tuple(SECONDS)
@@ -39,7 +39,7 @@ async def test_pain_18_every_first_candle_is_the_venues_own(run):
     simulator = Simulator(seed=7, instruments=2, rate=2.0)
     await simulator.start()
     captured = [await run(name, timeframes=ALL, seeding=QUICK, simulator=simulator) for name in ("binance_spot", "binance_coinm", "okx_swap", "bybit_linear")]
-    await until(lambda: all(now.capture.seeding.status()["stages"] == {"whole": 2} for now in captured), 60)
+    await until(lambda: all(now.capture.seeding.status()["stages"] == {"whole": 2} for now in captured))
     simulator.freeze()
     await asyncio.sleep(1.5)
     for now in captured:
@@ -90,7 +90,7 @@ async def test_the_venues_closed_minutes_take_the_place_of_trades_it_has_forgott
         now.row, now.pipeline, now.client, instruments=now.capture.instruments, tell=now.capture.audits.say, settings=SeedingSettings(settle_s=0.0, tries=1)
     )
     stream = candles_of(now, 0)
-    await until(lambda: stream.closed_to > stream.first + 1, 20)
+    await until(lambda: stream.closed_to > stream.first + 1)
     seed = seeding._begin(stream)
     with pytest.raises(RestError, match="left out"):  # the newest 60 trades do not reach back
         now.simulator.instruments["bybit_spot", "BTCUSDT"].tape.extend([now.simulator.instruments["bybit_spot", "BTCUSDT"].tape[-1]] * 70)
@@ -110,11 +110,11 @@ async def test_a_difference_that_stays_is_told_and_the_trades_are_not_used(run, 
         return rows
 
     monkeypatch.setattr(now.capture.seeding, "_rows", wrong)
-    await until(lambda: now.capture.seeding.counts["conflicts"] > 0, 30)
+    await until(lambda: now.capture.seeding.counts["conflicts"] > 0)
     now.hear()
     told = next(event for event in now.events["audits"] if event["kind"] == "fusion_conflict")
     assert told["timeframe"] == "1s" and "live" in told["detail"] and "in the venue's history" in told["detail"]
-    await until(lambda: "minutes" in now.capture.seeding.status()["stages"], 10)
+    await until(lambda: "minutes" in now.capture.seeding.status()["stages"])
 
 
 INVERSE = Instrument(

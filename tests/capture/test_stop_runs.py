@@ -8,8 +8,8 @@ from cext.streams.stop_triggers import StopTriggers
 
 from p9.capture.recording import merge
 from p9.capture.replay import Replay
-from tests.capture.conftest import until
 from tests.capture.test_replay import pipeline_of
+from tests.patience import until
 from tests.recordings import recording
 
 S = 10**9
@@ -79,10 +79,10 @@ async def look_for_stops(now):
     told = []
     for _ in range(5):  # the simulator's own liquidations, and where the price stands, can explain a run or leave it without a level
         swings = [plant("burst", forced, "sell", 5e5), plant("burst", stopped, "buy", 5e5)]  # the price comes back: a low and a high
-        await until(lambda swings=swings: all(len(swing.played) == 12 for swing in swings), 60)
+        await until(lambda swings=swings: all(len(swing.played) == 12 for swing in swings))
         await asyncio.sleep(1.0)
         cascade, stops = plant("cascade", forced, "sell", 3e6), plant("stop_run", stopped, "buy", 3e6)
-        await until(lambda cascade=cascade, stops=stops: len(stops.played) == len(cascade.played) == 12, 60)
+        await until(lambda cascade=cascade, stops=stops: len(stops.played) == len(cascade.played) == 12)
         await asyncio.sleep(2.0)
         assert not [event for event in found(forced, cascade) if event["side"] == "sell"], "liquidations are no stops"
         told = told or found(stopped, stops)

@@ -10,6 +10,7 @@ from tests.client.test_subscription import FORMING, collect, trades_of
 from tests.delivery.redis_forms import ClusterForm
 from tests.delivery.test_cluster import Delivering
 from tests.delivery.test_publisher import LOW
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def accepted(writer):
 async def all_of(events, writer, items=()):
     wanted = accepted(writer)
     items = list(items)
-    items += await collect(events, lambda more: len(trades_of(items + more)) >= len(wanted), 10)
+    items += await collect(events, lambda more: len(trades_of(items + more)) >= len(wanted))
     got = trades_of(items)
     assert sorted(got) == wanted
     for channel in writer.channels:
@@ -51,9 +52,9 @@ async def test_channels_that_begin_later_are_found_and_read_from_their_begin(for
         for _ in range(4):
             writer.outbox.emit(forming, FORMING)
             await writer.emit(60)
-        assert await writer.publisher.drain(5) == 0
+        assert await writer.publisher.drain(PATIENCE_S) == 0
         items = await all_of(events, writer)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not any(isinstance(item, Event) and item.type == "candles_open" for item in items):
                 writer.outbox.emit(forming, FORMING)
                 await asyncio.sleep(0.1)
@@ -63,7 +64,7 @@ async def test_channels_that_begin_later_are_found_and_read_from_their_begin(for
 async def test_connections_are_cut_and_a_slot_moves(form):
     async with Delivering(form) as writer:
         await writer.emit(24)
-        assert await writer.publisher.drain(5) == 0
+        assert await writer.publisher.drain(PATIENCE_S) == 0
         async with subscribe(client_of(form), "trades:*", start="earliest") as events:
             task = asyncio.create_task(writer.emit(600))
             await asyncio.sleep(0.2)
@@ -76,6 +77,6 @@ async def test_connections_are_cut_and_a_slot_moves(form):
             with form.moving(channel.name, next(server for server in form.masters if server is not source), [channel.key]):
                 await asyncio.sleep(0.1)
             await task
-            assert await writer.publisher.drain(5) == 0
+            assert await writer.publisher.drain(PATIENCE_S) == 0
             items = await all_of(events, writer)
             assert sum(isinstance(item, Reconnected) for item in items) >= 2

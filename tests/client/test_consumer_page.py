@@ -15,6 +15,7 @@ from p9.delivery.bus import Bus
 from p9.delivery.publisher import Publisher
 from tests.client.test_subscription import TRADE
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "consumer.md").read_text(encoding="utf-8")
@@ -39,7 +40,7 @@ async def test_it_runs_and_prints_what_comes(tmp_path):
         example = await asyncio.create_subprocess_exec(
             sys.executable, str(script), server.url, "3", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"PYTHONPATH": str(ROOT)}
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not server.client().pubsub_numpat():
                 assert example.returncode is None
                 await asyncio.sleep(0.02)
@@ -71,11 +72,11 @@ async def test_the_one_for_node_drops_repeats_and_fills_holes(tmp_path):
         reader.subscribe("trades:venue:A-USDT")
 
         def payload() -> bytes:
-            while (message := reader.get_message(timeout=5))["type"] != "message":
+            while (message := reader.get_message(timeout=PATIENCE_S))["type"] != "message":
                 pass
             return message["data"]
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not client.pubsub_numpat():
                 assert example.returncode is None
                 await asyncio.sleep(0.02)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 
 import pytest
 from cext.clock import Clock
@@ -14,6 +13,7 @@ from p9.client import Event, Missed, NewEpoch, Overflow, Reconnected, Trade, sub
 from p9.delivery.bus import Bus
 from p9.delivery.publisher import Confirmer, Publisher
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S
 
 CRITICAL, HIGH, MEDIUM, LOW = range(4)
 TRADE = b'{"price":"1.5","quantity":"2","side":"buy","buyer_is_maker":false,"trade_id":"7"}'
@@ -55,13 +55,13 @@ class Writer:
             await asyncio.sleep(pause_s)
 
     async def drain(self):
-        assert await self.publisher.drain(10) == 0
+        assert await self.publisher.drain(PATIENCE_S) == 0
 
     def accepted(self):
         return {(channel.name.decode(), self.outbox.epoch, seq) for channel in self.trades for seq in range(1, channel.seq + 1)}
 
 
-async def collect(events, condition, deadline_s=8.0):
+async def collect(events, condition, deadline_s=PATIENCE_S):
     """Items until `condition(items)`."""
     items = []
     with contextlib.suppress(TimeoutError):
@@ -124,7 +124,7 @@ async def test_connections_that_are_cut_again_and_again(server):
             await asyncio.sleep(0.1)
             await kill_subscribers(server)
         items = await reading
-        items += await collect(events, lambda more: all_of(writer)(items + more), 3)
+        items += await collect(events, lambda more: all_of(writer)(items + more))
         exact(items, writer)
         assert sum(isinstance(item, Reconnected) for item in items) == 5
         forming = [item.seq for item in items if isinstance(item, Event) and item.type == "candles_open"]
@@ -144,7 +144,7 @@ async def test_the_server_is_killed_and_comes_back(server):
             await asyncio.to_thread(server.start)
         await task
         await writer.drain()
-        items = await collect(events, all_of(writer), 10)
+        items = await collect(events, all_of(writer))
         exact(items, writer)
         assert sum(isinstance(item, Reconnected) for item in items) == 2
 
@@ -205,7 +205,7 @@ async def test_a_slow_reader_costs_bounded_memory_and_no_trade(server):
         await asyncio.sleep(0.2)
         assert 500 <= events.waiting < 520
         items, most, left = [], 0, sum(channel.seq for channel in writer.trades)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while left:
                 items.append(await anext(events))
                 left -= isinstance(items[-1], Trade)
@@ -233,11 +233,9 @@ async def test_a_server_that_says_nothing_is_left(server, monkeypatch):
 
 async def test_who_is_not_let_in_is_told_at_once(server):
     server.client().config_set("requirepass", "right")
-    began_s = time.monotonic()
-    with pytest.raises(AuthenticationError):
-        async with subscribe(f"redis://:wrong@127.0.0.1:{server.port}/0", "trades:*"):
+    with pytest.raises(AuthenticationError):  # and not tried again for ever, as one that is away is
+        async with asyncio.timeout(PATIENCE_S), subscribe(f"redis://:wrong@127.0.0.1:{server.port}/0", "trades:*"):
             pass
-    assert time.monotonic() - began_s < 2
     server.client(password="right").config_set("requirepass", "")
 
 
@@ -247,7 +245,7 @@ async def test_a_server_that_is_not_there_yet_is_waited_for(tmp_path):
     await asyncio.sleep(0.3)
     assert not entering.done()
     with server:
-        events = await asyncio.wait_for(entering, 5)
+        events = await asyncio.wait_for(entering, PATIENCE_S)
         async with Writer(server.url, 1) as writer:
             await writer.emit(3)
             exact(await collect(events, all_of(writer)), writer)

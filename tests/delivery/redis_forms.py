@@ -9,12 +9,13 @@ from pathlib import Path
 import redis
 
 from tests.delivery.redis_process import RedisProcess, free_port, server_binary
+from tests.patience import PATIENCE_S
 
 MASTER = "p9master"
 
 
-def wait_for(condition: Callable[[], object], limit_s: float = 10.0) -> None:
-    deadline_s = time.monotonic() + limit_s
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
     while True:
         with contextlib.suppress(redis.RedisError, OSError):
             if condition():

@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from p9.delivery.valkey import find_binary
+from tests.patience import PATIENCE_S
 
 
 def server_binary() -> str:
@@ -48,7 +49,7 @@ class RedisProcess:
                    "--unixsocket", str(self.unix_path), "--repl-diskless-sync-delay", "0", *self.options, *more]
         for _ in range(50):
             self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE_S
             while time.monotonic() < deadline and self.process.poll() is None:
                 with contextlib.suppress(redis.RedisError), self.client(socket_timeout=1) as client:
                     client.ping()

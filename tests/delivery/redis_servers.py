@@ -14,6 +14,7 @@ import redis
 
 from p9.delivery.resp_server.process import BuiltinProcess
 from p9.delivery.valkey import find_binary
+from tests.patience import PATIENCE_S
 
 KINDS = ("redis", "valkey", "builtin")
 
@@ -60,7 +61,7 @@ def running(kind: str, folder: Path, *options: str):
 
 
 def _listens(process: subprocess.Popen, port: int) -> bool:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return True
@@ -80,7 +81,7 @@ class RawClient:
     def __init__(self, port: int, protocol: int = 2) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.settimeout(5)
+        self.socket.settimeout(PATIENCE_S)
         self._reader = hiredis.Reader(replyError=redis.ResponseError)
         if protocol == 3:
             self.ask("HELLO", 3)

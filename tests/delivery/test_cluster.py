@@ -12,7 +12,8 @@ from p9.delivery.epoch import next_epoch
 from p9.delivery.publisher import Publisher
 from tests.client.test_subscription import TRADE
 from tests.delivery.redis_forms import ClusterForm
-from tests.delivery.test_publisher import LOW, MEDIUM, QUICK, adds_up, channels_of, until
+from tests.delivery.test_publisher import LOW, MEDIUM, QUICK, adds_up, channels_of
+from tests.patience import PATIENCE_S, until
 
 
 class Delivering:
@@ -36,7 +37,7 @@ class Delivering:
             await asyncio.sleep(pause_s)
 
     async def complete(self):
-        assert await self.publisher.drain(10) == 0
+        assert await self.publisher.drain(PATIENCE_S) == 0
         adds_up(self.outbox)
         for channel in self.channels:
             entries = await self.publisher.bus.client.xrange(channel.key)
@@ -93,7 +94,7 @@ async def test_a_slot_that_moves_is_followed(form):
         target = next(server for server in form.masters if server is not source)
         with form.moving(channel.name, target, [channel.key]):
             await writer.emit(120)
-            assert await writer.publisher.drain(5) == 0
+            assert await writer.publisher.drain(PATIENCE_S) == 0
         await writer.emit(120)
         await writer.complete()
         assert form.owner_of(channel.name) is target
@@ -154,7 +155,7 @@ async def test_a_master_is_killed_and_its_replica_takes_its_place(tmp_path):
     with ClusterForm(tmp_path, True) as form:
         async with Delivering(form) as writer:
             await writer.emit(60)
-            assert await writer.publisher.drain(5) == 0
+            assert await writer.publisher.drain(PATIENCE_S) == 0
             victim = form.owner_of(writer.channels[0].name)
             replicas = [server.client() for server in form.replicas]
             await until(lambda: sum(replica.dbsize() for replica in replicas) == len(writer.channels))
@@ -162,6 +163,6 @@ async def test_a_master_is_killed_and_its_replica_takes_its_place(tmp_path):
             task = asyncio.create_task(writer.emit(300))
             await asyncio.to_thread(victim.kill)
             await task
-            assert await writer.publisher.drain(15) == 0
+            assert await writer.publisher.drain(PATIENCE_S) == 0
             await writer.complete()
             assert form.owner_of  # the account above was read from the new master

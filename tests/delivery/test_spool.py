@@ -19,6 +19,7 @@ from p9.delivery.disk import Disk
 from p9.delivery.publisher import Confirmer, Publisher
 from p9.delivery.spool import Spool, SpoolSettings
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S, until
 
 CRITICAL, HIGH, MEDIUM, LOW = range(4)
 QUICK = Confirmer(retry_delay_s=0.02, confirm_timeout_s=0.5)
@@ -76,12 +77,6 @@ def spool_files(folder):
     return sorted(path.name for path in folder.glob("*.spool"))
 
 
-async def until(condition, deadline_s=10.0):
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 async def test_what_a_stop_leaves_is_delivered_by_the_next_start_in_its_order(server, tmp_path):
     folder = tmp_path / "spool"
     async with Run(server.url, folder, epoch=1000) as first:
@@ -97,7 +92,7 @@ async def test_what_a_stop_leaves_is_delivered_by_the_next_start_in_its_order(se
         channels = second.channels()
         for n in range(30):
             second.outbox.emit(channels[n % 3], b"{}")  # behind what waits of their channels
-        assert await second.publisher.drain(5) == 0
+        assert await second.publisher.drain(PATIENCE_S) == 0
         second.adds_up()
         for channel in channels:
             assert stored(server, channel) == [(1000, n) for n in range(1, 101)] + [(2000, n) for n in range(1, 11)]
@@ -112,7 +107,7 @@ async def test_a_channel_that_nobody_writes_to_any_more_is_delivered_too(server,
         await first.publisher.put_by()
     await asyncio.to_thread(server.start)
     async with Run(server.url, tmp_path / "spool", epoch=2000) as second:
-        assert await second.publisher.drain(5) == 0
+        assert await second.publisher.drain(PATIENCE_S) == 0
         assert stored(server, gone) == [(1000, 1)]
         second.adds_up()
 
@@ -125,7 +120,7 @@ async def test_a_redis_that_keeps_up_costs_no_write(server, tmp_path):
         for _ in range(50):
             run.outbox.emit(channel, b"{}")
             await asyncio.sleep(0.002)
-        assert await run.publisher.drain(5) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         assert run.outbox.stats()["classes"]["HIGH"]["spooled"] <= 5  # a busy machine may be late once
 
 
@@ -147,7 +142,7 @@ async def test_beyond_memory_events_live_on_disk_and_come_back_in_order(server, 
         await run.back(server)
         fed = asyncio.create_task(keep_emitting(run, channels, 500))
         await fed
-        assert await run.publisher.drain(10) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         run.adds_up()
         for channel in channels:
             assert stored(server, channel) == [(1, n) for n in range(1, channel.seq + 1)] and channel.seq == 1300
@@ -174,7 +169,7 @@ async def test_a_channel_without_spooled_events_does_not_wait_behind_those_that_
         await until(lambda: run.outbox.stats()["classes"]["HIGH"]["confirmed"] > 1000)
         assert run.outbox.stats()["classes"]["HIGH"]["waiting_on_disk"] > 10_000
         assert run.outbox.emit(quiet, b"{}") == 1
-        assert await run.publisher.drain(20) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         heard = []
         while (message := listener.get_message(timeout=0.2)) is not None:
             heard.append(message["channel"])
@@ -228,7 +223,7 @@ async def test_a_kill_loses_at_most_what_was_accepted_within_the_fsync_window(se
         assert max(lost_ages_ms, default=0) < 400  # 100 ms and the fsync, on a machine that may be busy
     await asyncio.to_thread(server.start)
     async with Run(server.url, folder, epoch=9) as run:
-        assert await run.publisher.drain(10) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         found = [json.loads(fields[b"e"]) for _, fields in server.client().xrange(b"stream:{trades:venue:S0-USDT}")]
         for life in range(1, 4):
             seqs = [event["seq"] for event in found if event["epoch"] == life]
@@ -267,7 +262,7 @@ async def test_a_full_disk_is_said_and_survived_and_sheds_only_beyond_memory(ser
         files.full = False
         await until(lambda: not run.spool.error)
         await run.back(server)
-        assert await run.publisher.drain(10) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         assert stored(server, channel) == [(1, n) for n in range(1, channel.seq + 1)]
         run.adds_up()
 
@@ -285,7 +280,7 @@ async def test_over_its_bound_the_oldest_high_events_are_shed_and_no_critical_on
         run.adds_up()
         assert any(kind == "spool" and more["state"] == "full" for kind, more in run.told)
         await run.back(server)
-        assert await run.publisher.drain(10) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         run.adds_up()
         assert stored(server, alarms) == [(1, n) for n in range(1, 151)]
         seqs = [seq for _, seq in stored(server, trades)]
@@ -315,7 +310,7 @@ async def test_damage_costs_the_damaged_events_and_no_other(server, tmp_path, da
         assert (second.spool.n_torn, second.spool.stats()["damaged"]) == ((1, 0) if damage == "torn" else (0, 1))
         [channel] = second.channels(1)
         second.outbox.emit(channel, b"{}")
-        assert await second.publisher.drain(5) == 0
+        assert await second.publisher.drain(PATIENCE_S) == 0
         missing = 100 if damage == "torn" else 51
         assert len(stored(server, channel)) == 100
         assert [seq for epoch, seq in stored(server, channel) if epoch == 1] == [n for n in range(1, 101) if n != missing]
@@ -333,25 +328,25 @@ async def test_damage_while_we_run_is_counted_and_the_channel_goes_on(server, tm
         data[len(data) // 2] ^= 1
         (folder / name).write_bytes(data)
         await run.back(server)
-        assert await run.publisher.drain(5) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         run.adds_up()
         assert run.outbox.stats()["classes"]["HIGH"]["shed"] == 1 and run.spool.stats()["damaged"] == 1
         assert len(stored(server, channel)) == 99
         run.outbox.emit(channel, b"{}")
-        assert await run.publisher.drain(5) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
         await until(lambda: spool_files(folder) == [])
 
 
 async def test_always_writes_ahead_of_the_confirmation(server, tmp_path):
     server.start()
-    async with Run(server.url, tmp_path / "spool", epoch=1, settings=SpoolSettings(fsync="always")) as run:
+    async with Run(server.url, tmp_path / "spool", epoch=1, settings=SpoolSettings(fsync="always", fsync_interval_s=3600.0)) as run:
         [channel] = run.channels(1)
         await until(lambda: run.publisher.lanes[0].ready)
         server.freeze()
         run.outbox.emit(channel, b"{}")
-        await until(lambda: run.spool.n_safe == 1, 1.0)
+        await until(lambda: run.spool.n_safe == 1)
         server.thaw()
-        assert await run.publisher.drain(5) == 0
+        assert await run.publisher.drain(PATIENCE_S) == 0
 
 
 async def test_the_circuit_opens_probes_and_closes_and_each_is_an_event(server, tmp_path):
@@ -364,7 +359,7 @@ async def test_the_circuit_opens_probes_and_closes_and_each_is_an_event(server, 
         circuit = run.publisher.lanes[0].circuit
         await until(lambda: circuit.state == "open")
         await asyncio.to_thread(server.start)
-        assert await asyncio.wait_for(_closed(circuit), 5)
+        assert await asyncio.wait_for(_closed(circuit), PATIENCE_S)
         with contextlib.suppress(TimeoutError):
             await run.publisher.drain(5)
         events = [json.loads(fields[b"e"]) for _, fields in server.client().xrange(b"stream:{integrity:all:-}")]

@@ -12,12 +12,11 @@ from p9.fact import Roster
 from p9.market.poller import Poller
 from p9.market.rest import RestClient, RestSettings
 from p9.venue import Poll, Request, market
-from tests.capture.conftest import until
+from tests.patience import until
 from tests.venues.facts import instrument
 
 POOL = Budget("polls", 10_000, 60.0)
 QUICK = RestSettings(share=0.9, timeout_s=0.5, retry_first_s=0.01, retry_most_s=0.02)
-PATIENCE_S = 30.0
 
 
 def asks(path, kind="mark_price", read=lambda row, reading, answer: reading.facts.append(answer), **more):
@@ -48,7 +47,7 @@ class Desk:
 async def test_each_kind_has_its_interval_and_a_kind_without_one_is_not_asked(server):
     polls = [asks("/fast", "mark_price"), asks("/slow", "funding"), asks("/never", "open_interest"), asks("/rare", "mark_price", every=1000)]
     async with Desk(server, "binance_usdm", polls, mark_price=0.05, funding=0.4) as desk:
-        await until(lambda: desk.poller.counts["funding", "answered"] >= 4, PATIENCE_S)
+        await until(lambda: desk.poller.counts["funding", "answered"] >= 4)
         asked = [path for _, path in server.asked]
         assert asked.count("/fast") > 2 * asked.count("/slow") and asked.count("/rare") <= 1 and "/never" not in asked
         state = {row["kind"]: row for row in desk.poller.status()["rows"]}
@@ -64,7 +63,7 @@ async def test_failures_of_every_kind_are_counted_told_once_a_state_and_the_next
         (200, {}, '{"good":1}'),
     ]  # fmt: skip
     async with Desk(server, "binance_usdm", [asks("/x")]) as desk:
-        await until(lambda: len(desk.taken) >= 3, PATIENCE_S)
+        await until(lambda: len(desk.taken) >= 3)
         counts = desk.poller.status()["counts"]["mark_price"]
         assert (counts["RestError"], counts["RestRefused"], counts["ValueError"]) == (2, 1, 1)
         assert desk.taken[0][1] == [{"good": 1}]
@@ -76,7 +75,7 @@ async def test_retry_after_is_honoured_and_the_other_questions_of_the_round_wait
     server.answers = [(429, {"Retry-After": "1"}, '{"code":-1003,"msg":"Too much request weight used"}')] * 3
     poll = Poll("mark_price", lambda row, roster: [Request(f"/{n}", POOL) for n in range(5)], lambda row, reading, answer: None)
     async with Desk(server, "binance_usdm", [poll]) as desk:
-        await until(lambda: desk.poller.counts["mark_price", "answered"] >= 5, PATIENCE_S)
+        await until(lambda: desk.poller.counts["mark_price", "answered"] >= 5)
         assert {path for _, path in server.asked[:3]} == {"/0", "/1", "/2"}, "what was on its way"
         assert server.asked[3][0] - server.asked[2][0] >= 1.0, "and then nothing for as long as the venue wants"
         assert {path for _, path in server.asked[3:8]} == {f"/{n}" for n in range(5)}
@@ -85,7 +84,7 @@ async def test_retry_after_is_honoured_and_the_other_questions_of_the_round_wait
 async def test_a_ban_silences_every_poll_of_the_address(server):
     server.answers = [(418, {"Retry-After": "1"}, '{"code":-1003,"msg":"banned"}')] * 1
     async with Desk(server, "binance_usdm", [asks("/a"), asks("/b", "funding")], mark_price=0.05, funding=0.05) as desk:
-        await until(lambda: len(desk.taken) >= 4, PATIENCE_S)
+        await until(lambda: len(desk.taken) >= 4)
         times = [at_s for at_s, _ in server.asked]
         assert max(b - a for a, b in itertools.pairwise(times)) >= 0.9, "a second of silence"
         assert {path for _, path in server.asked[2:]} == {"/a", "/b"}
@@ -98,7 +97,7 @@ async def test_pages_are_followed_and_pages_that_repeat_end(server):
     server.answers = [page(1, "a%3D1"), page(2, "b"), page(3, ""), page(4, "x"), page(5, "x")]
     read = lambda row, reading, answer: reading.facts.append(answer["result"]["list"][0] if "result" in answer else None)  # noqa: E731
     async with Desk(server, "bybit_linear", [asks("/v5/market/risk-limit", read=read)]) as desk:
-        await until(lambda: "poll failed" in dict(desk.logged), PATIENCE_S)
+        await until(lambda: "poll failed" in dict(desk.logged))
         assert desk.poller.counts["mark_price", "endless_pages"] == 1
         assert [facts[0] for _, facts, _ in desk.taken[:5]] == [1, 2, 3, 4, 5]
         assert [path.partition("cursor=")[2] for _, path in server.asked[:5]] == ["", "a%3D1", "b", "", "x"], "sent as it came"
@@ -110,7 +109,7 @@ async def test_a_mistake_of_a_reader_costs_its_answer_alone(server):
         raise KeyError("a field")
 
     async with Desk(server, "binance_usdm", [asks("/a", read=broken), asks("/b", "funding")], mark_price=0.05, funding=0.05) as desk:
-        await until(lambda: desk.poller.counts["mark_price", "fault"] >= 2 and desk.poller.counts["funding", "answered"] >= 2, PATIENCE_S)
+        await until(lambda: desk.poller.counts["mark_price", "fault"] >= 2 and desk.poller.counts["funding", "answered"] >= 2)
         assert {kind for kind, *_ in desk.taken} == {"funding"} and not desk.task.done()
 
 
@@ -119,7 +118,7 @@ async def test_bad_values_are_counted_by_kind_and_said_once(server):
     server.answers = [(200, {}, row)] * 3
     poll = next(poll for poll in market("binance_usdm").polls if poll.kind == "mark_price")
     async with Desk(server, "binance_usdm", [poll]) as desk:
-        await until(lambda: desk.poller.counts["mark_price", "answered"] >= 3, PATIENCE_S)
+        await until(lambda: desk.poller.counts["mark_price", "answered"] >= 3)
         bad = desk.poller.status()["bad"]["mark_price"]
         assert bad["placeholder_zero"] == bad["no_number"] == 3
         said = [more for event, more in desk.logged if event == "value refused"]

@@ -14,6 +14,7 @@ import pytest
 from p9.errors import ConfigError
 from p9.ops import service
 from p9.ops.systemd import Systemd
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux")
@@ -51,7 +52,7 @@ async def test_the_watchdog_is_fed_as_long_as_the_loop_turns(manager):
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     for _ in range(5):
-        assert await asyncio.wait_for(loop.sock_recv(listening, 100), 5) == b"WATCHDOG=1"
+        assert await asyncio.wait_for(loop.sock_recv(listening, 100), PATIENCE_S) == b"WATCHDOG=1"
     assert loop.time() - began_s >= 0.19  # four pauses of half the time
     beat.cancel()
 
@@ -64,7 +65,7 @@ async def test_without_systemd_nothing_is_said_and_nothing_breaks(environment):
     systemd.notify("READY=1")
     systemd.status("x")
     assert systemd.watchdog_s is None
-    await asyncio.wait_for(systemd.beat(), 1)
+    await asyncio.wait_for(systemd.beat(), PATIENCE_S)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd's checker is not installed")

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from p9.simulate.server import Simulator
+from tests.patience import PATIENCE_S
 
 
 class Probe:
@@ -51,7 +52,7 @@ class Probe:
             frames.append(message.data)
 
     @staticmethod
-    async def next_json(socket, wanted=lambda frame: True, within_s: float = 5.0) -> dict:
+    async def next_json(socket, wanted=lambda frame: True, within_s: float = PATIENCE_S) -> dict:
         """The next frame that `wanted` accepts."""
         async with asyncio.timeout(within_s):
             while True:

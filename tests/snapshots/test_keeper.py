@@ -17,6 +17,7 @@ from p9.snapshots.shelf import Shelf
 from p9.storage import max_memory_of
 from tests.delivery.redis_forms import ClusterForm
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import until
 from tests.snapshots.books import INSTRUMENT, Book, S, same, shoot
 
 FIRST = 1_700_000_000
@@ -46,13 +47,6 @@ def books(n: int, since: int = FIRST, phase_ms: int = 0) -> list[Book]:
 def film_all(film, made: list[Book], since: int = FIRST) -> None:
     for turn, book in enumerate(made):
         assert shoot(film, book, since + turn)
-
-
-async def until(condition, what: str) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
-    assert condition(), what
 
 
 @pytest.mark.parametrize("phase_ms", [0, 950])
@@ -149,7 +143,7 @@ async def test_it_runs_by_itself_and_keeps_the_last_ones_at_a_stop(redis, tmp_pa
     running = asyncio.create_task(keeper.run())
     made = books(10)
     film_all(film, made[:5])
-    await until(lambda: keeper.status()["set"] == 5 and keeper.status()["disk"]["records"] == 5, "the first five are kept")
+    await until(lambda: keeper.status()["set"] == 5 and keeper.status()["disk"]["records"] == 5)  # the first five are kept
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     for turn, book in enumerate(made[5:], 5):

@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from tests.delivery.redis_servers import KINDS, RawClient, running
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(scope="package", params=KINDS)
@@ -19,7 +20,7 @@ def protocol(request):
 
 @pytest.fixture
 def db(port, protocol):
-    client = redis.Redis(port=port, protocol=protocol, socket_timeout=10)
+    client = redis.Redis(port=port, protocol=protocol, socket_timeout=PATIENCE_S)
     client.config_set("maxmemory", 0)
     client.flushall()
     yield client

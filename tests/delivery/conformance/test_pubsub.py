@@ -6,11 +6,12 @@ import time
 import pytest
 
 from tests.delivery.redis_servers import RawClient, pack
+from tests.patience import PATIENCE_S
 
 
 def receive(pubsub, n):
     """n messages, confirmations left out."""
-    found, deadline = [], time.monotonic() + 30
+    found, deadline = [], time.monotonic() + PATIENCE_S
     while len(found) < n and time.monotonic() < deadline:
         message = pubsub.get_message(timeout=1)
         if message and "subscribe" not in message["type"]:
@@ -24,7 +25,7 @@ def test_publish_reaches_channels_and_patterns(db):
         listener.psubscribe("trades:*", "*:BTC-*")
         other.psubscribe("liquidations:*")
         for pubsub, n in ((listener, 3), (other, 1)):
-            assert [pubsub.get_message(timeout=5)["type"] for _ in range(n)][-1] == "psubscribe"
+            assert [pubsub.get_message(timeout=PATIENCE_S)["type"] for _ in range(n)][-1] == "psubscribe"
         assert db.publish("trades:x:BTC-USDT", "1") == 3
         assert db.publish("trades:x:ETH-USDT", "2") == 1
         assert db.publish("depth:x:ETH-USDT", "3") == 0
@@ -42,7 +43,7 @@ def test_publish_reaches_channels_and_patterns(db):
 def test_ten_thousand_messages_arrive_in_order(db):
     with db.pubsub() as listener:
         listener.subscribe("c")
-        assert listener.get_message(timeout=5)["type"] == "subscribe"
+        assert listener.get_message(timeout=PATIENCE_S)["type"] == "subscribe"
 
         def publish():
             for _ in range(10):
@@ -118,7 +119,7 @@ def test_pubsub_tells_who_listens(db):
         two.psubscribe("x*")
         for pubsub, n in ((one, 2), (two, 2)):
             for _ in range(n):
-                pubsub.get_message(timeout=5)
+                pubsub.get_message(timeout=PATIENCE_S)
         assert set(db.pubsub_channels()) == {b"a", b"b"}
         assert db.pubsub_channels("a*") == [b"a"]
         assert dict(db.pubsub_numsub("a", "b", "c")) == {b"a": 2, b"b": 1, b"c": 0}
