@@ -8,7 +8,7 @@ new_enough() { "$1" -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] < (
 
 peer_python() {
     local name
-    for name in ${P9_PEER_PYTHON:-} python3.14 python3.13 python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[3-9]*/bin/python; do
+    for name in ${P9_PEER_PYTHON:-} python3.14 python3.13 python3 "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[3-9]*/bin/python; do
         if command -v "$name" >/dev/null && new_enough "$name"; then command -v "$name"; return; fi
     done
     if command -v uv >/dev/null; then uv python install -q 3.13 && uv python find 3.13; return; fi

@@ -4,7 +4,7 @@ source "$(dirname "$0")/setup.sh"
 setup dev
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$copy"
+copy_tree "$copy"
 recordings=${P9_RECORDINGS:-$PWD/../shared/recordings}
 python=$PWD/.venv/bin/python
 out=$PWD/htmlcov

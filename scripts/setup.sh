@@ -4,6 +4,7 @@
 #   setup dev        and what the tests need (a real redis-server and a Chromium among it)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PYTHONUTF8=1  # the sources are UTF-8, whatever the locale says
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
@@ -18,9 +19,16 @@ as_root() {
 system() {
     command -v apt-get >/dev/null || die "please install: $* (this script knows apt-get only)"
     say "installing system packages: $*"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update \
-        && as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null \
-        || die "cannot install $*; as root: apt-get install $*"
+    if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update ||
+        ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null; then
+        die "cannot install $*; as root: apt-get update && apt-get install -y $*"
+    fi
+}
+
+# copy_tree FOLDER: the files that git knows, as they are now, for a build that must not take the place of this one
+copy_tree() {
+    command -v git >/dev/null || die "git is missing, which says what belongs to the tree; as root: apt-get update && apt-get install -y git"
+    git ls-files -z | tar --null -T - -cf - | tar -xf - -C "$1"
 }
 
 # wanted PACKAGE: what some tests look through; without it they say so
@@ -28,7 +36,7 @@ wanted() {
     command -v "$1" >/dev/null || (system "$1") || say "without $1 some tests are left out"
 }
 
-# A Python from 3.11 to 3.13 that has venv and its headers; P9_PYTHON names one by hand.
+# A Python from 3.11 to 3.13 that has venv and its headers; P9_PYTHON names one by hand, and then it is that one or none.
 usable() {
     "$1" - 2>/dev/null <<'PY'
 import ensurepip, os, sys, sysconfig, venv
@@ -38,7 +46,7 @@ PY
 
 find_python() {
     local name
-    for name in ${P9_PYTHON:-} python3 python3.11 python3.12 python3.13 /usr/bin/python3; do
+    for name in ${P9_PYTHON:-python3 python3.11 python3.12 python3.13 /usr/bin/python3}; do
         if command -v "$name" >/dev/null && usable "$name"; then command -v "$name"; return; fi
     done
     return 1
@@ -49,9 +57,9 @@ packages() {
     local needed=("$@")
     command -v cc >/dev/null || needed+=(gcc libc6-dev)
     command -v strip >/dev/null || needed+=(binutils)
-    find_python >/dev/null || needed+=(python3 python3-venv python3-dev)
+    find_python >/dev/null || [ -n "${P9_PYTHON:-}" ] || needed+=(python3 python3-venv python3-dev)
     [ ${#needed[@]} = 0 ] || system "${needed[@]}"
-    python=$(find_python) || die "no Python 3.11 to 3.13 with venv and headers; set P9_PYTHON to one"
+    python=$(find_python) || die "${P9_PYTHON:-python3} is no Python 3.11 to 3.13 with venv and headers; set P9_PYTHON to one (pyenv or uv bring it)"
 }
 
 setup() {
@@ -66,7 +74,7 @@ setup() {
         wanted prometheus
     fi
 
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -c "import pip" 2>/dev/null || "$python" -m venv --clear .venv  # there is none, or it was broken off, or its Python is another one now
     stamp=.venv/p9-stamp-${1:-run}
     if ! cmp -s <(cat pyproject.toml setup.py) "$stamp"; then
         say "installing Python packages into .venv"

@@ -1,6 +1,7 @@
 """What holds for every file of the tree."""
 
 import ast
+import contextlib
 import re
 import subprocess
 from pathlib import Path
@@ -8,11 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FILES = [
-    ROOT / name
-    for name in subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-    if (ROOT / name).is_file()
-] or [path for path in ROOT.rglob("*") if path.suffix in (".py", ".pyx", ".pxd")]
+SOURCES = (".py", ".pyx", ".pxd", ".sh", ".ps1", ".js", ".md")
+
+
+def files() -> list[Path]:
+    """Those that git knows; without git, or in a copy that is no checkout, those of our own folders."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+        return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+    return [path for folder in ("p9", "cext", "tests", "scripts", "docs") for path in (ROOT / folder).rglob("*") if path.suffix in SOURCES]
+
+
+FILES = files()
 CODE = [path for path in FILES if path.suffix in (".py", ".pyx", ".pxd")]
 VENUES_OWN = ("p9/venues/", "cext/venues/", "p9/simulate/", "p9/config/")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
