@@ -12,7 +12,7 @@ import pytest
 
 from p9 import secret
 from p9.config import parse
-from p9.config.account import BinanceAccount, BybitAccount, OkxAccount
+from p9.config.venues import BinanceAccount, BybitAccount, OkxAccount
 from p9.errors import ConfigError
 from p9.key import Key, key_of
 

@@ -22,7 +22,7 @@ def files() -> list[Path]:
 
 FILES = files()
 CODE = [path for path in FILES if path.suffix in (".py", ".pyx", ".pxd")]
-VENUES_OWN = ("p9/venues/", "cext/venues/", "p9/simulate/", "p9/config/")
+VENUES_OWN = ("p9/venues/", "cext/venues/", "p9/simulate/", "p9/config/venues.py")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "manager", "base"}
 
 

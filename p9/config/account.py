@@ -20,18 +20,3 @@ class Account(Section):
         for field in self.__struct_fields__:
             if field.endswith("_env") and not _NAME.fullmatch(getattr(self, field)):  # a key put here by mistake must not be shown
                 raise ValueError(f"{field}: found what is no variable's name (it is not repeated here), allowed is one such as P9_VENUE_KEY")
-
-
-class BinanceAccount(Account):
-    key_env: Annotated[str, text("name of the environment variable that holds the key; its secret is not needed")] = "P9_BINANCE_KEY"
-
-
-class BybitAccount(Account):
-    key_env: Annotated[str, text("name of the environment variable that holds the key")] = "P9_BYBIT_KEY"
-    secret_env: Annotated[str, text("and of the one that holds its secret")] = "P9_BYBIT_SECRET"
-
-
-class OkxAccount(Account):
-    key_env: Annotated[str, text("name of the environment variable that holds the key")] = "P9_OKX_KEY"
-    secret_env: Annotated[str, text("and of the one that holds its secret")] = "P9_OKX_SECRET"
-    passphrase_env: Annotated[str, text("and of the one that holds its passphrase")] = "P9_OKX_PASSPHRASE"

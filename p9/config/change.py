@@ -8,7 +8,7 @@ from p9.config.section import Section
 
 
 class Change(msgspec.Struct, frozen=True):
-    """`path` as in the file: venues.okx.swap.symbols."""
+    """`path` as in the file: redis.url."""
 
     path: str
     before: Any

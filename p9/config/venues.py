@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from p9.config.account import BinanceAccount, BybitAccount, OkxAccount
+from p9.config.account import Account
 from p9.config.options import OptionLine
 from p9.config.section import Section, between, text
 
@@ -27,6 +27,21 @@ class OkxMarket(Market):
     """A market whose books have 400 levels a side in the stream and no more."""
 
     depth: Annotated[int, between(1, 400, "levels a side of the book")] = 400
+
+
+class BinanceAccount(Account):
+    key_env: Annotated[str, text("name of the environment variable that holds the key; its secret is not needed")] = "P9_BINANCE_KEY"
+
+
+class BybitAccount(Account):
+    key_env: Annotated[str, text("name of the environment variable that holds the key")] = "P9_BYBIT_KEY"
+    secret_env: Annotated[str, text("and of the one that holds its secret")] = "P9_BYBIT_SECRET"
+
+
+class OkxAccount(Account):
+    key_env: Annotated[str, text("name of the environment variable that holds the key")] = "P9_OKX_KEY"
+    secret_env: Annotated[str, text("and of the one that holds its secret")] = "P9_OKX_SECRET"
+    passphrase_env: Annotated[str, text("and of the one that holds its passphrase")] = "P9_OKX_PASSPHRASE"
 
 
 Exchange = Literal["binance", "bybit", "okx"]

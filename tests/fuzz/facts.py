@@ -17,7 +17,7 @@ from cext.clock import Clock
 from cext.outbox import Outbox
 
 from p9.capture.orders import told_of
-from p9.config.account import OkxAccount
+from p9.config.venues import OkxAccount
 from p9.errors import ConfigError
 from p9.fact import Adl, Block, Funding, MarkPrice, OpenInterest, Reading, Roster
 from p9.instrument import Instrument
