@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 
 
 async def until(condition: Callable[[], object], pause_s: float = 0.01) -> None:

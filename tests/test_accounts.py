@@ -156,7 +156,7 @@ async def test_pain_23_stop_orders_of_ones_own_are_told_as_they_were_and_keys_to
         account.key, account.secret = KEY, "another-secret-987"
         await run.until(lambda: "check your signature" in run.streams()["bybit"]["feed"]["last_loss"] and "60007 Invalid sign" in run.streams()["okx"]["feed"]["last_loss"])
         account.secret = SECRET
-        await run.until(lambda: run.states() == dict.fromkeys(STREAMS, "live"), 90.0)
+        await run.until(lambda: run.states() == dict.fromkeys(STREAMS, "live"))
 
         # what was not heard meanwhile is told, of every instrument that the streams tell of, and written down
         await run.until(lambda: all(run.gaps(row) == ["open", "lost"] for one in ones for row in run.rows(one)))

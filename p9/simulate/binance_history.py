@@ -7,18 +7,19 @@ from typing import Any
 from p9.simulate import binance_streams as streams
 from p9.simulate import history
 from p9.simulate.bar import DAY_MS, Period
+from p9.simulate.binance_weights import error
 from p9.simulate.instrument import Instrument
-from p9.simulate.rest import Refusal, dumps
+from p9.simulate.rest import dumps
 from p9.simulate.scale import plain
 
 HOUR_MS = 3_600_000
 
 
 class BinanceHistory:
-    """`rest` reads parameters, spends weight and makes errors; it is the one that answers."""
+    """`rest` reads parameters and spends weight; it is the one that answers."""
 
-    def __init__(self, rest: Any, error: Callable[..., Refusal]):
-        self._rest, self._market, self._error = rest, rest.market, error
+    def __init__(self, rest: Any):
+        self._rest, self._market = rest, rest.market
         self.routes: dict[str, Callable[[Any], str]] = {"/aggTrades": self._agg_trades}
         self.data_routes: dict[str, Callable[[Any], str]] = {}  # by their whole paths, without weight
         if rest.futures:
@@ -47,11 +48,11 @@ class BinanceHistory:
         first, start, end = (self._rest.number(query, name) for name in ("fromId", "startTime", "endTime"))
         if first is not None:
             if start is not None or end is not None:
-                raise self._error(-1128, "Combination of optional parameters invalid.")
+                raise error(-1128, "Combination of optional parameters invalid.")
             rows = self._from_id(one, first, limit)
         elif start is not None or end is not None:
             if self._rest.futures and start is not None and end is not None and end - start > HOUR_MS:
-                raise self._error(-1127, "More than 1 hours between startTime and endTime.")
+                raise error(-1127, "More than 1 hours between startTime and endTime.")
             rows = self._between(one, start, end, limit)
         else:
             rows = self._newest(one, limit)
@@ -92,7 +93,7 @@ class BinanceHistory:
         if of_pair:
             some = [one for one in self._market.instruments.values() if one.listing.pair == query.get("pair")]
             if not some:
-                raise self._error(-1121, "Invalid symbol.")
+                raise error(-1121, "Invalid symbol.")
             one = some[0]
         else:
             one = self._rest.one(query)
@@ -133,11 +134,11 @@ class BinanceHistory:
         some = [one for one in self._market.instruments.values() if query.get(key) in (one.listing.pair, one.symbol)]
         period = streams.PERIODS.get(query.get("period", ""))
         if not some or period is None or not 300_000 <= period.ms <= DAY_MS:
-            raise self._error(-1130, f"Data sent for parameter '{key if not some else 'period'}' is not valid.")
+            raise error(-1130, f"Data sent for parameter '{key if not some else 'period'}' is not valid.")
         now_ms, limit = int(time.time() * 1000), min(500, self._rest.number(query, "limit", 30))
         start, end = self._rest.number(query, "startTime"), self._rest.number(query, "endTime", now_ms)
         if start is not None and start < now_ms - history.POSITIONS_DAYS * DAY_MS - 60_000:
-            raise self._error(-1130, "parameter 'startTime' is invalid.")
+            raise error(-1130, "parameter 'startTime' is invalid.")
         at = history.moments(period.ms, start or 0, end, now_ms)
         return some[0], period, at[:limit] if start is not None else at[-limit:]
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from p9.simulate import binance_streams as streams
 from p9.simulate.binance import BinanceMarket
-from p9.simulate.binance_rest import Weights, error
+from p9.simulate.binance_weights import Weights, error
 from p9.simulate.faults import Faults
 from p9.simulate.option_chain import Mark, Option, OptionChain
 from p9.simulate.rest import Refusal, dumps, json_response

@@ -1,66 +1,22 @@
 """The first venue's REST: weights with their header, 429 and 418, and answers in its shapes."""
 
-import math
 import time
-from decimal import Decimal
 
 from aiohttp import web
 
-from p9.simulate import adl
 from p9.simulate import binance_streams as streams
 from p9.simulate.bar import Period
 from p9.simulate.binance import BinanceMarket
 from p9.simulate.binance_history import BinanceHistory
+from p9.simulate.binance_reference import BinanceReference
+from p9.simulate.binance_weights import Weights, error
 from p9.simulate.candles import MINUTE_MS
-from p9.simulate.catalogue import PERPETUAL_MS
 from p9.simulate.figures import funding
-from p9.simulate.instrument import EIGHT_HOURS_MS, Instrument
+from p9.simulate.instrument import Instrument
 from p9.simulate.rest import Refusal, dumps, json_response
 from p9.simulate.scale import plain
 
-BAN_S = 120
 FUTURES_DEPTHS = {5: 2, 10: 2, 20: 2, 50: 2, 100: 5, 500: 10, 1000: 20}
-
-
-class Weights:
-    """The weight of one calendar minute (`span_s`): one pool for spot, one that both futures lines share. Going on after
-    a 429 until twice the limit brings a ban. `most` is the highest use of any minute so far."""
-
-    def __init__(self, limit: int, span_s: float = 60.0):
-        self.limit, self.span_s, self.used, self.most, self.banned_until_s = limit, span_s, 0, 0, 0.0
-        self._minute = 0
-
-    def spend(self, weight: int) -> None:
-        """Raises Refusal when the limit is passed."""
-        now = time.time()
-        if now < self.banned_until_s:
-            raise self.ban()
-        if int(now // self.span_s) != self._minute:
-            self._minute, self.used = int(now // self.span_s), 0
-        self.used += weight
-        self.most = max(self.most, self.used)
-        if self.used > 2 * self.limit:
-            self.banned_until_s = now + BAN_S
-            raise self.ban()
-        if self.used > self.limit:
-            raise self.too_much()
-
-    def ban(self, patience_s: float = 0.0) -> Refusal:
-        until = time.time() + patience_s if patience_s else self.banned_until_s or time.time() + BAN_S
-        text = f"Way too much request weight used; IP banned until {int(until * 1000)}. Please use WebSocket Streams for live updates to avoid bans."
-        return Refusal(418, dumps({"code": -1003, "msg": text}), {"Retry-After": str(math.ceil(until - time.time()))})
-
-    def too_much(self, patience_s: float = 0.0) -> Refusal:
-        text = f"Too much request weight used; current limit is {self.limit} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
-        wait = math.ceil(patience_s) or math.ceil(self.span_s - time.time() % self.span_s)
-        return Refusal(429, dumps({"code": -1003, "msg": text}), {"Retry-After": str(wait), **self.header()})
-
-    def header(self) -> dict[str, str]:
-        return {"X-MBX-USED-WEIGHT-1M": str(self.used)}
-
-
-def error(code: int, message: str, status: int = 400) -> Refusal:
-    return Refusal(status, dumps({"code": code, "msg": message}))
 
 
 class BinanceRest:
@@ -75,7 +31,6 @@ class BinanceRest:
         self._routes = {
             "/ping": self._ping,
             "/time": self._time,
-            "/exchangeInfo": self._exchange_info,
             "/depth": self._depth,
             "/trades": self._trades,
             "/historicalTrades": self._historical_trades,
@@ -85,17 +40,11 @@ class BinanceRest:
             "/ticker/price": self._price,
         }
         if self.futures:
-            self._routes |= {
-                "/premiumIndex": self._premium_index,
-                "/fundingInfo": self._funding_info,
-                "/openInterest": self._open_interest,
-            }
-        if self.futures and not self.inverse:
-            self._routes |= {"/insuranceBalance": self._insurance, "/symbolAdlRisk": self._adl_risk, "/tradingSchedule": self._schedule}
+            self._routes |= {"/premiumIndex": self._premium_index, "/openInterest": self._open_interest}
         else:
-            self._routes |= {"/uiKlines": self._klines} if not self.futures else {}
-        self._history = BinanceHistory(self, error)
-        self._routes |= self._history.routes
+            self._routes["/uiKlines"] = self._klines
+        self._history = BinanceHistory(self)
+        self._routes |= self._history.routes | BinanceReference(self).routes
 
     async def answer(self, path: str, query) -> web.Response:
         """`path` is the venue's whole path. Never raises."""
@@ -154,7 +103,7 @@ class BinanceRest:
                 -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
             ) from None
 
-    def _some(self, query, single_weight: int, all_weight: int) -> list[Instrument]:
+    def some(self, query, single_weight: int, all_weight: int) -> list[Instrument]:
         """The one asked for, those in `symbols`, or all."""
         if "symbol" in query:
             self.weights.spend(single_weight)
@@ -162,7 +111,7 @@ class BinanceRest:
         self.weights.spend(all_weight)
         return list(self.market.instruments.values())
 
-    def _shape(self, query, rows: list[str]) -> str:
+    def shape(self, query, rows: list[str]) -> str:
         """One object where a symbol was asked for, else an array; coin-margined answers are arrays always."""
         return rows[0] if "symbol" in query and not self.inverse else "[" + ",".join(rows) + "]"
 
@@ -261,7 +210,7 @@ class BinanceRest:
     def _day(self, query) -> str:
         rows = []
         now_ms = int(time.time() * 1000)
-        for one in self._some(query, 2 if not self.futures else 1, 80 if not self.futures else 40):
+        for one in self.some(query, 2 if not self.futures else 1, 80 if not self.futures else 40):
             px, qty, of = one.px.pad, one.qty.pad, one.day.at(now_ms)
             last = one.last_fill()
             bid, bid_lots, ask, ask_lots = one.model.best
@@ -284,11 +233,11 @@ class BinanceRest:
             row |= {"baseVolume" if self.inverse else "quoteVolume": money, "openTime": of.open_ms, "closeTime": now_ms}
             row |= {"firstId": of.first_id, "lastId": of.last_id, "count": of.count}
             rows.append(dumps(row))
-        return self._shape(query, rows)
+        return self.shape(query, rows)
 
     def _book_ticker(self, query) -> str:
         rows = []
-        for one in self._some(query, 2, 5 if self.futures else 4):
+        for one in self.some(query, 2, 5 if self.futures else 4):
             px, qty = one.px.pad, one.qty.pad
             bid, bid_lots, ask, ask_lots = one.model.best
             row = {"symbol": one.symbol}
@@ -298,24 +247,24 @@ class BinanceRest:
             if self.futures:
                 row |= {"time": one.model.last_ns // 1_000_000, "lastUpdateId": one.model.last_id}
             rows.append(dumps(row))
-        return self._shape(query, rows)
+        return self.shape(query, rows)
 
     def _price(self, query) -> str:
         rows = []
-        for one in self._some(query, 2 if not self.futures else 1, 4 if not self.futures else 2):
+        for one in self.some(query, 2 if not self.futures else 1, 4 if not self.futures else 2):
             row = {"symbol": one.symbol} | ({"ps": one.listing.pair} if self.inverse else {})
             row["price"] = one.px.pad(one.candles.last_tick)
             if self.futures:
                 row["time"] = one.model.last_ns // 1_000_000
             rows.append(dumps(row))
-        return self._shape(query, rows)
+        return self.shape(query, rows)
 
     def _premium_index(self, query) -> str:
         if self.inverse and "symbol" not in query and "pair" in query:
             self.weights.spend(10)
             some = [one for one in self.market.instruments.values() if one.listing.pair == query["pair"]]
         else:
-            some = self._some(query, 10 if self.inverse else 1, 10)
+            some = self.some(query, 10 if self.inverse else 1, 10)
         now_ms, rows = int(time.time() * 1000), []
         for one in some:
             mark, index = one.mark_price(now_ms * 1_000_000), one.index_price(now_ms * 1_000_000)
@@ -331,24 +280,7 @@ class BinanceRest:
                 "time": now_ms,
             }
             rows.append(dumps(row))
-        return self._shape(query, rows)
-
-    def _funding_info(self, query) -> str:
-        """Only symbols whose settings were adjusted: the caps of every fifth perpetual, and who does not pay each eight hours."""
-        perpetuals = [one for one in self.market.instruments.values() if one.listing.expiry_ms is None]
-        return dumps(
-            [
-                {
-                    "symbol": one.symbol,
-                    "adjustedFundingRateCap": "0.02500000",
-                    "adjustedFundingRateFloor": "-0.02500000",
-                    "fundingIntervalHours": one.funding_interval_ms // 3_600_000,
-                    "disclaimer": False,
-                }
-                for place, one in enumerate(perpetuals)
-                if place % 5 == 4 or one.funding_interval_ms != EIGHT_HOURS_MS
-            ]
-        )
+        return self.shape(query, rows)
 
     def _open_interest(self, query) -> str:
         one = self.one(query)
@@ -358,177 +290,3 @@ class BinanceRest:
             row = {"symbol": one.symbol, "pair": one.listing.pair} | row
             row["contractType"] = one.listing.contract
         return dumps(row | {"time": one.model.last_ns // 1_000_000})
-
-    def _insurance(self, query) -> str:
-        self.weights.spend(1)
-        if "symbol" in query:
-            self.one(query)
-        return self.market.insurance.first(query.get("symbol"), int(time.time() * 1000))
-
-    def _schedule(self, query) -> str:
-        """Of what has trading hours elsewhere: yesterday's, today's and tomorrow's."""
-        self.weights.spend(5)
-        day = 86_400_000
-        today_ms = int(time.time() * 1000) // day * day
-        sessions = [
-            {"startTime": at, "endTime": at + hours * 3_600_000, "type": kind}
-            for back in (-1, 0, 1)
-            for at, hours, kind in ((today_ms + back * day, 4, "OVERNIGHT"), (today_ms + back * day + 14 * 3_600_000, 7, "REGULAR"))
-        ]
-        return dumps({"updateTime": today_ms, "marketSchedules": {"EQUITY": {"sessions": sessions}, "COMMODITY": {"sessions": []}}})
-
-    def _adl_risk(self, query) -> str:
-        some = self._some(query, 1, 1)
-        at_ms = int(time.time() * 1000) // 1_800_000 * 1_800_000
-        return self._shape(
-            query, [dumps({"symbol": one.symbol, "adlRisk": adl.risk(self.market.insurance, one.symbol), "updateTime": at_ms}) for one in some]
-        )
-
-    # ------------------------------------------------------------------ reference data
-
-    def _exchange_info(self, query) -> str:
-        self.weights.spend(1 if self.futures else 20)
-        some = list(self.market.instruments.values())
-        if not self.futures and "symbol" in query:
-            some = [self.one(query)]
-        describe = self._futures_symbol if self.futures else self._spot_symbol
-        limits = [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": self.weights.limit},
-        ]
-        if self.futures:
-            limits.append({"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200})
-            limits.append({"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300})
-        else:
-            limits.append({"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100})
-            limits.append({"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000})
-        info = {
-            "timezone": "UTC",
-            "serverTime": int(time.time() * 1000) - 10 * 3_600_000,  # a cached value: hours old
-            "rateLimits": limits,
-            "exchangeFilters": [],
-        }
-        if self.futures and not self.inverse:
-            info["assets"] = [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}]
-        info["symbols"] = [describe(one) for one in some]
-        return dumps(info)
-
-    def _spot_symbol(self, one: Instrument) -> dict:
-        listing = one.listing
-        return {
-            "symbol": one.symbol,
-            "status": one.status or "TRADING",
-            "baseAsset": listing.base,
-            "baseAssetPrecision": 8,
-            "quoteAsset": listing.quote,
-            "quotePrecision": 8,
-            "quoteAssetPrecision": 8,
-            "baseCommissionPrecision": 8,
-            "quoteCommissionPrecision": 8,
-            "orderTypes": [
-                "LIMIT",
-                "LIMIT_MAKER",
-                "MARKET",
-                "STOP_LOSS",
-                "STOP_LOSS_LIMIT",
-                "TAKE_PROFIT",
-                "TAKE_PROFIT_LIMIT",
-            ],
-            "icebergAllowed": True,
-            "ocoAllowed": True,
-            "otoAllowed": True,
-            "opoAllowed": True,
-            "quoteOrderQtyMarketAllowed": True,
-            "allowTrailingStop": True,
-            "cancelReplaceAllowed": True,
-            "amendAllowed": True,
-            "pegInstructionsAllowed": True,
-            "isSpotTradingAllowed": True,
-            "isMarginTradingAllowed": True,
-            "filters": [
-                {
-                    "filterType": "PRICE_FILTER",
-                    "minPrice": listing.tick,
-                    "maxPrice": "1000000.00000000",
-                    "tickSize": listing.tick,
-                },
-                {"filterType": "LOT_SIZE", "minQty": listing.lot, "maxQty": "9000.00000000", "stepSize": listing.lot},
-                {"filterType": "ICEBERG_PARTS", "limit": 100},
-                {
-                    "filterType": "MARKET_LOT_SIZE",
-                    "minQty": "0.00000000",
-                    "maxQty": "119.17512541",
-                    "stepSize": "0.00000000",
-                },
-                {
-                    "filterType": "NOTIONAL",
-                    "minNotional": "5.00000000",
-                    "applyMinToMarket": True,
-                    "maxNotional": "9000000.00000000",
-                    "applyMaxToMarket": False,
-                    "avgPriceMins": 5,
-                },
-                {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
-            ],
-            "permissions": [],
-            "permissionSets": [["SPOT", "MARGIN"]],
-            "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-            "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"],
-        }
-
-    def _futures_symbol(self, one: Instrument) -> dict:
-        listing = one.listing
-        tick, lot = plain(Decimal(listing.tick)), plain(Decimal(listing.lot))
-        row = {
-            "symbol": one.symbol,
-            "pair": listing.pair,
-            "contractType": listing.contract,
-            "deliveryDate": one.last_day_ms or listing.expiry_ms or PERPETUAL_MS,
-            "onboardDate": 1_569_398_400_000,
-            "contractStatus" if self.inverse else "status": one.status or "TRADING",
-        }
-        if self.inverse:
-            row["contractSize"] = int(listing.contract_value)
-        row |= {
-            "maintMarginPercent": "2.5000",
-            "requiredMarginPercent": "5.0000",
-            "baseAsset": listing.base,
-            "quoteAsset": listing.quote,
-            "marginAsset": listing.settle,
-            "pricePrecision": one.px.decimals,
-            "quantityPrecision": one.qty.decimals,
-            "baseAssetPrecision": 8,
-            "quotePrecision": 8,
-        }
-        if self.inverse:
-            row["equalQtyPrecision"] = 4
-        row |= {
-            "underlyingType": "COIN",
-            "underlyingSubType": ["PoW"],
-            "triggerProtect": "0.0500",
-            "liquidationFee": "0.012500",
-            "marketTakeBound": "0.05",
-            "filters": [
-                {"maxPrice": "4529764", "filterType": "PRICE_FILTER", "minPrice": tick, "tickSize": tick},
-                {"minQty": lot, "stepSize": lot, "filterType": "LOT_SIZE", "maxQty": "1000000"},
-                {"maxQty": "120000", "filterType": "MARKET_LOT_SIZE", "minQty": lot, "stepSize": lot},
-                {"limit": 200, "filterType": "MAX_NUM_ORDERS"},
-                {"notional": "5.0", "filterType": "MIN_NOTIONAL"},
-                {
-                    "multiplierDown": "0.9500",
-                    "multiplierUp": "1.0500",
-                    "multiplierDecimal": "4",
-                    "filterType": "PERCENT_PRICE",
-                },
-            ],
-            "orderTypes": [
-                "LIMIT",
-                "MARKET",
-                "STOP",
-                "STOP_MARKET",
-                "TAKE_PROFIT",
-                "TAKE_PROFIT_MARKET",
-                "TRAILING_STOP_MARKET",
-            ],
-            "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
-        }
-        return row

@@ -186,7 +186,7 @@ class Rig:
         n_levels, unlike = 0, []
         for name, capture in self.captures.items():
             for ix, row in capture.instruments.items():
-                truth = self.simulator.truth(self.simulator.instruments[name, row.venue_symbol])
+                truth = self.simulator.oracle.truth(self.simulator.instruments[name, row.venue_symbol])
                 book = capture.pipeline.book(ix)
                 for side, edge in (("bids", book["valid_bid"]), ("asks", book["valid_ask"])):
                     ours, theirs = numbers(book[side]), numbers(truth[side])

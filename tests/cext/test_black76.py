@@ -63,7 +63,7 @@ times = st.floats(1e-5, 3.0)
 
 
 @given(forwards, moneyness, vols, times, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_premium_implies_its_volatility_as_well_as_its_digits_allow(forward, k, vol, years, call):
     strike = forward * math.exp(k)
     premium = price(forward, strike, vol, years, call)
@@ -77,7 +77,7 @@ def test_every_premium_implies_its_volatility_as_well_as_its_digits_allow(forwar
 
 
 @given(forwards, moneyness, vols, times)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_parity_scale_and_the_textbook_s_own_words(forward, k, vol, years):
     strike, s = forward * math.exp(k), vol * math.sqrt(years)
     call, put = price(forward, strike, vol, years, True), price(forward, strike, vol, years, False)
@@ -91,7 +91,7 @@ def test_parity_scale_and_the_textbook_s_own_words(forward, k, vol, years):
 
 
 @given(st.floats(0.5, 2.0), st.floats(0.2, 1.5), st.floats(0.02, 2.0), st.booleans(), st.floats(-0.1, 0.2))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_greeks_are_the_slopes_of_the_premium(strike, vol, years, call, rate):
     def worth(forward=1.0, vol=vol, years=years):
         return price(forward, strike, vol, years, call, math.exp(-rate * years))

@@ -87,7 +87,7 @@ def known_to(model, side, n):
     return max(window, levels[-1][0]) if side == 0 else min(window, levels[-1][0])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(1, 50), st.lists(step, max_size=12))
 def test_the_book_is_the_model_after_every_step(tick, steps):
     book, model = Book(tick), Model()
@@ -118,7 +118,7 @@ def test_the_book_is_the_model_after_every_step(tick, steps):
                 assert book.known(side) == known_to(model, side, book.max_levels)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 20), st.lists(st.tuples(st.integers(1, 10**6), st.integers(1, 1000)), max_size=40), st.sampled_from([1, 10, 1000]))
 def test_a_finer_scale_multiplies_everything(tick, levels, factor):
     book, model = Book(tick), Model()

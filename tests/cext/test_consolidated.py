@@ -161,7 +161,7 @@ quotes = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(quotes)
 def test_the_best_over_all_venues_is_what_a_plain_search_finds(steps):
     """The model: a table of the venues that stand; the best price, of equals the largest amount of base coins."""

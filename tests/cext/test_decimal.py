@@ -43,7 +43,7 @@ def read_from(frame, scale):
         return str(error)
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700)
 @given(PLAIN | ANY | DIGITS, SCALES)
 @example("9223372036854775807", 0)
 @example("9223372036854775808", 0)
@@ -56,7 +56,7 @@ def test_text_is_the_scaled_integer_or_says_why_not(text, scale):
     assert parsed(text, scale) == expected(text, scale)
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=700)
 @given(PLAIN | ANY | DIGITS, SCALES, st.sampled_from(["", "]", '","1"],["123456789', ',"b":[[]]}' + " " * 20]))
 def test_a_quoted_number_is_read_the_same_wherever_the_frame_ends(text, scale, rest):
     """Near the end of the frame no word is loaded; before it, eight digits a step."""

@@ -6,7 +6,7 @@ import hiredis
 import pytest
 from cext.clock import Clock
 from cext.outbox import BATCH_BROKEN, BATCH_CONFIRMED, BATCH_FAILED, BATCH_OPEN, CLASS_NAMES, Outbox, bucket_bounds_s
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 CRITICAL, HIGH, MEDIUM, LOW = range(4)
@@ -435,7 +435,6 @@ OPERATION = st.one_of(
 
 
 @given(st.lists(OPERATION, max_size=80))
-@settings(deadline=None)
 def test_whatever_happens_every_event_has_one_end_and_each_channel_its_order(operations):
     """The connection dies before or amid the answers, memory runs out, the clock jumps: in the end every event with a `seq` is in its stream once."""
     outbox, redis = outbox_at(batch_items=16, batch_bytes=6000, queue_items=12, items=(60, 60, 0, 40), flight_bytes=9000), ModelRedis()

@@ -444,7 +444,7 @@ def test_more_levels_than_the_venue_keeps_mean_a_lost_removal():
     assert states(pipeline)[-1] == ("invalid", "window")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_pain_03_any_interleaving_of_changes_and_images_ends_in_the_true_book_or_says_that_it_is_not(data):
     """A true book and its numbered changes; frames fold some of them, are dropped or repeated; images are taken at any point, and late."""

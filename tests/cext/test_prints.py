@@ -113,7 +113,7 @@ def model(trades):
     return runs
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(

@@ -21,7 +21,7 @@ def expected(sizes: list[float], share: float) -> float | None:
     return sorted(sizes)[rank - 1] if 1 <= rank < len(sizes) else None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=300), st.sampled_from([1e-9, 1.0, 1e9]), st.floats(0.001, 0.999))
 def test_a_quantile_is_within_a_sixtyfourth_of_the_size_at_its_rank(sizes, unit, share):
     sizes = [size * unit for size in sizes]  # at most 20 octaves apart
@@ -49,7 +49,7 @@ def test_large_samples_of_heavy_tails(draw):
         assert abs(sketch.at(share) - true) <= ERROR * true
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.floats(1, 1e6), st.integers(0, 4 * 3600)), min_size=1, max_size=200), st.integers(0, 30 * 3600))
 def test_the_window_slides_by_an_eighth_of_its_length(steps, quiet_s):
     """Never less than seven eighths of it, never more than all of it."""

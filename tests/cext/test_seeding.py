@@ -77,7 +77,7 @@ def days(draw):
     return trades, live, delays
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(days(), st.sampled_from([("base", "1"), ("linear", "0.01"), ("inverse", "100")]), st.booleans())
 def test_pain_18_the_first_candle_of_every_timeframe_is_whole(day, kind, has_trades):
     """With the venue's trades of the first minute at once, else with its closed minutes after the first one is over."""

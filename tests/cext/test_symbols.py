@@ -9,7 +9,7 @@ ALIKE = st.builds(lambda name, size: name[:size], st.text("AB", min_size=1, max_
 NAMES = ALIKE | st.binary(min_size=1, max_size=24) | st.sampled_from(["BTCUSDT", "BTC-USDT-SWAP", "1000PEPEUSDT", "币安人生USDT"]).map(str.encode)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(NAMES, unique=True, min_size=1, max_size=200), st.lists(NAMES, max_size=50))
 def test_every_name_is_found_and_no_other(names, others):
     symbols = Symbols()

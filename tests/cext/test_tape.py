@@ -122,7 +122,7 @@ def test_more_holes_than_the_tape_has_room_for_are_told_as_lost():
     assert desk.fetched(1) == (0, 0), "given up: a repeat as far as anybody knows"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
 def test_numbered_trades_in_any_order_are_told_once_and_what_is_missing_is_known(numbers):
     desk = Desk()
@@ -136,7 +136,7 @@ def test_numbered_trades_in_any_order_are_told_once_and_what_is_missing_is_known
     assert missing == set(range(first, max(seen) + 1)) - seen
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 3000), max_size=400))
 def test_names_are_known_for_as_long_as_a_generation(numbers):
     desk = Desk(numbered=False)

@@ -66,7 +66,7 @@ LEVELS = st.lists(st.tuples(st.integers(9_000, 9_999), st.integers(0, 5)), max_s
 STEPS = st.lists(st.tuples(st.sampled_from(["change", "change", "change", "gap", "later"]), LEVELS, st.booleans()), max_size=30)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(STEPS, st.booleans())
 def test_a_follower_that_loses_events_holds_the_true_book_or_says_that_it_holds_none(steps, joins_late):
     pair = Pair()

@@ -127,7 +127,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(ACTIONS, max_size=80), st.sampled_from([3, 1000]), st.sampled_from([2, 1000]))
 def test_a_channel_with_a_stream_loses_nothing_and_one_without_says_what(actions, max_waiting, max_held):
     before, inbox_module.MAX_HELD = inbox_module.MAX_HELD, max_held

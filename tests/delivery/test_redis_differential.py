@@ -92,7 +92,7 @@ def plain(command: tuple[str, ...], answer: object) -> object:
 def test_the_builtin_server_answers_as_redis_does(ports, protocol):
     with RawClient(ports[0], protocol) as theirs, RawClient(ports[1], protocol) as own:
 
-        @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=100, suppress_health_check=list(HealthCheck))
         @given(st.lists(commands, min_size=5, max_size=40))
         def agree(script):
             for client in (theirs, own):

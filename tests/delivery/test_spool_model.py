@@ -184,7 +184,7 @@ async def run(operations):
 
 
 @given(st.lists(OPERATION, max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_every_event_with_a_seq_is_in_its_stream_once_and_in_order_whatever_happens(operations):
     asyncio.run(run(operations))
 

@@ -16,7 +16,7 @@ def row(*values: float) -> np.ndarray:
     return np.array([values], float)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.one_of(st.integers(-3, 3), st.just(math.nan)), max_size=12))
 def test_a_rank_is_how_many_are_below_and_half_of_those_that_are_equal(values):
     got = ranks(np.array(values, float))
@@ -68,7 +68,7 @@ def test_wilsons_interval_is_where_the_share_is_its_normal_error_away():
     assert wilson(0, 0) is None
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(4, 30), st.integers(1, 3), st.integers(0, 10**6))
 def test_every_turn_is_what_turning_by_hand_gives(n, rows, seed):
     rng = np.random.default_rng(seed)

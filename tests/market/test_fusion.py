@@ -45,7 +45,7 @@ def splits(draw):
     return n, pieces
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(splits(), st.booleans())
 def test_any_split_fuses_to_the_whole(split, numbered):
     n, pieces = split

@@ -98,7 +98,7 @@ async def everything(one: Walk) -> list[Row]:
 FAULTS = ("repeats", "skips", "drops", "disorders", "doubles", "is empty", "breaks a row")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.integers(2, 25), st.integers(0, 10**6), st.sets(st.integers(0, 59), max_size=12), st.booleans())
 async def test_pages_with_faults_come_out_whole_and_real_holes_are_named(n, page, seed, missing, numbered):
     there = [i for i in range(n) if i not in missing]
@@ -117,7 +117,7 @@ async def test_pages_with_faults_come_out_whole_and_real_holes_are_named(n, page
     assert all(hole.first <= hole.last for hole in one.holes) and len(one.holes) == len({hole.first for hole in one.holes})
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 40), st.integers(2, 9), st.data())
 async def test_a_walk_taken_up_again_goes_on_where_it_was(n, page, data):
     truth = {START + i * MINUTE: i for i in range(n)}

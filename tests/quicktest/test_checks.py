@@ -25,9 +25,9 @@ from p9.quicktest.trial import Trial
 from p9.simulate.account import KEY, PASSPHRASE, SECRET
 from p9.simulate.process import SimulatorProcess
 from tests.delivery.redis_process import RedisProcess
+from tests.patience import PATIENCE_S
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
-PATIENCE_S = 90.0
 DAY_NS = 86_400 * 10**9
 NOT_SIMULATED = {"spoofing"}  # somebody who posts and withdraws large orders
 KEYS = {"P9_BINANCE_KEY": KEY, "P9_BYBIT_KEY": KEY, "P9_BYBIT_SECRET": SECRET, "P9_OKX_KEY": KEY, "P9_OKX_SECRET": SECRET, "P9_OKX_PASSPHRASE": PASSPHRASE}

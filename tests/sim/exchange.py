@@ -10,10 +10,24 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from p9.simulate import binance, binance_history, binance_rest, bybit, bybit_history, bybit_rest, market, okx, okx_history, okx_rest
+from p9.simulate import (
+    binance,
+    binance_history,
+    binance_reference,
+    binance_rest,
+    binance_weights,
+    bybit,
+    bybit_history,
+    bybit_rest,
+    market,
+    okx,
+    okx_history,
+    okx_rest,
+)
 from p9.simulate import connection as simulated_connection
 from p9.simulate.binance import BinanceMarket
-from p9.simulate.binance_rest import BinanceRest, Weights
+from p9.simulate.binance_rest import BinanceRest
+from p9.simulate.binance_weights import Weights
 from p9.simulate.bybit import Bybit
 from p9.simulate.bybit_rest import BybitRest
 from p9.simulate.bybit_streams import Orderbook, Touch, trade_id
@@ -39,7 +53,7 @@ FINER = "0037"  # behind each price after a tick size change: finer than the app
 def own_time(time: VirtualTime) -> None:
     """The venues' code reads `time` where it needs it; here it is the world's."""
     histories = (binance_history, bybit_history, okx_history)
-    for module in (binance, binance_rest, bybit, bybit_rest, okx, okx_rest, *histories, simulated_connection):
+    for module in (binance, binance_reference, binance_rest, binance_weights, bybit, bybit_rest, okx, okx_rest, *histories, simulated_connection):
         module.time = time
     market.FEWEST_LEVELS, market.MOST_LEVELS = FEWEST_LEVELS, MOST_LEVELS
 

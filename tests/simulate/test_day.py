@@ -35,7 +35,7 @@ def added_up(candles: Candles, now_ms: int) -> Figures:
     )  # fmt: skip
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.sampled_from([3, 40, 61, 900, 40_000, 100_000]), st.integers(-40, 40), st.integers(1, 9)), min_size=1, max_size=25))
 def test_a_window_that_rolls_is_the_window_added_up(steps):
     """Trades some seconds to more than a day apart; asked after each, and once in a quiet minute."""

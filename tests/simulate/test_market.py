@@ -21,7 +21,7 @@ def levels(market: Market, side: int) -> dict[int, int]:
     return dict(market.sides[side].lots)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 1 << 32))
 def test_the_book_is_never_crossed_and_stays_deep(seed):
     market = make(seed)
@@ -37,7 +37,7 @@ def test_the_book_is_never_crossed_and_stays_deep(seed):
             assert min(side.lots.values()) > 0 and min(side.orders.values()) > 0 and min(side.lots) > 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 1 << 32))
 def test_trades_take_exactly_what_leaves_the_book_best_price_first(seed):
     market, seen = make(seed), 0

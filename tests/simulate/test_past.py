@@ -19,7 +19,7 @@ def past(start_ms: int = START_MS, value_of=lambda tick, lots: Decimal(tick) * l
     return Past("7 BTC", Path("7", 86_000.0), start_ms, tick=0.1, premium=1e-4, lot=29, id_offset=3_000_009, first_turn_id=10**12, value_of=value_of)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(-20 * DAY_MS, -1), st.integers(1, 400))
 def test_fills_are_the_same_from_wherever_they_are_asked_for(back_ms, limit):
     one = past()

@@ -64,7 +64,7 @@ def test_wings_at_the_design_s_strikes():
 
 
 @given(st.floats(0.2, 1.2), st.floats(-0.2, 0.2), st.floats(0.0, 0.4), st.floats(0.02, 1.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_wings_of_a_known_curve_where_the_curve_itself_has_25_delta(level, skew, bow, years):
     """The independent answer: bisect the strike whose own volatility gives a delta of 0.25."""
 

@@ -37,7 +37,7 @@ def flat(values: dict) -> list[float]:
     return [np.nan if value is None else value for value in (*values["depths"].values(), values["weighted"], *values["bands"].values())]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(3, 80), st.sampled_from([150, 900, 4000]))
 def test_every_step_of_a_random_book_is_the_formula(seed, levels, width):
     desk = Desk(ticker, tick=100)
@@ -63,7 +63,7 @@ level = st.tuples(st.integers(1, 300), st.integers(1, 10**6))
 sides = st.tuples(st.lists(level, min_size=1, max_size=30), st.lists(level, min_size=1, max_size=30))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(sides, st.sampled_from([2, 10, 1000]))
 def test_swapped_sides_change_the_sign_and_scale_changes_nothing(sides, scale):
     """4.1: odd under side swap, scale-free. The sides are swapped by mirroring every price at the mid."""

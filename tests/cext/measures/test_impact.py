@@ -60,7 +60,7 @@ def tapes(draw):
     return [(*first[:4], first[0]), *sorted(rest, key=lambda row: row[4])]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(tapes(), st.sampled_from([10, 20, 60]))
 def test_analytics_4_6_the_stream_is_the_formula_at_every_step_and_late_trades_go_where_they_belong(tape, n):
     desk = desk_of(impact_minutes=n)

@@ -21,7 +21,7 @@ def test_analytics_4_9_the_published_thresholds():
         assert statistics([], interval_s=SECONDS / n)[0] == pytest.approx(reference.limit(n), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from([0.0, 0.0, 1e-5, -1e-5, 3e-4, -2e-3, 0.05]), min_size=70, max_size=150), st.sampled_from([30, 31, 60]))
 def test_analytics_4_9_the_stream_is_the_formula_at_every_step(returns, window):
     _, told = statistics(returns, interval_s=60, window=window)

@@ -44,7 +44,7 @@ def fitted(micro: MicroPrice, buckets=BUCKETS, spreads=SPREADS):
 quote = st.tuples(st.integers(100, 106), st.integers(1, 12), st.integers(1, 6), st.integers(1, 12)).map(lambda q: (q[0], q[1], q[0] + q[2], q[3]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(quote, min_size=2, max_size=120), st.sampled_from([(2, 1), (4, 2), (10, 4)]), st.integers(1, 6))
 def test_the_fit_is_the_formula(quotes, states, max_move):
     buckets, spreads = states

@@ -117,7 +117,7 @@ def check(desk: Desk, at_ns: list[int], books: list[tuple], now_ns: int, levels:
         assert row[name]["levels"] == [None if value is None else pytest.approx(value, rel=1e-8, abs=1e-9) for value in expected[:levels]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(changes(), st.sampled_from([1, 3, 10]))
 def test_analytics_4_2_the_stream_is_the_formula_at_every_step_at_every_level(rows, levels):
     desk = desk_of(ofi_levels_n=levels)

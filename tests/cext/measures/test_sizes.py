@@ -86,7 +86,7 @@ def tapes(draw):
     return sorted(rows, key=lambda row: row[4])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(tapes())
 def test_analytics_4_7_flow_by_class_is_the_sum_of_its_prints_at_every_step(tape):
     shares = (0.3, 0.6, 0.8, 0.9)

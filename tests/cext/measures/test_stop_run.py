@@ -39,7 +39,7 @@ def run_goes_on(run, n, at, window_ns):
     return bool(before) and at - before[-1][1] <= window_ns
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(st.sampled_from([1, 1, 1, -1]), st.sampled_from([0, 5, 20, 60, 150, 400]), st.integers(90, 110), st.sampled_from([1.0, 2.0, 8.0])), max_size=60),
     st.integers(3, 7),
@@ -52,7 +52,7 @@ def test_any_tape_has_the_models_bursts(steps, least):
     assert sorted(bursts(prints, WINDOW, least)) == chains(prints, WINDOW, least)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from([1, -1]), st.integers(0, 300), st.integers(90, 110), st.sampled_from([1.0, 5.0])), max_size=40))
 def test_buying_and_selling_are_told_alike(steps):
     prints, at = [], 0

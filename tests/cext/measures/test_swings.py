@@ -74,7 +74,7 @@ def test_of_equal_highs_the_first_one_counts_and_an_old_one_does_not():
     assert crossed(at_bars(10, 15, 10, *[9] * 10), 11, 20, T0, **more)[1] == [], "eleven bars ago"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(st.tuples(st.integers(1, 40), st.integers(0, 4), st.integers(0, 15)), min_size=1, max_size=80), st.integers(1, 40), st.integers(1, 40),
     st.integers(1, 4), st.sampled_from([60, 400, 3600]), st.integers(0, 300),

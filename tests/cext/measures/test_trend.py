@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.reference import momentum as reference
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(90, 180), st.sampled_from([2.0, 60.0]))
 def test_analytics_4_9_z_is_the_formula_at_every_step(seed, n, memory):
     draw = np.random.default_rng(seed)

@@ -40,7 +40,7 @@ def test_analytics_4_5_a_fair_coin_gives_the_expected_value(trades, expected, ru
     assert np.std(got) / math.sqrt(runs) < 0.03 * expected, "else it shows nothing"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.integers(1, 400), st.booleans(), st.integers(90, 110)), min_size=1, max_size=60), st.integers(1, 90), st.sampled_from([3, 50]),
     st.booleans(),

@@ -235,7 +235,7 @@ def sizes_seen(levels, n_seen, turn, least):
             yield size
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**32))
 def test_every_state_at_every_survey_is_that_of_the_definition(seed):
     """Random books with walls that come, grow, are eaten and vanish; an hour's rules in a minute, so that much happens."""

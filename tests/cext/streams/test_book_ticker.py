@@ -173,7 +173,7 @@ def test_without_the_imbalance_of_five_nothing_deep_is_published():
     assert last(desk) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 10**9), st.integers(1, 10**6), st.integers(1, 10**12), st.integers(1, 10**12))
 def test_numbers_against_fractions(bid, spread, bid_qty, ask_qty):
     desk = Desk(BookTicker, px_scale=4, qty_scale=8, tick=100)

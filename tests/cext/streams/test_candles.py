@@ -125,7 +125,7 @@ def play(desk, arriving, recv_ms, step_s, until_s):
     return events
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tapes(), st.sampled_from([("base", "1"), ("linear", "0.01"), ("inverse", "100")]))
 def test_pain_20_any_order_of_arrival_ends_in_the_candles_of_the_definition(tape, kind):
     trades, arriving, recv_ms, step_s = tape

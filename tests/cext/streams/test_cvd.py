@@ -50,7 +50,7 @@ def tapes(draw):
     return sorted(rows, key=lambda row: row[4])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(tapes(), st.sampled_from([("base", "1"), ("linear", "0.01"), ("inverse", "100")]))
 def test_analytics_4_4_every_span_is_the_sum_of_its_trades_at_every_step_whatever_the_order_of_arrival(tape, kind):
     contract, value = kind

@@ -103,7 +103,7 @@ def test_a_quiet_book_that_owes_an_image_gives_it_with_the_timer():
     assert image["flags"] == ["snapshot"] and image["bids"] == [["98", "19"]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

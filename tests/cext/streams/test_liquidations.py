@@ -116,7 +116,7 @@ def test_contracts_of_an_inverse_one_by_hand():
     assert sorted(event["flags"]) == ["rounded", "sampled"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(1, 10**12), st.integers(0, 12), st.integers(1, 10**9), st.integers(0, 9), st.sampled_from(["base", "linear", "inverse"]),
     st.sampled_from(["1", "0.01", "100"]),

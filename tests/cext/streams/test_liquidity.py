@@ -34,7 +34,7 @@ def nan(values) -> list[float]:
     return [np.nan if value is None else value for value in values]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @example(24206383, 3, 100, "inverse")  # three levels that are worth the order to the last dollar
 @given(st.integers(0, 2**32), st.integers(3, 120), st.sampled_from([100, 900, 4000]), st.sampled_from(list(CONTRACTS)))
 def test_every_step_of_a_random_book_is_the_formula(seed, levels, width, contract):
@@ -119,7 +119,7 @@ def test_a_rescale_changes_no_figure():
 sides = st.lists(st.tuples(st.integers(1, 150), st.integers(1, 10**5)), min_size=1, max_size=25)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(sides, sides, st.sampled_from([10, 1000]))
 def test_ten_times_the_sizes_are_ten_times_the_depth_and_the_same_slippage_of_ten_times_the_order(bids, asks, scale):
     """4.10: scale-free."""

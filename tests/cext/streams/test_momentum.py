@@ -95,7 +95,7 @@ def walks(draw):
     return rows
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(walks(), st.integers(0, 2**32))
 def test_analytics_4_9_the_stream_is_the_formula_at_every_step(rows, seed):
     """After forty seconds that warm it up."""

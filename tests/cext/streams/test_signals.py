@@ -56,7 +56,7 @@ class Model:
 strengths = st.one_of(st.just(math.nan), st.floats(-1, 1, allow_nan=False).map(lambda x: round(x, 3)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(strengths, st.sampled_from([0.1, 0.4, 1.0, 3.0])), max_size=60))
 def test_what_is_told_is_what_the_rule_says(steps):
     desk = desk_of()
@@ -73,7 +73,7 @@ def test_what_is_told_is_what_the_rule_says(steps):
             assert (events[0]["duration_ns"] is None) == (expected != "ends")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(KINDS[7:]), st.tuples(strengths, st.floats(0, 1).map(lambda x: round(x, 3))), max_size=5), st.data())
 def test_the_aggregate_counts_each_group_once_and_what_is_not_known_not_at_all(said, data):
     weights = {name: data.draw(st.sampled_from([0.0, 0.5, 1.0, 2.0])) for name in KINDS}

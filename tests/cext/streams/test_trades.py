@@ -67,7 +67,7 @@ def test_a_rounding_tie_goes_to_even():
     assert [event["quantity"] for event in desk.published()] == ["0.00000001", "0.00000038", "0.00000012"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     px=st.integers(1, 10**10), qty=st.integers(1, 10**10), value=st.sampled_from(["0.0001", "0.001", "0.01", "1", "10", "100", "10000000"]),
     px_scale=st.integers(0, 8), qty_scale=st.integers(0, 8), contract=st.sampled_from(["base", "linear", "inverse"]),
