@@ -4,6 +4,7 @@ Prices, sizes and contract values are decimal text without trailing zeros, exact
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -85,9 +86,23 @@ class Refused(msgspec.Struct, frozen=True):
 class Parsed(msgspec.Struct):
     """What a reference answer held."""
 
-    instruments: list[Instrument]
-    refused: list[Refused]
+    instruments: list[Instrument] = []
+    refused: list[Refused] = []
     skipped: int = 0  # rows of another product line
+
+    def read(self, market: str, rows: list[Any], name: str, make: Callable[[Any], Instrument | None]) -> None:
+        """What `make` makes of each row, None of one of another product line. A row that it cannot read is refused by what stands at its key `name`."""
+        for row in rows:
+            try:
+                made = make(row)
+            except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+                reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+                self.refused.append(Refused(market, str(row.get(name) if isinstance(row, dict) else None), reason))
+                continue
+            if made is None:
+                self.skipped += 1
+            else:
+                self.instruments.append(made)
 
 
 def places(text: str) -> int:

@@ -25,7 +25,7 @@ from cext.venues.binance.normalizer import BinanceNormalizer
 
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
-from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
+from p9.instrument import Instrument, Parsed, canonical, decimal, milliseconds, underlying_units
 from p9.venue import SPOT_HAS_NO, BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded
 from p9.venues import binance_facts, binance_reference
 
@@ -96,18 +96,12 @@ def parse_instruments(market: Market, pages: Sequence[Any]) -> Parsed:
 
     Tick and step come from the filters, never from pricePrecision: a tick has been coarser than its precision for years.
     """
-    parsed = Parsed([], [])
+    parsed = Parsed()
     for page in pages:
         rows = page.get("symbols") if isinstance(page, dict) else None
         if not isinstance(rows, list):
             raise RestError("exchangeInfo has no list of symbols", where=market.name)
-        for row in rows:
-            try:
-                parsed.instruments.append(_instrument(market, row))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                name = row.get("symbol") if isinstance(row, dict) else None
-                reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-                parsed.refused.append(Refused(market.name, str(name), reason))
+        parsed.read(market.name, rows, "symbol", lambda row: _instrument(market, row))
     return parsed
 
 

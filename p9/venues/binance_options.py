@@ -13,7 +13,7 @@ import msgspec
 
 from p9.budget import Budget
 from p9.errors import RestError
-from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds
+from p9.instrument import Instrument, Parsed, canonical, decimal, milliseconds
 from p9.option import OptionMarket, OptionTopic, Rows, Told
 from p9.venue import Limits, Market, Ping, Request, SequenceRule
 from p9.venues.binance import BINANCE
@@ -31,20 +31,14 @@ def instrument_requests(market: Market, coin: str) -> list[Request]:
 def parse(market: Market, answers: Sequence[Any]) -> Parsed:
     """exchangeInfo (https://developers.binance.com/docs/derivatives/options-trading/market-data/Exchange-Information): the coin of an underlying stands
     in `optionContracts`, not in its name."""
-    parsed = Parsed([], [])
+    parsed = Parsed()
     for answer in answers:
         rows = answer.get("optionSymbols") if isinstance(answer, dict) else None
         contracts = answer.get("optionContracts") if isinstance(answer, dict) else None
         if not isinstance(rows, list) or not isinstance(contracts, list):
             raise RestError("exchangeInfo has no optionSymbols", where=market.name)
         of = {row.get("underlying"): row for row in contracts if isinstance(row, dict)}
-        for row in rows:
-            try:
-                parsed.instruments.append(_instrument(market, row, of[row["underlying"]]))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                name = row.get("symbol") if isinstance(row, dict) else None
-                reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-                parsed.refused.append(Refused(market.name, str(name), reason))
+        parsed.read(market.name, rows, "symbol", lambda row, of=of: _instrument(market, row, of[row["underlying"]]))
     return parsed
 
 

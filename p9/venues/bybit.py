@@ -24,7 +24,7 @@ from cext.venues.bybit import BybitNormalizer
 
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
-from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, underlying_units
+from p9.instrument import Instrument, Parsed, canonical, decimal, milliseconds, underlying_units
 from p9.venue import SPOT_HAS_NO, BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 from p9.venues import bybit_facts, bybit_reference
 
@@ -101,19 +101,13 @@ def next_page(request: Request, answer: Any) -> Request | None:
 
 def parse_instruments(market: Market, pages: Sequence[Any]) -> Parsed:
     """instruments-info (https://bybit-exchange.github.io/docs/v5/market/instrument). Contracts are told by contractType, never by their names."""
-    parsed = Parsed([], [])
+    parsed = Parsed()
     for page in pages:
         result = page.get("result") if isinstance(page, dict) else None
         rows = result.get("list") if isinstance(result, dict) else None
         if not isinstance(rows, list):
             raise RestError("instruments-info has no list", where=market.name)
-        for row in rows:
-            try:
-                parsed.instruments.append(_instrument(market, row))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                name = row.get("symbol") if isinstance(row, dict) else None
-                reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-                parsed.refused.append(Refused(market.name, str(name), reason))
+        parsed.read(market.name, rows, "symbol", lambda row: _instrument(market, row))
     return parsed
 
 

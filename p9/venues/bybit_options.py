@@ -12,7 +12,7 @@ import msgspec
 
 from p9.errors import RestError
 from p9.fact import Reading, Roster
-from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds
+from p9.instrument import Instrument, Parsed, canonical, decimal, milliseconds
 from p9.option import OptionMarket, OptionTopic, Told
 from p9.venue import Market, Poll, Request
 from p9.venues.bybit import MARKETS
@@ -27,19 +27,13 @@ def instrument_requests(market: Market, coin: str) -> list[Request]:
 
 def parse(market: Market, answers: Sequence[Any]) -> Parsed:
     """instruments-info (https://bybit-exchange.github.io/docs/v5/market/instrument). No field holds the strike: it is read off the symbol."""
-    parsed = Parsed([], [])
+    parsed = Parsed()
     for answer in answers:
         result = answer.get("result") if isinstance(answer, dict) else None
         rows = result.get("list") if isinstance(result, dict) else None
         if not isinstance(rows, list):
             raise RestError("instruments-info has no list", where=market.name)
-        for row in rows:
-            try:
-                parsed.instruments.append(_instrument(market, row))
-            except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-                name = row.get("symbol") if isinstance(row, dict) else None
-                reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-                parsed.refused.append(Refused(market.name, str(name), reason))
+        parsed.read(market.name, rows, "symbol", lambda row: _instrument(market, row))
     return parsed
 
 

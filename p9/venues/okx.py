@@ -22,7 +22,7 @@ from cext.venues.okx import OkxNormalizer
 
 from p9.budget import Budget
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
-from p9.instrument import Instrument, Parsed, Refused, canonical, decimal, milliseconds, product, underlying_units
+from p9.instrument import Instrument, Parsed, canonical, decimal, milliseconds, product, underlying_units
 from p9.venue import SPOT_HAS_NO, BookRows, Control, Kline, Limits, Market, Ping, Request, SequenceRule, TopicForm, Trade, Venue, decoded, whole
 from p9.venues import okx_facts, okx_reference
 
@@ -118,21 +118,12 @@ def parse_instruments(market: Market, pages: Sequence[Any]) -> Parsed:
 
     The id is never taken apart: base, quote and settlement stand in the row's own fields, and differ in which by product.
     """
-    parsed = Parsed([], [])
+    parsed = Parsed()
     for page in pages:
         rows = page.get("data") if isinstance(page, dict) else None
         if not isinstance(rows, list):
             raise RestError("instruments has no list", where=market.name)
-        for row in rows:
-            try:
-                if row["instType"] != market.product:
-                    parsed.skipped += 1
-                    continue
-                parsed.instruments.append(_instrument(market, row))
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                name = row.get("instId") if isinstance(row, dict) else None
-                reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-                parsed.refused.append(Refused(market.name, str(name), reason))
+        parsed.read(market.name, rows, "instId", lambda row: _instrument(market, row) if row["instType"] == market.product else None)
     return parsed
 
 
