@@ -7,6 +7,7 @@ import struct
 from random import Random
 
 import hiredis
+import msgspec
 from cext.clock import Clock
 from cext.outbox import BATCH_BROKEN, BATCH_CONFIRMED, BATCH_FAILED, Outbox
 from cext.replies import scan
@@ -300,3 +301,22 @@ def good_answers(data: bytes) -> list[bytes]:
             answers.append(answer)
             queued = [] if word == b"MULTI" else None
     return answers
+
+
+def check_json(text: bytes) -> None:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Finding("a published text is no JSON", f"{error} {text!r:.400}") from None
+
+
+def check_published(outbox: Outbox) -> None:
+    """All that waits, on both lanes: taken, confirmed, and JSON."""
+    for lane in (0, 1):
+        while (data := outbox.take(lane)) is not None:
+            reader = hiredis.Reader()
+            reader.feed(data)
+            while (command := reader.gets()) is not False:
+                if command[0] == b"PUBLISH":
+                    check_json(command[2])
+            outbox.replies(lane, b"".join(good_answers(data)))

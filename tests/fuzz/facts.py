@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import hiredis
 import msgspec
 from cext.clock import Clock
 from cext.outbox import Outbox
@@ -32,7 +31,7 @@ from p9.number import EARLIEST_NS, LATEST_NS, decoded, plain
 from p9.stop_order import accounts_of
 from p9.venue import Poll, market
 from tests.fuzz import corpus
-from tests.fuzz.deliveries import good_answers
+from tests.fuzz.deliveries import check_json, check_published
 from tests.fuzz.mutator import Mutator
 from tests.fuzz.target import Finding, Target
 
@@ -158,21 +157,7 @@ class Facts(Target):
         board.take(self.roster, reading.facts, source, NOW_NS)
         board.publish(NOW_NS)
         AdlBoard(outbox).take(self.roster, reading.facts, source, NOW_NS)
-        for lane in (0, 1):
-            while (data := outbox.take(lane)) is not None:
-                reader = hiredis.Reader()
-                reader.feed(data)
-                while (command := reader.gets()) is not False:
-                    if command[0] == b"PUBLISH":
-                        _json_of(command[2])
-                outbox.replies(lane, b"".join(good_answers(data)))
-
-
-def _json_of(text: bytes) -> None:
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Finding("a published text is no JSON", f"{error} {text!r:.400}") from None
+        check_published(outbox)
 
 
 class Orders(Target):
@@ -207,7 +192,7 @@ class Orders(Target):
                     fields, _ = told_of(one, order)
                     for field in ("trigger_price", "order_price", "quantity", "quote_quantity", "contracts"):
                         _number(fields.get(field), field)
-                    _json_of(msgspec.json.encode(fields))
+                    check_json(msgspec.json.encode(fields))
         return 1
 
 

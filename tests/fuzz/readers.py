@@ -11,7 +11,6 @@ from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
 
-import hiredis
 import msgspec
 from cext.clock import Clock
 from cext.outbox import Outbox
@@ -29,7 +28,7 @@ from p9.simulate import faults
 from p9.venue import market
 from p9.venues.recognition import Recognition
 from tests.fuzz import corpus
-from tests.fuzz.deliveries import good_answers
+from tests.fuzz.deliveries import check_published
 from tests.fuzz.mutator import Mutator
 from tests.fuzz.target import Finding, Target
 
@@ -180,13 +179,6 @@ class _Client:
         return self.bodies.pop(0)
 
 
-def _is_json(text: bytes) -> None:
-    try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Finding("a published text is no JSON", f"{error} {text!r:.400}") from None
-
-
 def _at_once(coroutine: Coroutine) -> None:
     """Run to its end what waits for nothing."""
     try:
@@ -278,14 +270,7 @@ class RestAnswers(Target):
         outbox, pipeline = self._pipeline(known.select(self.market.name, ("*",))[0])
         pipeline.backfill(0, [msgspec.structs.astuple(trade) for trade in trades], START_NS)
         pipeline.on_timer(START_NS + 100_000_000_000)
-        for lane in (0, 1):
-            while (data := outbox.take(lane)) is not None:
-                reader = hiredis.Reader()
-                reader.feed(data)
-                while (command := reader.gets()) is not False:
-                    if command[0] == b"PUBLISH":
-                        _is_json(command[2])
-                outbox.replies(lane, b"".join(good_answers(data)))
+        check_published(outbox)
 
 
 _BINANCE_ROW = {
