@@ -1,21 +1,24 @@
 """The gap ledger: what was missing, when, why, how it was repaired, and what stays unknown.
 
 A row is written when a gap opens and again when it is settled, as one line of JSON each, appended to `gaps.jsonl`; the newest line of an id
-counts. Writing happens off the loop; a disk that is full or slow delays nothing, it is counted.
+counts.
 """
 
-import asyncio
 import os
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from p9.line_file import LineFile
+
 KEPT = 4096  # settled rows in memory
 MAX_FILE = 16 << 20  # bytes; the one before it is kept too
-FLUSH_S = 1.0
+MAX_WAITING = 8192  # lines
+
+GapKind = Literal["book", "trades", "liquidations", "stop_triggers"]
 
 
 class Gap(msgspec.Struct, kw_only=True):
@@ -26,7 +29,7 @@ class Gap(msgspec.Struct, kw_only=True):
     """
 
     id: str
-    kind: Literal["book", "trades", "liquidations", "stop_triggers"]
+    kind: GapKind
     state: Literal["open", "resynced", "filled", "lost"]
     exchange: str
     market: str
@@ -46,19 +49,15 @@ class Gap(msgspec.Struct, kw_only=True):
         return None if self.first_id is None or self.last_id is None else self.last_id - self.first_id + 1
 
 
-class Ledger:
+class Ledger(LineFile):
     """`path` None: in memory only. `epoch`: of this run, so that ids of runs differ."""
 
     def __init__(self, path: Path | None, *, epoch: int, log: Callable[..., None] | None = None):
-        self.path = path
-        self.counts: Counter[str] = Counter()
+        super().__init__(path, "gap ledger", _append, most_waiting=MAX_WAITING, log=log)
         self.open: dict[str, Gap] = {}
         self.settled: OrderedDict[str, Gap] = OrderedDict()
         self._epoch = epoch
         self._n = 0
-        self._lines: list[bytes] = []
-        self._log = log or (lambda *_, **__: None)
-        self._writing = asyncio.Lock()
 
     def begin(self, **fields: Any) -> Gap:
         """A new open gap, by the fields of Gap (without id and state)."""
@@ -66,7 +65,7 @@ class Ledger:
         gap = Gap(id=f"{self._epoch}-{self._n}", state="open", **fields)
         self.open[gap.id] = gap
         self.counts[f"{gap.kind}_{gap.reason}"] += 1
-        self._note(gap)
+        self.write(msgspec.json.encode(gap))
         return gap
 
     def settle(self, gap: Gap, state: Literal["resynced", "filled", "lost"], settled_ns: int) -> None:
@@ -76,7 +75,7 @@ class Ledger:
         if len(self.settled) > KEPT:
             self.settled.popitem(last=False)
         self.counts[f"{gap.kind}_{state}"] += 1
-        self._note(gap)
+        self.write(msgspec.json.encode(gap))
 
     def rows(self) -> list[Gap]:
         """Settled and open ones of this run, oldest first."""
@@ -84,30 +83,6 @@ class Ledger:
 
     def status(self) -> dict[str, Any]:
         return {"open": len(self.open), "counts": dict(self.counts)}
-
-    def _note(self, gap: Gap) -> None:
-        if self.path is not None:
-            self._lines.append(msgspec.json.encode(gap))
-
-    async def run(self) -> None:
-        """Write what is new once a second, until cancelled."""
-        while True:
-            await asyncio.sleep(FLUSH_S)
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Write what is new. What cannot be written is tried again with the next."""
-        async with self._writing:
-            lines, self._lines = self._lines, []
-            if not lines or self.path is None:
-                return
-            try:
-                await asyncio.get_running_loop().run_in_executor(None, _append, self.path, lines)
-            except OSError as error:
-                if not self.counts["unwritten"]:
-                    self._log("gap ledger not written", file=str(self.path), reason=str(error))
-                self.counts["unwritten"] += 1
-                self._lines = (lines + self._lines)[-2 * KEPT :]
 
 
 def _append(path: Path, lines: Iterable[bytes]) -> None:

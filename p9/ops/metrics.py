@@ -5,12 +5,14 @@ Names: p9_<noun>_<unit>[_total]. Labels: market (venue_line), outcome, verdict, 
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 from cext.outbox import bucket_bounds_s
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from p9.capture.ledger import GapKind
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GAUGES = {"waiting", "waiting_bytes", "waiting_on_disk", "memory_bytes", "kept_bytes", "replaying"}
@@ -261,8 +263,8 @@ class Status(Collector):
         missing.add_metric([], gaps["open"])
         family = CounterMetricFamily("p9_gap_changes", "Gaps by what they lacked, and why they opened or how they ended", labels=["kind", "change"])
         for name, n in gaps["counts"].items():
-            kind, _, change = name.partition("_")
-            family.add_metric([kind, change], n)
+            kind = next((kind for kind in get_args(GapKind) if name.startswith(f"{kind}_")), name)
+            family.add_metric([kind, name.removeprefix(kind).lstrip("_")], n)
         yield from (missing, family)
 
     def _snapshots(self, snapshots: dict[str, Any]) -> Iterator[Metric]:

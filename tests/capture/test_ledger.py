@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 
+from p9 import line_file
 from p9.capture import ledger
 from p9.capture.ledger import Gap, Ledger, read
 
@@ -67,7 +68,7 @@ async def test_a_disk_that_cannot_be_written_delays_nothing_and_loses_nothing_on
 
 async def test_memory_is_bounded_and_run_writes_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr(ledger, "KEPT", 10)
-    monkeypatch.setattr(ledger, "FLUSH_S", 0.01)
+    monkeypatch.setattr(line_file, "FLUSH_S", 0.01)
     one = Ledger(tmp_path / "gaps.jsonl", epoch=1)
     task = asyncio.create_task(one.run())
     for n in range(30):

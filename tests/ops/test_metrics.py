@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from p9.capture.ledger import Ledger
 from p9.delivery.bus import Bus
 from p9.delivery.disk import Disk
 from p9.delivery.publisher import Confirmer, Publisher
@@ -107,3 +108,13 @@ def test_what_is_stored_of_snapshots_is_scraped(tmp_path):
         ("p9_snapshot_errors_total", "redis"): 0, ("p9_snapshot_errors_total", "disk"): 0, ("p9_snapshot_waiting_bytes",): 0,
         ("p9_snapshot_disk_bytes",): size,
     }  # fmt: skip
+
+
+def test_a_gap_of_stop_triggers_is_counted_under_its_whole_name():
+    # it was told as a gap of kind "stop" that "triggers_lost"
+    ledger = Ledger(None, epoch=1)
+    gap = ledger.begin(kind="stop_triggers", reason="disconnect", noticed_ns=1, exchange="binance", market="binance_usdm", symbol="BTC-USDT-PERP")
+    ledger.settle(gap, "lost", 2)
+    _, changes = Status(dict)._gaps(ledger.status())
+    found = {tuple(sample.labels.values()): sample.value for sample in changes.samples}
+    assert found == {("stop_triggers", "disconnect"): 1, ("stop_triggers", "lost"): 1}
