@@ -171,6 +171,7 @@ class Desk:
         self.on_arrival: Callable[[Line, bytes, str, bool], None] = lambda line, data, kind, intact: None
         self.observe: Callable[[bytes, bytes], None] = lambda what, data: None
         self.connects: dict[str, deque[float]] = {}
+        self.born_s = 0.0  # when the appliance of now began: it cannot know what the one before did in the second that it was killed in
         self._images: Counter[tuple[str, str]] = Counter()  # order books asked for and not answered
         self._number = 0
         loop.call_later(5.0, self._watch)
@@ -198,6 +199,7 @@ class Desk:
         for line in list(self.lines):
             line.known = False
             line._leave()
+        self.born_s = self.loop.now_s
 
     def answer(self, line: Line, text: str) -> None:
         if self.faults.refuses_subscription(line, text):
@@ -254,7 +256,7 @@ class Desk:
         log.append(now_s)
         while now_s - log[0] >= 300.0:
             log.popleft()
-        second = sum(1 for at_s in log if now_s - at_s < 1.0)
+        second = sum(1 for at_s in log if now_s - at_s < 1.0 and at_s >= self.born_s)
         if second > {"binance": 5, "bybit": 5, "okx": 3}[venue] or len(log) > 300:
             self.blame("connect_budget", f"{venue}: {second} connections within a second, {len(log)} within five minutes")
 
