@@ -6,8 +6,8 @@ import pytest
 from cext.audit import Audit
 from cext.streams.integrity import Integrity
 
+from tests.cext.pipelines import add, pipeline_for
 from tests.cext.streams.desk import START, Desk, S
-from tests.cext.test_pipeline import add, pipeline_for
 
 
 def image(last_id: int, bids: list, asks: list) -> bytes:

@@ -6,7 +6,7 @@ from cext.tap import Tap
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cext.test_outbox import HIGH, LOW, ModelRedis, channel_of, exchange, outbox_at
+from tests.cext.model_redis import HIGH, LOW, ModelRedis, channel_of, exchange, outbox_at
 
 SIZE = 4  # bytes before each payload
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p9.delivery.spool import Spool, SpoolSettings
-from tests.cext.test_outbox import START_NS, ModelRedis, adds_up
+from tests.cext.model_redis import START_NS, ModelRedis, adds_up
 
 CRITICAL, HIGH = range(2)
 CHANNELS = (("liquidations", CRITICAL), ("signals", CRITICAL), ("trades", HIGH), ("candles", HIGH), ("audits", HIGH))

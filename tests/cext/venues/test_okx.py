@@ -10,7 +10,7 @@ from cext.venues.okx_plain import takes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cext.test_pipeline import add, pipeline_for
+from tests.cext.pipelines import add, pipeline_for
 from tests.cext.venues.documented import SCALE, cases, told
 from tests.cext.venues.frames import ANY_JSON, against_golden, fixtures, is_json, parse, recorded, shuffle, spaced, with_field
 from tests.cext.venues.mutants import NAMES, milliseconds, mutants, number, whole
