@@ -1,5 +1,8 @@
 """The benchmark measures what it says and no more: every message is taken and confirmed, and a bound that is missed is told."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from cext.clock import Clock
 from cext.outbox import Outbox
@@ -53,6 +56,17 @@ def test_the_yardstick_never_calls_a_machine_faster_than_the_one_that_bounds_wer
     assert min(speed.cpu, speed.wall) >= 1.0
     assert list(speed.late_us.values()) == sorted(speed.late_us.values())
     assert speed.worse(AS_SET) == speed == AS_SET.worse(speed)
+
+
+def test_a_section_that_breaks_fails_the_whole_and_the_others_have_their_figures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(bench, "ProcessPoolExecutor", lambda *args, **more: ThreadPoolExecutor(1))
+    monkeypatch.setitem(bench.SECTIONS, "memory", lambda n, rounds: {"resident_mb": 100})
+    monkeypatch.setitem(bench.SECTIONS, "redis", lambda n, rounds: {}["messages"])
+    monkeypatch.setattr("sys.argv", ["bench", "--section", "redis", "--section", "memory"])
+    assert bench.main() == 1
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (report["ok"], report["memory"], len(report["failed"])) == (False, {"resident_mb": 100}, 1)
+    assert report["failed"][0].startswith("redis came to no figures: KeyError")
 
 
 @pytest.mark.parametrize("venue", SHAPES)
