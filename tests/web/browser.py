@@ -67,6 +67,13 @@ class Watched:
         self.page.screenshot(path=path, full_page=whole)
         return path
 
+    def told(self) -> set[tuple[str, str]]:
+        """Role and name of all that a screen reader hears of."""
+        session = self.page.context.new_cdp_session(self.page)
+        nodes = session.send("Accessibility.getFullAXTree")["nodes"]
+        session.detach()
+        return {(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]}
+
     def barriers(self) -> list[str]:
         """What axe finds that keeps somebody from using the page. The script is given to the page's world from outside: its policy allows no other."""
         self.page.evaluate(CHECKER.read_text())

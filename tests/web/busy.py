@@ -1,6 +1,6 @@
 """A dashboard over markets that never rest: 10,000 messages a second through real pipelines into a real Redis, as the appliance would have them.
 
-    python -m tests.web.busy FOLDER SECONDS        prints its address, begins at a line of input, then tells in JSON what was taken, and ends at the next line
+    python -m tests.web.busy FOLDER SECONDS        prints its address, begins at a line of input, ends at the next or after SECONDS, tells in JSON what was taken
 """
 
 import asyncio
@@ -74,26 +74,30 @@ async def run(folder: Path, seconds: float) -> None:
         pages = Pages(host="127.0.0.1", port=0, status=dict, ready=list, book=lambda *_: None, gaps=list, dashboard=dashboard)
         await pages.start()
         print(pages.url, flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)  # until somebody looks
+        await line()  # until somebody looks
         before, began_s, used_s = resident_bytes(), time.perf_counter(), time.process_time()
-        await pump(pipeline, outbox, clock, messages)
+        n_taken = await pump(pipeline, outbox, clock, messages, enough := asyncio.ensure_future(line()))
         spent_s, used_s = time.perf_counter() - began_s, time.process_time() - used_s
         stats, gaps = outbox.stats()["classes"], pipeline.totals()["gaps"]
         print(json.dumps({
-            "messages_per_s": round(len(messages) / spent_s), "cores": round(used_s / spent_s, 3), "gaps": gaps, "hub": dashboard.hub.status(),
+            "messages_per_s": round(n_taken / spent_s), "left": len(messages) - n_taken, "cores": round(used_s / spent_s, 3), "gaps": gaps, "hub": dashboard.hub.status(),
             "shed": {name: row["shed"] for name, row in stats.items()}, "grown_mb": round((resident_bytes() - before) / 1e6, 1),
         }), flush=True)  # fmt: skip
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)  # until nobody looks any more
+        await enough
         await pages.stop()
         await publisher.drain(5)
         await publisher.stop()
         await bus.close()
 
 
-async def pump(pipeline: Pipeline, outbox: Outbox, clock: Clock, messages: list[bytes]) -> None:
-    """All of them, at RATE."""
+async def line() -> str:
+    return await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+
+
+async def pump(pipeline: Pipeline, outbox: Outbox, clock: Clock, messages: list[bytes], enough: asyncio.Future[str]) -> int:
+    """All of them, at RATE, or as many as are taken until it is enough."""
     began_s, at, timer_s = time.perf_counter(), 0, 0.0
-    while at < len(messages):
+    while at < len(messages) and not enough.done():
         now_s = time.perf_counter() - began_s
         until = min(int(now_s * RATE), len(messages))
         if until > at:
@@ -104,6 +108,7 @@ async def pump(pipeline: Pipeline, outbox: Outbox, clock: Clock, messages: list[
             pipeline.on_timer(clock.now())
         outbox.wake_up()
         await asyncio.sleep(STEP_S)
+    return at
 
 
 def status(markets: dict[str, Any], publisher: Publisher) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The dashboard in a real Chromium, as a person uses it: on the whole appliance with its simulated venues."""
 
+import itertools
 import json
+import random
 import re
 import urllib.request
 
@@ -27,6 +29,14 @@ def chrome():
         yield one
 
 
+# How many rows of a canvas are written on: there is more than a bar's one colour
+INK = """([within, height]) => {
+    const canvas = document.querySelector(`${within} canvas, canvas${within}`), {width, data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const points = new Uint32Array(data.buffer), each = width * Math.round(height * canvas.width / canvas.clientWidth);
+    return Array.from({length: Math.floor(points.length / each)}, (_, n) => new Set(points.subarray(n * each, (n + 1) * each)).size).filter(colours => colours > 8).length;
+}"""
+
+
 def test_a_person_walks_through_it(appliance, chrome):
     """Figures that move, every view by key and by click, search, themes, timeframes; nothing complains and nobody else is asked."""
     page = watched(chrome, appliance.url)
@@ -46,11 +56,14 @@ def test_a_person_walks_through_it(appliance, chrome):
     page.page.keyboard.press("Enter")
     page.until("() => /desk/.test(location.hash) && document.querySelector('.head h1 button')?.innerText === 'BTC-USDT-PERP'")
     page.until("() => document.querySelectorAll('.tape li').length > 3")
-    page.changes(".ladder")
-    page.changes(".tape")
-    rows = "rows => rows.map(row => [row.getBoundingClientRect().y, Number(row.children[1].innerText.replaceAll(',', ''))]).sort((a, b) => a[0] - b[0]).map(row => row[1])"
-    prices = page.page.eval_on_selector_all(".ladder .side .row:not(.gone)", rows)
+    page.changes(".ladder table")
+    page.changes(".tape ol")
+    told = page.page.eval_on_selector_all(".ladder tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.replaceAll(',', '')))")
+    sides, prices = [side.split()[0] for side, *_ in told], [float(price) for _, price, *_ in told]
     assert len(prices) >= 20 and prices == sorted(set(prices), reverse=True)  # from the highest ask down to the lowest bid
+    assert sides == sorted(sides) and set(sides) == {"ask", "bid"}
+    for rows, height in ((".ladder", 17), (".tape", 18)):
+        assert page.page.evaluate(INK, [rows, height]) >= 20  # what is told is drawn as well
     if charts.fetched():
         page.until("() => document.querySelectorAll('.candles canvas').length >= 2")
     page.until("() => document.querySelector('.heat .note').innerText.includes('a row')")
@@ -96,7 +109,7 @@ LOOKS = {
 
 @pytest.mark.parametrize("name", LOOKS)
 def test_everybody_can_use_it(appliance, chrome, name):
-    """axe finds no barrier, and nothing is wider than the screen."""
+    """axe finds no barrier, nothing is wider than the screen, and what is drawn is told as well."""
     charts.fetch(tests=True)
     if not CHECKER.exists():
         pytest.skip("axe-core cannot be fetched here: there is no npm")
@@ -107,6 +120,8 @@ def test_everybody_can_use_it(appliance, chrome, name):
         page.until(f"() => document.querySelector('main').className === '{view}' && document.querySelectorAll('main .panel').length > 1")
         if view == "desk":
             page.until("() => document.querySelectorAll('.tape li').length > 3")
+            told = page.told()
+            assert any(role == "table" and name.startswith("Book of") for role, name in told) and ("list", "Trades, newest first") in told
         if view in views:
             barriers[view] = page.barriers()
         assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{view} is wider than the screen"
@@ -126,8 +141,8 @@ def test_it_comes_back_after_the_appliance_was_started_again(appliance, chrome):
     page.shoot("lost")
     appliance.start()
     page.until("() => document.querySelector('#link').innerText === 'live' && document.querySelector('#banner').hidden")
-    page.changes(".ladder")
-    page.changes(".tape")
+    page.changes(".ladder table")
+    page.changes(".tape ol")
     assert page.text(".head h1 button") == instrument and page.page.locator("body.stale").count() == 0
     assert [each for each in complaints if "ERR_CONNECTION_REFUSED" not in each and "WebSocket" not in each] == []
 
@@ -153,3 +168,51 @@ def test_a_hostile_page_reads_nothing(appliance, chrome):
     assert set(tried.values()) == {"refused"}
     with urllib.request.urlopen(appliance.url) as answer:
         assert re.search(r"frame-ancestors 'none'", answer.headers["Content-Security-Policy"])
+
+
+CANDLES = """async (updates) => {
+    const { Candles } = await import("/static/js/candles.js");
+    const candles = new Candles(true), box = document.body.appendChild(document.createElement("div")), shown = [];
+    box.append(candles.node);
+    while (!candles.chart) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const update of updates) {
+        candles.render({lists: {}, added: {}, whole: false, ...update, state: {timeframe: "1s", instrument: {tick: "0.1"}, ...update.state}});
+        const prices = candles.price.data(), sums = candles.cvd.data();
+        shown.push(prices.map((bar, n) => [bar.time, bar.open, bar.close, sums[n].value]));
+    }
+    candles.destroy();
+    box.remove();
+    return shown;
+}"""
+
+
+def test_candles_are_those_that_came_whatever_their_order(appliance, chrome):
+    """Closed ones late, again, out of order, where there was none before, or none at all; the forming one before or after them."""
+    page, draw = watched(chrome, appliance.url), random.Random(7)
+    page.go("system")
+    page.until("() => document.querySelectorAll('main .panel').length > 1")
+
+    def candle(at):
+        volume = draw.randrange(1, 50)
+        return [at, *(draw.randrange(100, 120) for _ in range(4)), volume, draw.randrange(volume + 1), 3, False]
+
+    updates, expected, there = [{"whole": True, "lists": {"candles": [candle(at) for at in range(1000, 1500)]}}], [], {}
+    for at in range(1500, 1760):
+        late = [candle(at - draw.choice((0, 0, 1, 1, 2, 5, 40))) for _ in range(draw.choice((0, 1, 1, 2)))]
+        none = [[at, *[None] * 7, False]] if draw.random() < 0.05 else []
+        updates.append({"added": {"candles": late + none}, "state": {"forming": candle(at + draw.choice((0, 1, 1)))}})
+    closed_to = 0
+    for update in updates:
+        came = update.get("lists", update.get("added"))["candles"]
+        closed_to = max([closed_to, *(row[0] for row in came)])
+        forming = update.get("state", {}).get("forming")
+        there.update({row[0]: row for row in came if row[1] is not None})
+        if forming and forming[0] > closed_to:
+            there[forming[0]] = forming
+        if len(there) > 700:
+            there = dict(sorted(there.items())[-600:])
+        rows = [row for _, row in sorted(there.items())]
+        sums = itertools.accumulate(2 * row[6] - row[5] for row in rows)
+        expected.append([[row[0], row[1], row[4], total] for row, total in zip(rows, sums, strict=True)])
+    assert page.page.evaluate(CANDLES, updates) == expected
+    assert page.complaints == []

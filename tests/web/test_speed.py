@@ -1,24 +1,24 @@
 """What the dashboard costs the browser, and the appliance, while the markets send 10,000 messages a second."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections import Counter
 
 import pytest
 
 from p9.packaging import charts
 from tests.web.browser import ROOT, browser, chromium, watched
+from tests.web.frames import recorded, yardstick
 
-SECONDS = 12.0  # of market
-LOOKED_S = 6.0  # of them: measured
+SECONDS = 60.0  # of market, at most
+LOOKS = 3  # at most: whatever else runs on these cores only adds, so the best one counts
+LOOKED_S = 5.0
 MOST_BYTES_S = 50_000
 MOST_UPDATES_S = 10.5
-MOST_WORK_MS = 12.0  # of a frame, at the 95th percentile, with Chromium's drawing, the appliance and its venue on the same two cores; the aim is 8
-MOST_NOISE = 4.0  # others on the same cores cost caches and clock: the bound is as much wider as there is more work than cores, up to this
-FRAME_US = 1_000_000 / 60
+MOST_WORK_MS = 8.0  # of a frame, at the 95th percentile, with Chromium's drawing, the appliance and its venue on the same two cores
+YARDSTICK_MS = 3.1  # a frame of the yardstick, in the median, on the machine that is meant by that, while nothing else runs
+SLOWEST = 2.5  # the bound is as much wider as the yardstick takes longer just before, on the same cores; up to this
 LOST_MB = 8.0
 
 
@@ -36,23 +36,29 @@ def busy(tmp_path):
         process.wait()
 
 
-def work_by_frame(trace: bytes) -> list[float]:
-    """CPU of the page's main thread in each sixtieth of a second in which it drew, ms; measured by Chromium itself."""
-    events = json.loads(trace)["traceEvents"]
-    threads = {(event["pid"], event["tid"]) for event in events if event.get("name") == "thread_name" and event["args"]["name"] == "CrRendererMain"}
-    tasks = [event for event in events if event.get("name") == "RunTask" and (event["pid"], event["tid"]) in threads and "tdur" in event]
-    busiest = Counter((event["pid"], event["tid"]) for event in tasks).most_common(1)[0][0]
-    tasks = [event for event in tasks if (event["pid"], event["tid"]) == busiest]
-    drawn = {int(event["ts"] // FRAME_US) for event in events if event.get("name") in ("FireAnimationFrame", "Paint") and (event["pid"], event["tid"]) == busiest}
-    spent: Counter[int] = Counter()
-    for event in tasks:
-        spent[int(event["ts"] // FRAME_US)] += event["tdur"]
-    return [spent[frame] / 1e3 for frame in sorted(drawn)]
+def tell(process, word):
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
 
 
 def heap_mb(session) -> float:
     session.send("HeapProfiler.collectGarbage")
     return next(row["value"] for row in session.send("Performance.getMetrics")["metrics"] if row["name"] == "JSHeapUsedSize") / 1e6
+
+
+def look(chrome, page, session) -> dict:
+    """Some seconds of the desk, after the yardstick."""
+    slow = min(max(1.0, yardstick(chrome).at(0.5) / YARDSTICK_MS), SLOWEST)
+    before_mb, before = heap_mb(session), page.page.evaluate("document.querySelectorAll('*').length")
+    page.received.clear()
+    began_s = time.monotonic()
+    work = recorded(chrome, page.page, lambda: page.page.wait_for_timeout(LOOKED_S * 1000))
+    span_s, received = time.monotonic() - began_s, list(page.received)
+    return {
+        "bytes_per_s": round(sum(received) / span_s), "updates_per_s": round(len(received) / span_s, 1), "frames": len(work.by_frame),
+        "work_ms": {name: round(work.at(share), 2) for name, share in (("p50", 0.5), ("p95", 0.95), ("worst", 1.0))}, "most_ms": round(MOST_WORK_MS * slow, 2),
+        "heap_grown_mb": round(heap_mb(session) - before_mb, 2), "nodes": before, "more_nodes": page.page.evaluate("document.querySelectorAll('*').length") - before,
+    }  # fmt: skip
 
 
 @pytest.mark.speed
@@ -61,31 +67,21 @@ def test_ten_thousand_messages_a_second_are_smooth(busy):
     with browser() as chrome:
         page = watched(chrome, url)
         page.go("desk/bybit/BTC-USDT-PERP/1s")
-        page.until("() => document.querySelector('#link').innerText === 'live' && document.querySelectorAll('.ladder .row').length > 20")
+        page.until("() => document.querySelector('#link').innerText === 'live' && document.querySelectorAll('.ladder tbody tr').length > 20")
         session = page.page.context.new_cdp_session(page.page)
         session.send("Performance.enable")
-        busy.stdin.write("look\n")
-        busy.stdin.flush()
+        tell(busy, "look")
         page.until("() => document.querySelectorAll('.tape li').length >= 20")
-        before_mb, nodes = heap_mb(session), page.page.evaluate("document.querySelectorAll('*').length")
-        chrome.start_tracing(page=page.page, categories=["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"])
-        page.received.clear()
-        began_s = time.monotonic()
-        page.page.wait_for_timeout(LOOKED_S * 1000)
-        span_s, received = time.monotonic() - began_s, list(page.received)
-        work = sorted(work_by_frame(chrome.stop_tracing()))
-        grown_mb, more_nodes = heap_mb(session) - before_mb, page.page.evaluate("document.querySelectorAll('*').length") - nodes
+        looks: list[dict] = []
+        while len(looks) < LOOKS and not (looks and looks[-1]["work_ms"]["p95"] < looks[-1]["most_ms"]):
+            looks.append(look(chrome, page, session))
         page.shoot("busy-desk")
+    tell(busy, "enough")
     told = json.loads(busy.stdout.readline())
-    noise = min(max(1.0, (os.getloadavg()[0] - 1) / (os.cpu_count() or 1)), MOST_NOISE)
-    figures = {
-        "bytes_per_s": round(sum(received) / span_s), "updates_per_s": round(len(received) / span_s, 1), "frames": len(work),
-        "work_ms": {"p50": work[len(work) // 2], "p95": work[int(len(work) * 0.95)], "worst": work[-1]}, "noise": round(noise, 1), "heap_grown_mb": round(grown_mb, 2), "nodes": nodes,
-        "appliance": told,
-    }  # fmt: skip
-    print(json.dumps(figures))
-    assert told["messages_per_s"] > 9_000 and told["gaps"] == 0 and told["hub"]["faults"] == 0, figures
-    assert len(received) > 30 and figures["updates_per_s"] <= MOST_UPDATES_S and figures["bytes_per_s"] <= MOST_BYTES_S, figures
-    assert len(work) > 30 and figures["work_ms"]["p95"] < MOST_WORK_MS * noise, figures
-    assert grown_mb < LOST_MB and more_nodes < 100, figures
+    print(json.dumps({"looks": looks, "appliance": told}))
+    assert told["messages_per_s"] > 9_000 and told["left"] and told["gaps"] == 0 and told["hub"]["faults"] == 0, told
+    for each in looks:
+        assert each["frames"] > 30 and 3 < each["updates_per_s"] <= MOST_UPDATES_S and each["bytes_per_s"] <= MOST_BYTES_S, looks
+        assert each["heap_grown_mb"] < LOST_MB and each["more_nodes"] < 100, looks
+    assert looks[-1]["work_ms"]["p95"] < looks[-1]["most_ms"], looks
     assert page.complaints == []

@@ -3,6 +3,10 @@ import { el, empty, panel, setText } from "./dom.js";
 import { brief, decimal, places, signed } from "./format.js";
 import { colours, faded, onTheme } from "./theme.js";
 
+const MOST = 600; // candles that are kept
+const SPARE = 100; // more until the oldest go
+const FEW = 3; // candles that the chart is told of one by one
+
 let library = null;
 
 // The library is fetched at build; without it the rest of the page is whole.
@@ -17,7 +21,10 @@ export class Candles {
     this.box.style.height = "100%";
     this.panel = panel("Candles", { name: "candles", body: [this.box] });
     this.node = this.panel.node;
-    this.rows = new Map(); // by open time
+    this.rows = []; // in time
+    this.sums = []; // CVD up to each
+    this.forming = null;
+    this.closedTo = this.drawnTo = 0; // open times
     this.forget = onTheme(() => this.paint());
     this.alive = true;
     if (!there) this.box.replaceWith(empty("Charts are not in this build", "npm was not there when it was built; docs/dashboard.md says how to add them"));
@@ -54,48 +61,60 @@ export class Candles {
   }
 
   render({ state, lists, added, whole }) {
-    const fresh = (whole ? lists.candles || [] : added.candles || []).filter((each) => each[1] !== null);
-    if (whole) this.rows.clear();
-    const last = Math.max(0, ...this.rows.keys());
-    for (const row of fresh) this.rows.set(row[0], row);
-    // the forming candle may be an old one still, where the closed one that follows it overtook it
-    const forming = state.forming && state.forming[0] >= Math.max(last, ...fresh.map((each) => each[0])) ? state.forming : null;
-    if (forming) this.rows.set(forming[0], forming);
-    if (this.rows.size > 600) for (const key of [...this.rows.keys()].sort((a, b) => a - b).slice(0, this.rows.size - 600)) this.rows.delete(key);
-    const row = forming || fresh.at(-1) || state.forming;
+    const came = (whole ? lists.candles : added.candles) || [];
+    if (whole) [this.rows, this.closedTo] = [[], 0];
+    this.closedTo = Math.max(this.closedTo, ...came.map((row) => row[0]));
+    const forming = state.forming?.[0] > this.closedTo ? state.forming : null; // it may be an old one still, which its closed one has overtaken
+    const changed = came.filter((row) => row[1] !== null);
+    if (forming && forming !== this.forming) changed.push(forming);
+    this.forming = forming;
+    const row = forming || changed.at(-1) || state.forming;
     if (row) setText(this.panel.note, `${state.timeframe} · O ${decimal(row[1])} H ${decimal(row[2])} L ${decimal(row[3])} C ${decimal(row[4])} · vol ${brief(row[5])} · ${row[7] ?? 0} trades${row[8] ? " · some may be missing" : ""}`);
-    if (!this.chart) return;
     const digits = places(state.instrument.tick);
-    if (digits !== this.digits) {
+    if (this.chart && digits !== this.digits) {
       this.digits = digits;
       this.price.applyOptions({ priceFormat: { type: "price", precision: digits, minMove: Number(`1e-${digits}`) } });
     }
-    if (whole || fresh.some((each) => each[0] < last - 1e-9)) this.all();
-    else if (fresh.length || (forming && forming !== this.shown)) this.newest(fresh, forming);
-    this.shown = forming;
+    const put = changed.sort((a, b) => a[0] - b[0]).map((row) => this.put(row));
+    if (this.rows.length > MOST + SPARE) this.rows.splice(0, this.rows.length - MOST);
+    else if (!whole && !put.includes(-1) && this.rows.length - put[0] <= FEW) return this.follow(put[0]);
+    if (whole || put.length) this.all();
+  }
+
+  // Puts a row where it belongs in time. Answers its place, or -1 where it is a new one among old ones, which the chart takes with all of them only.
+  put(row) {
+    let n = this.rows.length;
+    while (n && this.rows[n - 1][0] >= row[0]) n -= 1;
+    const again = this.rows[n]?.[0] === row[0];
+    const fits = again || n === this.rows.length;
+    this.rows.splice(n, again ? 1 : 0, row);
+    return fits ? n : -1;
   }
 
   all() {
     if (!this.chart) return;
-    const rows = [...this.rows.values()].sort((a, b) => a[0] - b[0]);
-    this.sums = new Map();
-    let sum = 0;
-    for (const row of rows) this.sums.set(row[0], (sum += delta(row)));
-    this.price.setData(rows.map(bar));
-    this.volume.setData(rows.map((row) => this.bar(row)));
-    this.cvd.setData(rows.map((row) => ({ time: row[0], value: this.sums.get(row[0]) })));
+    this.sums = [];
+    this.rows.forEach((_, n) => this.sum(n));
+    this.price.setData(this.rows.map(bar));
+    this.volume.setData(this.rows.map((row) => this.bar(row)));
+    this.cvd.setData(this.rows.map((row, n) => ({ time: row[0], value: this.sums[n] })));
+    this.drawnTo = this.rows.at(-1)?.[0] ?? 0;
   }
 
-  newest(fresh, forming) {
-    const rows = [...fresh, ...(forming ? [forming] : [])].sort((a, b) => a[0] - b[0]);
-    for (const row of rows) {
-      const before = [...this.sums.keys()].filter((at) => at < row[0]).reduce((a, b) => Math.max(a, b), -1);
-      this.sums.set(row[0], (this.sums.get(before) || 0) + delta(row));
-      this.price.update(bar(row));
-      this.volume.update(this.bar(row));
-      this.cvd.update({ time: row[0], value: this.sums.get(row[0]) });
+  // The chart is told of the rows from `first` on: one that is closed, mostly, and the one that forms.
+  follow(first) {
+    if (!this.chart) return;
+    for (let n = first; n < this.rows.length; n++) {
+      const row = this.rows[n], old = row[0] < this.drawnTo;
+      this.price.update(bar(row), old);
+      this.volume.update(this.bar(row), old);
+      this.cvd.update({ time: row[0], value: this.sum(n) }, old);
     }
-    if (this.sums.size > 700) this.all();
+    this.drawnTo = this.rows.at(-1)[0];
+  }
+
+  sum(n) {
+    return (this.sums[n] = (this.sums[n - 1] || 0) + delta(this.rows[n]));
   }
 
   bar(row) {

@@ -1,6 +1,8 @@
 // A canvas as sharp as the screen, drawn again when its size or the theme changes.
 import { onTheme } from "./theme.js";
 
+export const FONT = '"Segoe UI", "Helvetica Neue", Roboto, "Liberation Sans", Arial, sans-serif'; // whose figures are all as wide: a canvas cannot ask for it
+
 export class Canvas {
   constructor(node, draw) {
     this.node = node;

@@ -15,7 +15,7 @@ export class Desk {
   constructor(root, app, words) {
     this.app = app;
     this.frame = 0;
-    this.later = [];
+    this.parts = [];
     this.choose(words);
     this.title = this.symbol;
     if (!this.symbol) {
@@ -82,31 +82,30 @@ export class Desk {
     }
   }
 
-  // An update is drawn over some frames, its price first: all of it in one would take longer than the frame has.
+  // An update is drawn over some frames, its book first: all of it in one would take longer than the frame has. The chart draws itself in the frame
+  // after it was told.
   render(update) {
     if (!this.ladder || !update.state.book) return;
-    this.finish();
-    this.ladder.render(update);
-    this.later = [
-      () => { this.tape.render(update); this.renderHead(update.state, update.lists); },
-      () => this.candles.render(update),
+    this.parts = [
+      () => this.ladder.render(update),
+      () => this.tape.render(update),
+      () => { this.renderHead(update.state, update.lists); this.candles.render(update); },
       () => { this.facts.render(update); this.renderEvents(update); },
       () => this.heat.render(update),
     ];
-    if (update.whole) this.finish();
-    else this.wait();
+    if (update.whole) for (const draw of this.parts.splice(0)) draw();
+    else this.drawNext();
   }
 
-  wait() {
-    this.frame = requestAnimationFrame(() => {
-      this.later.shift()();
-      if (this.later.length) this.wait();
-    });
+  drawNext() {
+    const draw = this.parts.shift();
+    if (this.parts.length) this.frame = requestAnimationFrame(() => this.drawNext());
+    draw();
   }
 
-  finish() {
-    cancelAnimationFrame(this.frame);
-    for (const draw of this.later.splice(0)) draw();
+  // While an update is drawn the next one waits, and those that follow are added to it.
+  busy() {
+    return this.parts.length > 0;
   }
 
   renderEvents(update) {
@@ -141,6 +140,8 @@ export class Desk {
 
   destroy() {
     cancelAnimationFrame(this.frame);
+    this.ladder?.destroy();
+    this.tape?.destroy();
     this.heat?.destroy();
     this.candles?.destroy();
   }

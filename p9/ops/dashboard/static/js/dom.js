@@ -29,11 +29,12 @@ export function setClass(node, name) {
   }
 }
 
-export function setScale(node, share) {
-  const scale = Math.round(Math.max(0, Math.min(1, share || 0)) * 250) / 250;
-  if (node._scale !== scale) {
-    node._scale = scale;
-    node.style.transform = `scaleX(${scale})`;
+// A bar is its node's background: it is painted with the text before it, and neither laid out nor a layer of its own.
+export function setBar(node, share) {
+  const percent = Math.round(Math.max(0, Math.min(1, share || 0)) * 250) / 2.5;
+  if (node._bar !== percent) {
+    node._bar = percent;
+    node.style.backgroundSize = `${percent}% 100%`;
   }
 }
 

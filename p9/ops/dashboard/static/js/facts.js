@@ -1,6 +1,7 @@
 // What is derived and polled of one instrument, in groups; what leans to one side has a bar that does. What is not published is left out.
-import { Awaited, el, panel, setClass, setText } from "./dom.js";
+import { Awaited, el, panel, setBar, setClass, setText } from "./dom.js";
 import { brief, decimal, known, percent, rounded, side, signed } from "./format.js";
+import { Pace } from "./pace.js";
 
 const EVERY_MS = 240; // values change four times a second at most; the book that comes with them changes more often
 const three = (value) => signed(value, 3);
@@ -45,13 +46,11 @@ export class Facts {
     this.awaited = new Awaited(this.list, "Nothing derived yet", "flow, momentum, liquidity, funding and open interest appear as they are published");
     this.panel = panel("Measures", { body: [this.awaited.node] });
     this.node = this.panel.node;
-    this.shownAt = 0;
+    this.pace = new Pace(EVERY_MS);
   }
 
   render({ state, whole }) {
-    const now = performance.now();
-    if (!whole && now - this.shownAt < EVERY_MS) return;
-    this.shownAt = now;
+    if (!this.pace.due(whole)) return;
     let any = false;
     for (const [title, read] of Object.entries(GROUPS)) {
       const rows = read(state.newest);
@@ -78,8 +77,7 @@ export class Facts {
   row(group, name, text, tone, lean) {
     let row = group.rows.get(name);
     if (!row) {
-      const parts = { value: el("b"), bar: el("i"), gauge: null };
-      parts.gauge = el("span", { class: "gauge" }, parts.bar);
+      const parts = { value: el("b"), gauge: el("span", { class: "gauge" }) };
       row = { ...parts, node: el("div", {}, el("dt", { text: name }), el("dd", {}, parts.gauge, parts.value)) };
       group.rows.set(name, row);
       group.list.append(row.node);
@@ -89,10 +87,6 @@ export class Facts {
     row.gauge.hidden = lean === undefined;
     if (lean === undefined) return;
     setClass(row.gauge, lean < 0 ? "gauge ask" : "gauge");
-    const scale = Math.max(-1, Math.min(1, lean || 0)).toFixed(2);
-    if (row.scale !== scale) {
-      row.scale = scale;
-      row.bar.style.transform = `scaleX(${scale})`;
-    }
+    setBar(row.gauge, Math.abs(lean));
   }
 }

@@ -6,7 +6,7 @@ const MOST_PAUSE_MS = 15000;
 const SILENCE_MS = 6000; // the overview speaks every second, so longer silence is told
 
 export class Link {
-  // `hear.hello(hello)`, `hear.state(name, detail)`, `hear.update({state, lists, added, whole})`, `hear.absent()`
+  // `hear.hello(hello)`, `hear.state(name, detail)`, `hear.ready()`, `hear.update({state, lists, added, whole})`, `hear.absent()`
   constructor(hear) {
     this.hear = hear;
     this.look = null;
@@ -98,7 +98,11 @@ export class Link {
         (this.added[name] ||= []).push(...rows);
       }
     }
-    if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
+    if (!this.frame) this.wait();
+  }
+
+  wait() {
+    this.frame = requestAnimationFrame(() => (this.hear.ready() ? this.draw() : this.wait()));
   }
 
   draw() {

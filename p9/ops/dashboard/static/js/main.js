@@ -24,6 +24,7 @@ class App {
     this.link = new Link({
       hello: (hello) => this.onHello(hello),
       state: (name, detail) => this.onLink(name, detail),
+      ready: () => !this.page?.busy?.(),
       update: (update) => this.onUpdate(update),
       absent: () => this.onAbsent(),
     });

@@ -1,5 +1,5 @@
 // A table whose rows have keys: rows come, go and change without being made anew, and columns sort.
-import { el, setClass, setText } from "./dom.js";
+import { el, setBar, setClass, setText } from "./dom.js";
 
 // columns: [{title, of: (row, key) => text or {text, class, href, mark, gauge (-1 to 1), share (0 to 1)}, by: (row, key) => what it sorts by, left}]
 export class Table {
@@ -86,7 +86,7 @@ export class Table {
       if (mark && !cell.mark) cell.node.append((cell.text = cell.mark = el("span", {})));
       const bar = gauge ?? share;
       if (bar !== undefined && !cell.gauge) {
-        cell.node.append((cell.gauge = el("span", { class: "gauge" }, (cell.bar = el("i", {})))), (cell.text = el("span", {})));
+        cell.node.append((cell.gauge = el("span", { class: "gauge" })), (cell.text = el("span", {})));
       }
       setText(cell.text, String(text ?? "–"));
       if (cell.mark) setClass(cell.mark, `mark ${mark || ""}`);
@@ -94,11 +94,7 @@ export class Table {
       if (href && cell.link.getAttribute("href") !== href) cell.link.setAttribute("href", href);
       if (cell.gauge) {
         setClass(cell.gauge, share !== undefined ? "gauge share" : gauge < 0 ? "gauge ask" : "gauge");
-        const scale = Math.max(-1, Math.min(1, bar || 0));
-        if (cell.bar._signed !== scale) {
-          cell.bar._signed = scale;
-          cell.bar.style.transform = `scaleX(${scale.toFixed(3)})`;
-        }
+        setBar(cell.gauge, Math.abs(bar));
       }
     });
   }
