@@ -22,7 +22,9 @@ Options.warning_errors = True  # wraparound=False once made names[-1] a crash, a
 
 # Everything in cext is the hot path: raw pointers and fixed-size integers, where the checks cost and do not protect.
 HOT = {"boundscheck": False, "wraparound": False, "initializedcheck": False, "cdivision": True, "nonecheck": False}
-directives = {"language_level": 3, "embedsignature": True, **({} if DEBUG else HOT)}
+# Of 80 small modules Cython's general machinery is the larger part, and all of it is resident: nothing here is pickled, nor looked into as a Python function is.
+LEAN = {"auto_pickle": False, "binding": False}
+directives = {"language_level": 3, "embedsignature": True, **LEAN, **({} if DEBUG else HOT)}
 macros = []
 if TRACE:
     directives |= {"linetrace": True, "profile": True}

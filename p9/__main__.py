@@ -7,20 +7,20 @@ p9_microstream [--config FILE] [--simulate] [--quick-test [TIME]] [--record DIR]
 import argparse
 import asyncio
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Container, Coroutine
 from pathlib import Path
 from typing import Any
 
-from p9 import __version__, backfill, data_dir, evaluate, executable, fuse, loop
-from p9.client.film import Snapshot
+from p9 import __version__, data_dir, executable, loop
 from p9.config import Config, Seconds, load
 from p9.errors import BusAway, P9Error, Remedy
 from p9.instance import Instance
-from p9.ops import logs, service
+from p9.ops import logs
 from p9.ops.systemd import Systemd
 from p9.ops.terminal import StatusView
 
@@ -28,7 +28,14 @@ NAME = "p9_microstream"
 STOP_TIMEOUT_S = 30.0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Container[str]) -> argparse.ArgumentParser:
+    """Of a command that is none of `words` no options are read: whoever starts the appliance needs nothing that its commands need."""
+
+    def add(name: str, module: str, text: str) -> None:
+        command = commands.add_parser(name, help=text)
+        if name in words:
+            importlib.import_module(module).add_arguments(command)
+
     parser = argparse.ArgumentParser(prog=NAME, description="Exact order books, analytics and confirmed delivery from the venues to Redis.")
     parser.add_argument("--config", type=Path, metavar="FILE", help="config.yaml; without it: $P9_CONFIG, the one beside the executable, the defaults")
     parser.add_argument("--simulate", action="store_true", help="simulated venues and the embedded Redis, whatever the configuration says")
@@ -47,24 +54,21 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--depth", type=int, default=0, help="levels a side to keep; 0 (default) prunes nothing")
     replay.add_argument("--dry", action="store_true", help="without Redis")
     replay.add_argument("--books-out", type=Path, metavar="OUT.json", help="write every final book and what was counted")
-    evaluate.add_arguments(commands.add_parser("evaluate", help="score every signal on recordings against what the price did after it"))
+    add("evaluate", "p9.evaluate", "score every signal on recordings against what the price did after it")
     gaps = commands.add_parser("gaps", help="what was missing, when, why, how it was repaired, and what stays unknown")
     gaps.add_argument("--open", action="store_true", help="only what is still missing")
     gaps.add_argument("--lost", action="store_true", help="only what never came")
     gaps.add_argument("--symbol", default="", help="only this symbol (ours)")
     gaps.add_argument("--json", action="store_true", help="one line of JSON a gap")
-    backfill.add_arguments(commands.add_parser("backfill", help="history of a venue into files; the same command goes on where it was interrupted"))
-    fuse.add_arguments(commands.add_parser("fuse", help="files of history on one timeline, with what they tell differently"))
+    add("backfill", "p9.backfill", "history of a venue into files; the same command goes on where it was interrupted")
+    add("fuse", "p9.fuse", "files of history on one timeline, with what they tell differently")
     snapshot = commands.add_parser("snapshot", help="a book as it was at some second of the last day, from what is stored")
     snapshot.add_argument("exchange", metavar="EXCHANGE")
     snapshot.add_argument("symbol", metavar="SYMBOL", help="ours, such as BTC-USDT-PERP")
     snapshot.add_argument("--at", default="", metavar="TIME", help="2026-08-06T14:03:05Z, or s, ms or ns since 1970; left out: the newest")
     snapshot.add_argument("--depth", type=int, default=20, metavar="N", help="levels a side; 0: all (20)")
     snapshot.add_argument("--json", action="store_true", help="all of it as one line of JSON")
-    simulate = commands.add_parser("simulate", help="run the simulated venues alone; prints their addresses as one line of JSON")
-    from p9.simulate import command
-
-    command.add_arguments(simulate)
+    add("simulate", "p9.simulate.command", "run the simulated venues alone; prints their addresses as one line of JSON")
     commands.add_parser("stop", help="stop the appliance that works in this configuration's data_dir, and wait until it has")
     install = commands.add_parser("install-service", help="start with the machine: a systemd unit, or a task of Windows")
     install.add_argument("--print", action="store_true", help="only show what would be installed")
@@ -212,6 +216,8 @@ async def _quick_test(options: argparse.Namespace, config: Config, path: Path | 
 
 
 async def _backfill(options: argparse.Namespace, config: Config) -> int:
+    from p9 import backfill
+
     async with _venues(options) as simulator:
         return await backfill.run(options, config, simulator.endpoints if simulator else None)
 
@@ -257,7 +263,7 @@ async def _snapshot(options: argparse.Namespace, config: Config, folder: Path) -
             stack.push_async_callback(bus.close)
             redis = bus.client
 
-        async def look_up(exchange: str, symbol: str, at_ns: int | None) -> Snapshot:
+        async def look_up(exchange: str, symbol: str, at_ns: int | None) -> Any:
             return await storage.look_up(config.analytics.periodic_snapshots, folder, redis, exchange, symbol, at_ns, simulated=options.simulate)
 
         return await snapshot_report.show(options, look_up)
@@ -295,15 +301,21 @@ def _dispatch(options: argparse.Namespace) -> Coroutine[Any, Any, int] | int:
     if options.command == "stop":
         return _stop(data_dir.resolve(config.data_dir, path))
     if options.command == "install-service":
+        from p9.ops import service
+
         return service.install(path, only_print=options.print)
     logs.configure("warning" if options.quick_test or options.command else config.log.level, config.log.format)
     if options.command == "replay":
         return _replay(options, config, path)
     if options.command == "evaluate":
+        from p9 import evaluate
+
         return evaluate.run(options, config)
     if options.command == "backfill":
         return _backfill(options, config)
     if options.command == "fuse":
+        from p9 import fuse
+
         return fuse.run(options)
     if options.quick_test:
         return _quick_test(options, config, path)
@@ -323,7 +335,7 @@ def main() -> int:
 
 
 def _main() -> int:
-    options = _parser().parse_args()
+    options = _parser(sys.argv[1:]).parse_args()
     try:
         work = _dispatch(options)
         return work if isinstance(work, int) else loop.run(work)

@@ -4,6 +4,7 @@ Prices, sizes and contract values are decimal text without trailing zeros, exact
 """
 
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,6 +16,7 @@ MAX_SCALE = 18  # what the hot path's int64 holds
 PERPETUAL = "PERP"
 
 LONGEST_NAME = 64
+SHARED = frozenset(("base", "quote", "settle", "status", "family"))  # by hundreds of options: one text for all of them
 LATEST_NS = 9_000_000_000_000_000_000  # in 2255
 
 _UNPUBLISHABLE = re.compile(r"[\s{}:*?\[\]\"\\]")  # signs of channel names, of Redis's patterns and of JSON
@@ -55,6 +57,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
             text = getattr(self, name)
             if not isinstance(text, str) or len(text) > LONGEST_NAME or not text.isprintable():
                 raise ValueError(f"{name} {text!r:.80} is no name")
+            if name in SHARED:
+                msgspec.structs.force_setattr(self, name, sys.intern(text))
         if _UNPUBLISHABLE.search(self.symbol + self.venue_symbol):
             raise ValueError(f"the symbol {self.venue_symbol!r} ({self.symbol!r}) cannot be part of a channel's name")
         if self.scaled_tick >= 2**63:
@@ -127,7 +131,7 @@ def decimal(value: Any) -> str:
         raise ValueError(f"{value!r} is not positive")
     if len(whole) > MAX_SCALE or len(fraction) > MAX_SCALE:
         raise ValueError(f"{value!r} is beyond what a book can hold")
-    return f"{whole}.{fraction}" if fraction else whole
+    return sys.intern(f"{whole}.{fraction}" if fraction else whole)  # ticks, steps and strikes are those of many
 
 
 def product(a: str, b: str) -> str:

@@ -29,6 +29,7 @@ class Options:
         self._outbox, self._clock, self._endpoints, self._recorder, self._log = outbox, clock, endpoints, recorder, log
         self._feed = feed or FeedSettings()
         self._listeners: list[Callable[[Fact], None]] = []
+        self._reading = asyncio.Lock()
 
     def listen(self, listener: Callable[[Fact], None]) -> None:
         self._listeners.append(listener)
@@ -49,6 +50,7 @@ class Options:
         capture = self.captures[market.exchange] = OptionCapture(
             options_of(market.exchange), market, client=client, connects=connects, outbox=self._outbox, clock=self._clock, settings=self._settings(),
             word=self.config.analytics.options_iv_monitor.publish_channel, recorder=self._recorder, log=self._log,
+            reading=self._reading,
         )  # fmt: skip
         capture.listeners = self._listeners
         await capture.start()

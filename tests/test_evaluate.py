@@ -25,7 +25,7 @@ EIGHT = "bybit/DERIVED_v5shape_linear_8symbols_30s_2021-04-17.jsonl"
 
 
 def evaluate(*words: object, configuration: str = "") -> int:
-    options = _parser().parse_args(["evaluate", *map(str, words)])
+    options = _parser(["evaluate"]).parse_args(["evaluate", *map(str, words)])
     return asyncio.run(run(options, parse(configuration)))
 
 

@@ -44,7 +44,7 @@ def recording(path, frames=FRAMES, gap_ns=1_000_000):
 
 
 def replay(*words: object, configuration: str = "") -> int:
-    options = _parser().parse_args(["replay", *map(str, words)])
+    options = _parser(["replay"]).parse_args(["replay", *map(str, words)])
     return asyncio.run(run(options, parse(configuration), None))
 
 

@@ -25,12 +25,12 @@ from p9.capture.line import Connects, FeedSettings
 from p9.capture.recorder import Recorder
 from p9.errors import RestError, RestRefused
 from p9.fact import Reading, Roster
-from p9.instrument import Instrument, Refused
+from p9.instrument import Instrument, Parsed, Refused
 from p9.market.instruments import Instruments
 from p9.market.poller import Poller
 from p9.market.rest import Priority, RestClient
 from p9.option import OptionMarket, Told
-from p9.venue import Market, Poll, decoded
+from p9.venue import Market, Poll, Request, decoded
 
 MEDIUM = 2
 FAULT_PAUSE_S = 5.0
@@ -67,12 +67,13 @@ class Share:
 
 
 class OptionCapture:
-    """`market`: the row at its addresses. `listeners` hear a Fact of each event that is published; what they raise is counted."""
+    """`market`: the row at its addresses. `listeners` hear a Fact of each event that is published; what they raise is counted. Of all that share `reading`
+    one reads an answer of reference data at a time: taken apart, it is many times its size."""
 
     def __init__(
         self, source: OptionMarket, market: Market, *, client: RestClient, connects: Connects, outbox: Outbox, clock: Clock,
         settings: OptionSettings | None = None, word: str = "", recorder: Recorder | None = None, dial: Dial = ws_connect,
-        log: Callable[..., None] | None = None,
+        log: Callable[..., None] | None = None, reading: asyncio.Lock | None = None,
     ):  # fmt: skip
         self.source, self.market, self.settings = source, market, settings or OptionSettings()
         self.chains: dict[str, Chain] = {}  # by underlying
@@ -90,6 +91,7 @@ class OptionCapture:
         )  # fmt: skip
         self._client, self._connects, self._outbox, self._clock = client, connects, outbox, clock
         self._word, self._recorder, self._dial = word, recorder, dial
+        self._reading = reading or asyncio.Lock()
         self._log_to = log or (lambda *_, **__: None)
         self._channels: dict[str, Any] = {}
         self._told_of: dict[str, bool] = {}  # {underlying: its newest event holds something that is not too old}
@@ -194,18 +196,22 @@ class OptionCapture:
         self._strangers.clear()
         return bool(self._where)
 
-    async def _ask(self, request: Any, refused: list[Refused]) -> list[Instrument]:
-        pages = []
+    async def _ask(self, request: Request | None, refused: list[Refused]) -> list[Instrument]:
+        rows = []
         while request is not None:
-            answer = decoded(await self._client.get(self.market, request, Priority.POLL))
-            if answer is None:
-                raise RestError("the instruments are no JSON", where=self.market.name)
-            pages.append(answer)
-            request = self.market.venue.next_page(request, answer)
-        # hundreds of rows are tens of milliseconds: in a thread, which lets the loop have its turns
-        parsed = await asyncio.get_running_loop().run_in_executor(None, self.source.parse, self.market, pages)
-        refused += parsed.refused
-        return [row for row in parsed.instruments if row.trading]
+            body = await self._client.get(self.market, request, Priority.POLL)
+            async with self._reading:  # hundreds of rows are tens of milliseconds: in a thread, which lets the loop have its turns
+                request, parsed = await asyncio.get_running_loop().run_in_executor(None, self._read_page, request, body)
+            refused += parsed.refused
+            rows += [row for row in parsed.instruments if row.trading]
+        return rows
+
+    def _read_page(self, request: Request, body: bytes) -> tuple[Request | None, Parsed]:
+        """What is to be asked next, and what this answer holds. Raises RestError."""
+        answer = decoded(body)
+        if answer is None:
+            raise RestError("the instruments are no JSON", where=self.market.name)
+        return self.market.venue.next_page(request, answer), self.source.parse(self.market, [answer])
 
     def _coins(self) -> Iterable[str]:
         return dict.fromkeys(name.partition("-")[0] for name in self.settings.underlyings)

@@ -20,7 +20,6 @@ from redis.backoff import NoBackoff
 
 from p9.delivery.bus import Bus
 from p9.delivery.cluster import ClusterBus
-from p9.delivery.resp_server.process import BuiltinProcess
 from p9.delivery.sentinel import SentinelBus, sentinels
 from p9.delivery.valkey import ValkeyProcess, find_binary
 from p9.errors import BusAway, BusBusy, BusError, ConfigError, P9Error
@@ -370,15 +369,10 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
 
 
 async def _own(username: str, password: str, data_dir: Path, port: int, max_memory_bytes: int, reason: str) -> RedisServer:
-    secrets = {"username": username, "password": password, "max_memory_bytes": max_memory_bytes}
-    children: list[Child] = []
     binary = find_binary() if sys.platform != "win32" else None
     if binary is None:
         reason += "; no Valkey binary for this machine"
-    else:
-        children.append(ValkeyProcess(binary, data_dir=data_dir, **secrets))
-    children.append(BuiltinProcess(**secrets))
-    for child in children:
+    for child in _children(binary, data_dir, {"username": username, "password": password, "max_memory_bytes": max_memory_bytes}):
         for wanted in dict.fromkeys((port, 0)):
             try:
                 chosen = await child.start(HOST, wanted)
@@ -401,6 +395,15 @@ async def _own(username: str, password: str, data_dir: Path, port: int, max_memo
         where="redis.mode",
         hint="install and start a Redis server 6.2 or newer and set redis.url",
     )
+
+
+def _children(binary: Path | None, data_dir: Path, secrets: dict[str, Any]) -> Iterator[Child]:
+    """Who may be the server, the best first."""
+    if binary is not None:
+        yield ValkeyProcess(binary, data_dir=data_dir, **secrets)
+    from p9.delivery.resp_server.process import BuiltinProcess  # thirty modules, which nobody needs where there is a Valkey
+
+    yield BuiltinProcess(**secrets)
 
 
 # --- URLs

@@ -14,7 +14,6 @@ from prometheus_client.registry import Collector
 
 from p9.capture.ledger import GapKind
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 GAUGES = {"waiting", "waiting_bytes", "waiting_on_disk", "memory_bytes", "kept_bytes", "replaying"}
 _BOOK_COUNTERS = {
     "depth_frames": "Depth frames decoded", "applied": "Depth events applied to a book", "stale": "Depth events already in the book",

@@ -12,10 +12,16 @@ from p9.errors import ConfigError
 from p9.ops.dashboard.dashboard import TYPES, Dashboard
 from p9.ops.door import Door
 from p9.ops.gate import Gate
-from p9.ops.metrics import CONTENT_TYPE, exposition
 
 IDLE_S = 30.0  # a connection that asks nothing so long is closed
 MOST_BODY = 4096  # bytes that anybody may send us
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def _metrics_of(status: Callable[[], dict[str, Any]]) -> Callable[[], bytes]:
+    from p9.ops.metrics import exposition
+
+    return exposition(status)
 
 
 class Pages:
@@ -32,7 +38,7 @@ class Pages:
         self._host, self._port, self._status, self._ready, self._book, self._gaps, self._config = host, port, status, ready, book, gaps, config
         self._dashboard, self._gate, self._most = dashboard, gate or Gate(host=host), most
         self._more, self._full_book = tuple(more), full_book
-        self._metrics = exposition(status)
+        self._metrics: Callable[[], bytes] | None = None  # made when they are first asked for
         self._runner: web.AppRunner | None = None
         self._door: Door | None = None
         self._server: asyncio.Server | None = None
@@ -93,7 +99,9 @@ class Pages:
         return web.Response(status=503 if missing else 200, text=text)
 
     async def _scrape(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics(), headers={"Content-Type": CONTENT_TYPE})
+        if self._metrics is None:  # in a thread: prometheus_client and what it brings are tens of milliseconds, and the loop has its turns meanwhile
+            self._metrics = await asyncio.get_running_loop().run_in_executor(None, _metrics_of, self._status)
+        return web.Response(body=self._metrics(), headers={"Content-Type": METRICS_TYPE})
 
     async def _show_status(self, request: web.Request) -> web.Response:
         return web.json_response(self._status(), dumps=ujson.dumps)

@@ -31,8 +31,8 @@ from p9.packaging.onlooker import VIEWS, differing_files, look
 from p9.packaging.processes import busy_s, cpu_s, family, lives
 from p9.packaging.weight import weigh
 
-# Most allowed. Size and memory are without the bundled Valkey, which is counted as the Redis that it is (rss_mb has it too); processor time is of all that
-# runs, when every book is synced.
+# Most allowed. The size is without the bundled Valkey, which is counted as the Redis that it is; memory and processor time are of all that runs, Valkey
+# included, when every book is synced.
 # The aim for a warm start is 1 s; most of it is the unpacking of the file and the first imports (`--version` alone: version_s).
 BOUNDS = {"size_mb": 20.0, "ready_cold_s": 3.0, "ready_warm_s": 1.6, "ready_cpu_s": 1.5, "rss_start_mb": 100.0}
 BY_THE_CLOCK = ("ready_cold_s", "ready_warm_s")
@@ -340,8 +340,7 @@ class Proof:
                 _expect(path.startswith(str(self.folder)) and "_MEI" in path, f"the Valkey that runs is {path}, not the bundled one")
         _expect("valkey-server" in resident_mb, f"no Valkey among {sorted(resident_mb)}")
         self.figures["rss_mb"] = resident_mb
-        ours_mb = sum(resident_mb.values()) - resident_mb["valkey-server"]
-        self.figures["rss_start_mb"] = round(max(ours_mb, self.figures.get("rss_start_mb", 0)), 1)
+        self.figures["rss_start_mb"] = round(max(sum(resident_mb.values()), self.figures.get("rss_start_mb", 0)), 1)
 
     def weights(self) -> None:
         """What each part weighs; the size without Valkey, which is counted as the Redis that it is."""

@@ -170,7 +170,7 @@ class Chain:
         settings = self.settings
         expiry.smile, expiry.figures, expiry.uses = None, Figures(), {}
         fresh_ns = now_ns - round(settings.stale_s * 1e9)
-        newest = max((quote for quote in expiry.quotes() if quote.forward is not None and quote.recv_ns >= fresh_ns), key=_time, default=None)
+        newest = max((quote for quote in expiry.quotes() if quote.forward is not None and quote.recv_ns >= fresh_ns), key=Quote.newest_ms, default=None)
         expiry.forward = newest.forward if newest is not None else None
         expiry.forward_text = newest.texts.get("forward") if newest is not None else None
         if newest is None:
@@ -264,10 +264,6 @@ def _greeks(forward: float, quote: Quote, years: float) -> dict[str, float | Non
         "delta": _rounded(delta(forward, strike, vol, years, quote.call)), "gamma": gamma(forward, strike, vol, years),
         "vega": vega(forward, strike, vol, years, quote.discount), "theta": theta(forward, strike, vol, years, quote.call),
     }  # fmt: skip
-
-
-def _time(quote: Quote) -> int:
-    return max(quote.times_ms.values(), default=0)
 
 
 def _middle(quote: Quote) -> float | None:

@@ -33,13 +33,21 @@ def plan_of(fields: tuple[str, ...]) -> Plan:
     return Plan(tuple(FIELDS[field] for field in fields), contracts, "mark_iv" in fields, "mark_price" in fields, "delta_coin" in fields)
 
 
+class Row(NamedTuple):
+    """The newest of a source: the venue's time of it, when it was received, and what it tells."""
+
+    at_ms: int
+    recv_ns: int
+    fields: tuple[str, ...]
+
+
 class Quote:
     """`texts` by field of p9.option.FIELDS, sizes in coins. `mark` is the venue's volatility as a number, `own` what its mark price implies.
 
     `recv_ns` is the newest row's that tells a volatility: what else is told cannot keep it fresh.
     """
 
-    __slots__ = ("agrees", "call", "discount", "forward", "heard", "in_coin", "instrument", "mark", "oldest_ns", "own", "recv_ns", "strike", "texts", "times_ms")
+    __slots__ = ("agrees", "call", "discount", "forward", "heard", "in_coin", "instrument", "mark", "oldest_ns", "own", "recv_ns", "strike", "texts")
 
     def __init__(self, instrument: Instrument):
         self.instrument = instrument
@@ -47,9 +55,8 @@ class Quote:
         self.call = instrument.option_type == "C"
         self.in_coin = instrument.settle == instrument.base  # the premium is
         self.texts: dict[str, str | None] = {}
-        self.times_ms: dict[str, int] = {}  # of the newest row, by source
-        self.heard: dict[str, tuple[int, tuple[str, ...]]] = {}  # when that was received, and what it tells
-        self.oldest_ns = 0  # of these times
+        self.heard: dict[str, Row] = {}  # by source
+        self.oldest_ns = 0  # of the times when these were received
         self.recv_ns = 0
         self.forward: float | None = None
         self.discount = 1.0
@@ -65,12 +72,12 @@ class Quote:
         if abs(at_ms * 1_000_000 - recv_ns) > ODD_NS:
             counts["odd_time"] += 1
             at_ms = recv_ns // 1_000_000
-        if at_ms < self.times_ms.get(told.source, 0):
+        before = self.heard.get(told.source)
+        if before is not None and at_ms < before.at_ms:
             counts["older"] += 1
             return 0
-        self.times_ms[told.source] = at_ms
-        self.heard[told.source] = (recv_ns, told.fields)
-        self.oldest_ns = recv_ns if len(self.heard) == 1 else min(at_ns for at_ns, _ in self.heard.values())
+        self.heard[told.source] = Row(at_ms, recv_ns, told.fields)
+        self.oldest_ns = recv_ns if len(self.heard) == 1 else min(one.recv_ns for one in self.heard.values())
         if plan.tells_vol:
             self.recv_ns = recv_ns
         found, ill = amounts(row, plan.wanted)
@@ -94,8 +101,7 @@ class Quote:
         """The texts that were received since then."""
         if self.oldest_ns >= since_ns:
             return self.texts
-        old = [fields for recv_ns, fields in self.heard.values() if recv_ns < since_ns]
-        dropped = {field for fields in old for field in fields}
+        dropped = {field for one in self.heard.values() if one.recv_ns < since_ns for field in one.fields}
         return {field: text for field, text in self.texts.items() if field not in dropped}
 
     def years(self, at_ms: float) -> float:
@@ -121,7 +127,7 @@ class Quote:
         """Hold the venue's volatility against its mark price, at the time of the mark: it disagrees where an error of `tolerance` in the volatility and the
         rounding of the price (`decimals`) do not explain the difference. An option in the money is its sibling's mirror, and is left out."""
         self.own = self.agrees = None
-        text, at_ms = self.texts.get("mark_price"), max(self.times_ms.values(), default=0)
+        text, at_ms = self.texts.get("mark_price"), self.newest_ms()
         years = self.years(at_ms)
         if text is None or self.mark is None or self.forward is None or years <= 0 or self.call != (self.strike >= self.forward):
             return
@@ -135,6 +141,10 @@ class Quote:
         if unit / 2 <= worth * tolerance:  # else its last digit alone moves the volatility by more
             own = implied_vol(premium, self.forward, self.strike, years, self.call, self.discount)
             self.own = None if math.isnan(own) else own
+
+    def newest_ms(self) -> int:
+        """The venue's time of what it told last; 0: nothing yet."""
+        return max((one.at_ms for one in self.heard.values()), default=0)
 
     def mark_places(self) -> int:
         text = self.texts.get("mark_price")
