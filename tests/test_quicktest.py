@@ -26,6 +26,7 @@ def p9(*words: str, environment: dict, **options) -> subprocess.CompletedProcess
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, **options)
 
 
+@pytest.mark.timeout(240)
 def test_the_quick_test_passes_on_simulated_venues_and_its_recording_replays_to_the_same_books(tmp_path, environment):
     folder = tmp_path / "recording"
     ran = p9("--simulate", "--quick-test", "14s", "--record", str(folder), environment=environment)
