@@ -16,7 +16,7 @@ from collections.abc import Container, Coroutine
 from pathlib import Path
 from typing import Any
 
-from p9 import __version__, data_dir, executable, loop
+from p9 import __version__, data_dir, executable, loop, trust
 from p9.config import Config, Seconds, load
 from p9.errors import BusAway, P9Error, Remedy
 from p9.instance import Instance
@@ -144,6 +144,7 @@ async def _venues(options: argparse.Namespace) -> Any:
 
 
 async def _run(options: argparse.Namespace, config: Config, path: Path | None) -> int:
+    trust.import_aiohttp()
     from p9.app import Appliance
 
     stop, systemd = asyncio.Event(), Systemd()

@@ -16,6 +16,7 @@ from picows import WSError, WSMsgType, WSTransport, ws_connect
 from p9.budget import Window
 from p9.errors import SocketLost
 from p9.secret import censored
+from p9.trust import context_of
 from p9.venue import Control, Market
 
 LOGIN_HINT = "check the key, its rights, the addresses that it may come from, and the clock"
@@ -104,7 +105,7 @@ class Connection:
             async with asyncio.timeout(self.settings.connect_s):
                 await self._dial(
                     lambda: self.listener, url, enable_auto_pong=False, max_frame_size=self.settings.max_frame,
-                    websocket_handshake_timeout=self.settings.connect_s, logger_name="feed",
+                    websocket_handshake_timeout=self.settings.connect_s, logger_name="feed", ssl_context=context_of(url),
                 )  # fmt: skip
         except TimeoutError:
             raise SocketLost(f"no connection within {self.settings.connect_s:g} s", where=where) from None

@@ -23,6 +23,7 @@ import aiohttp
 from p9.errors import RestError
 from p9.history import SECONDS, Archive, Row, TradeRow, told
 from p9.instrument import Instrument
+from p9.trust import context_of
 
 TRIES = 3
 PAUSE_S = 1.0
@@ -159,7 +160,7 @@ class Archives:
             raise
 
     async def _checksum(self, address: str) -> str | None:
-        async with self._session.get(address + ".CHECKSUM") as answer:
+        async with self._session.get(address + ".CHECKSUM", ssl=context_of(address) or True) as answer:
             if answer.status == 404:
                 return None
             answer.raise_for_status()
@@ -172,7 +173,7 @@ class Archives:
         digest = hashlib.sha256()
         handle, name = tempfile.mkstemp(dir=self._folder.name, suffix=".zip")
         with os.fdopen(handle, "wb") as file:
-            async with self._session.get(address) as answer:
+            async with self._session.get(address, ssl=context_of(address) or True) as answer:
                 answer.raise_for_status()
                 async for piece in answer.content.iter_chunked(PIECE):
                     digest.update(piece)

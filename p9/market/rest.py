@@ -20,6 +20,7 @@ import msgspec
 
 from p9.budget import Budget, Window
 from p9.errors import AddressBanned, RateLimited, RestError, RestRefused
+from p9.trust import context_of
 from p9.venue import Market, Request
 
 
@@ -183,6 +184,7 @@ class RestClient:
         try:
             async with self._session.request(
                 request.method, market.rest_url + request.path, params=request.params, headers=private, allow_redirects=private is None,
+                ssl=context_of(market.rest_url) or True,
             ) as response:  # fmt: skip
                 body = await self._read(response)
                 status, headers, url = response.status, {key.lower(): value for key, value in response.headers.items()}, str(response.url)

@@ -314,7 +314,7 @@ class _Client:
     def __init__(self, desk: Desk, timeout_s: float):
         self._desk, self._timeout_s = desk, timeout_s
 
-    def request(self, method: str, url: str, *, params: Any = (), headers: Any = None, allow_redirects: bool = True) -> "_Question":
+    def request(self, method: str, url: str, *, params: Any = (), headers: Any = None, allow_redirects: bool = True, ssl: Any = True) -> "_Question":
         assert method == "GET", "none of the venues' public questions is another"
         return _Question(self._desk, url, params, self._timeout_s)
 
