@@ -158,7 +158,7 @@ cdef class BybitNormalizer(Normalizer):
             if met & REPLY:
                 batch.topic = TOPIC_CONTROL
                 return OUTCOME_CONTROL
-            return OUTCOME_UNKNOWN_TOPIC
+            return OUTCOME_MALFORMED if first else OUTCOME_UNKNOWN_TOPIC    # an empty object may have been anything
         if not met & DATA or (topic < TOPIC_TRADES and not met & TYPE):
             return OUTCOME_MALFORMED
         if topic == TOPIC_BBO and type_ == TYPE_DELTA:

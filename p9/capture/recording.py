@@ -102,8 +102,11 @@ def _parse(line: bytes, previous_ns: int) -> Recorded:
 
 
 def asked_symbol(url: str) -> str | None:
-    """The venue's symbol that a REST question was about."""
-    query = parse_qs(urlsplit(url).query)
+    """The venue's symbol that a REST question was about; None of what is no URL."""
+    try:
+        query = parse_qs(urlsplit(url).query)
+    except ValueError:
+        return None
     for name in ("symbol", "instId"):
         if name in query:
             return query[name][0]

@@ -82,3 +82,9 @@ def test_damage_inside_is_named_as_well(tmp_path):
 
 def test_a_recorded_line_is_plain_data():
     assert Recorded(1, b"", None, None, False)._fields == ("recv_ns", "raw", "market", "url", "rest")
+
+
+@pytest.mark.parametrize("url", ["//]", "h://[", "https://[::1", "?symbol", "//[]"])
+def test_a_url_that_is_none_asks_for_no_symbol(url):
+    """Fuzzing found them: the end of a replay once was a ValueError of the library that takes URLs apart."""
+    assert asked_symbol(url) is None

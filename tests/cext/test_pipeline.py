@@ -144,7 +144,7 @@ def public_trade(id: str, at_ms: int) -> bytes:
     return json.dumps({"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": at_ms, "data": [row]}).encode()
 
 
-@pytest.mark.parametrize("broken, doubted", [(public_trade("b", 2)[:-9], [0]), (public_trade("b", 2)[5:], [0, 1]), (b'{"topic":"tickers.BTCUSDT","data":[}', [])])
+@pytest.mark.parametrize("broken, doubted", [(public_trade("b", 2)[:-9], [0]), (public_trade("b", 2)[5:], [0, 1]), (b"{}", [0, 1]), (b"", [0, 1]), (b'{"topic":"tickers.BTCUSDT","data":[}', [])])
 def test_trades_without_numbers_that_came_torn_are_missed_although_no_number_tells(broken, doubted):
     """A corrupted frame of 48 fills was lost for good, and a candle that lacked them said that it was complete."""
     pipeline = pipeline_for("bybit_linear", ("BTCUSDT", "ETHUSDT"), trades_numbered=False)

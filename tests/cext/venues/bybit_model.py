@@ -40,7 +40,7 @@ class Model:
             text_of(push, "type")
         if "topic" not in push:
             reply = "op" in push or "success" in push or "ret_msg" in push or push.get("type") == "COMMAND_RESP"
-            raise Refused("control" if reply else "unknown_topic")
+            raise Refused("control" if reply else "unknown_topic" if push else "malformed")
         topic = READ.fullmatch(text_of(push, "topic"))
         if topic is None:
             raise Refused("ignored" if KNOWN.fullmatch(push["topic"]) else "unknown_topic")
