@@ -83,9 +83,9 @@ def named(event: dict) -> dict:
 
 
 def whole(event: dict | None, fields=("mark_iv", "mark_price")) -> bool:
-    """Something of everything was told of every option."""
+    """Something of everything was told of every option. One that ends today may be worth less than its price has decimals: zero, which is told as unknown."""
     rows = [row for expiry in event["expiries"] for row in expiry["rows"].values()] if event else []
-    return bool(rows) and all(row[field] is not None for row in rows for field in fields)
+    return bool(rows) and all(row[field] is not None or (row["use"] == "ending" and field.endswith("price")) for row in rows for field in fields)
 
 
 def number(text, column):
