@@ -188,7 +188,7 @@ def check_figures(event: dict, truth: dict, exchange: str) -> None:
             assert row[ours] == pytest.approx(true[theirs], abs=BETWEEN + rounding), f"{row['days']} {ours}"
     for expiry in event["expiries"]:
         for key, row in expiry["rows"].items():
-            if row["own_iv"] is not None:
+            if row["own_iv"] is not None and expiry["days"] > 1 / 24:  # later on a second of the row's age is worth more than the tolerance
                 step = 10.0 ** Decimal(row["mark_price"]).as_tuple().exponent / vega(row["own_iv"], expiry, float(key[0]), exchange)
                 assert row["own_iv"] == pytest.approx(float(row["mark_iv"]), abs=0.002 + rounding + step), key
             if row["own_delta"] is not None and exchange != "okx":
