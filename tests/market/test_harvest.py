@@ -204,12 +204,23 @@ async def test_kills_of_the_real_command_leave_no_trace(venues, tmp_path):
         "backfill", "trades", "binance", "BTC-USDT-PERP", "--market", "binance_usdm", "--from", str(span["since_ns"]), "--to", str(span["until_ns"]), "--out",
     ]  # fmt: skip
     draw = random.Random(3)
-    cut, n_kills, deadline_s = tmp_path / "cut.csv.gz", 0, time.monotonic() + 60 + 10 * KILLS
-    note = cut.with_name(cut.name + ".checkpoint")
+    whole = tmp_path / "whole.csv.gz"
+    process = await asyncio.create_subprocess_exec(*command, str(whole), stdout=asyncio.subprocess.DEVNULL)
+    assert await process.wait() == 0 and finished(whole).rows == 24 * 240
+    n_kills = n = 0
+    while n_kills < KILLS:
+        n += 1
+        n_kills += await harvested_under_kills(tmp_path / f"cut{n}.csv.gz", command, draw, KILLS - n_kills)
+        assert (tmp_path / f"cut{n}.csv.gz").read_bytes() == whole.read_bytes()
+
+
+async def harvested_under_kills(cut: Path, command: list[str], draw: random.Random, most: int) -> int:
+    """Fetch all of it, killed up to `most` times; how often it was."""
+    n_kills, deadline_s, note = 0, time.monotonic() + 60 + 10 * most, cut.with_name(cut.name + ".checkpoint")
     while finished(cut) is None:
         assert time.monotonic() < deadline_s
         process = await asyncio.create_subprocess_exec(*command, str(cut), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
-        if n_kills < KILLS:
+        if n_kills < most:
             before, end_s = _rows(note), time.monotonic() + draw.uniform(0.0, draw.choice([0.5, 2.0, 30.0]))  # some die before they have begun
             while process.returncode is None and _rows(note) == before and finished(cut) is None and time.monotonic() < end_s:
                 await asyncio.sleep(draw.uniform(0.0, 0.02))
@@ -219,11 +230,7 @@ async def test_kills_of_the_real_command_leave_no_trace(venues, tmp_path):
                 n_kills += 1
         _, told = await process.communicate()
         assert process.returncode in (0, 1 if sys.platform == "win32" else -9), told
-    assert n_kills
-    whole = tmp_path / "whole.csv.gz"
-    process = await asyncio.create_subprocess_exec(*command, str(whole), stdout=asyncio.subprocess.DEVNULL)
-    assert await process.wait() == 0 and whole.read_bytes() == cut.read_bytes()
-    assert finished(whole).rows == 24 * 240
+    return n_kills
 
 
 def _rows(note: Path) -> int:
