@@ -271,7 +271,7 @@ cdef class Grid(Stream):
         """A bar is complete when no trade of it can be missing: what is settled is told again."""
         cdef int64_t since = (hole.since if hole.since != NO_TIME else now_ns) // NS
         cdef Doubt doubt
-        if self.first == NO_ID:
+        if self.first == NO_ID and news != NEWS_HOLE:
             return
         if news == NEWS_INTERRUPTED:
             self._doubt(0, since, INT64_MAX)

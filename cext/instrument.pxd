@@ -97,7 +97,7 @@ cdef class Instrument:
     cdef void _tell_block(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void _on_liquidation(self, const Event* event, int64_t frame, ns_t ts_recv) noexcept nogil
     cdef void _tell_print(self, const Print* print, ns_t now_ns) noexcept nogil
-    cdef void interrupt(self, ns_t now_ns) noexcept nogil
+    cdef void interrupt(self, bint torn, ns_t now_ns) noexcept nogil
     cdef bint close_hole(self, int64_t number, bint filled, ns_t now_ns) noexcept nogil
     cdef void _tell_tape(self, TapeNews news, const Hole* hole, ns_t now_ns) noexcept nogil
     cdef bint _on_depth(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil

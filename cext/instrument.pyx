@@ -33,7 +33,7 @@ from cext.measures.survey cimport Survey
 from cext.symbols cimport Symbol
 from cext.tape cimport (
     NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, TAPE_FILLED, TAPE_HOLE, TAPE_NEW, TAPE_REPEAT, TAPE_RESTART, Hole,
-    NewsList, Numbering, TapeNews, TapeVerdict, news_add, tape_check, tape_close, tape_free, tape_init,
+    NewsList, Numbering, TapeNews, TapeVerdict, news_add, tape_check, tape_close, tape_free, tape_init, tape_since,
 )
 from cext.touch cimport Touch, touches_add, touches_at, touches_clear, touches_first, touches_free, touches_init
 from cext.units cimport NO_ID, NO_TIME, ns_t
@@ -221,7 +221,7 @@ cdef class Instrument:
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
         """Take one trade, live or fetched: each is told once, and what is missing before it is told first."""
         cdef ns_t at = event.ts_event if event.ts_event != NO_TIME else ts_recv
-        cdef bint interrupted = self.tape.interrupted
+        cdef bint interrupted = self.tape.interrupted and self.tape.begun
         cdef Hole gap
         cdef TapeVerdict verdict
         cdef Print print
@@ -286,15 +286,20 @@ cdef class Instrument:
                 (<Stream>self._streams[i]).on_print(print, &self.print_sizes, now_ns)
         quantiles_add(&self.print_sizes, print.size, now_ns)
 
-    cdef void interrupt(self, ns_t now_ns) noexcept nogil:
-        """The socket of its trades is lost: whether any are missing, the next one tells."""
+    cdef void interrupt(self, bint torn, ns_t now_ns) noexcept nogil:
+        """The socket of its trades is lost, or (`torn`) a frame that may have held some: whether any are missing, the next one tells. Before the first
+        one nothing is missed, but a frame that could not be read may have overtaken it."""
         cdef Hole gap
-        if not self.tape.begun or self.tape.interrupted:
+        cdef bint known = self.tape.interrupted or not self.tape.begun
+        if not self.tape.begun and not torn:
             return
         self.tape.interrupted = True
+        self.tape.torn = self.tape.torn or torn
+        if known:
+            return
         gap.number = 0
         gap.first_id = gap.last_id = NO_ID
-        gap.since = self.tape.last_ts
+        gap.since = tape_since(&self.tape)
         gap.until = NO_TIME
         self._tell_tape(NEWS_INTERRUPTED, &gap, now_ns)
 

@@ -199,10 +199,10 @@ cdef class Pipeline:
         if self.batch.topic == TOPIC_DEPTH and ix >= 0:
             (<Instrument>self._instruments[ix]).lost_frame(REASON_MALFORMED, ts_recv)
         elif self.numbering == NAMED and self.batch.topic == TOPIC_TRADES and ix >= 0:
-            (<Instrument>self._instruments[ix]).interrupt(ts_recv)
+            (<Instrument>self._instruments[ix]).interrupt(True, ts_recv)
         elif self.numbering == NAMED and (self.batch.topic == TOPIC_NONE or self.batch.topic == TOPIC_TRADES):
             for i in range(self._n_instruments):
-                (<Instrument>self._instruments[i]).interrupt(ts_recv)
+                (<Instrument>self._instruments[i]).interrupt(True, ts_recv)
 
     cdef void _hold(self, Instrument instrument, const char* frame, Py_ssize_t size, ns_t ts_recv) noexcept nogil:
         if not held_add(&instrument.held, frame, size, ts_recv):
@@ -299,7 +299,7 @@ cdef class Pipeline:
     def interrupted(self, indices, ns_t now_ns):
         """The socket of these instruments' trades is gone: some may be missing from now on."""
         for ix in indices:
-            (<Instrument>self._keep[ix]).interrupt(now_ns)
+            (<Instrument>self._keep[ix]).interrupt(False, now_ns)
 
     def backfill(self, int32_t ix, trades, ns_t now_ns):
         """Trades of instrument `ix` that REST told, oldest first, as (id, price, quantity, side, ts_event_ns, first_id, last_id, aggregate,

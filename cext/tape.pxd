@@ -39,8 +39,10 @@ cdef struct Tape:
     int64_t last_id         # newest number seen; NO_ID: none
     ns_t last_ts            # newest time of a trade
     bint aggregates         # the numbers are those of aggregates
+    ns_t first_ts           # and of the first one that was seen
     bint begun
     bint interrupted        # the socket was lost since the last trade
+    bint torn               # or a frame that may have been of its trades could not be read, which leaves no order to go by
     int64_t n_holes_ever
     int32_t n_holes         # pieces
     Hole holes[MAX_HOLES]   # oldest first
@@ -74,5 +76,6 @@ cdef void news_add(NewsList* list, int32_t instrument, TapeNews news, const Hole
 cdef void tape_init(Tape* t, Numbering numbering) noexcept nogil
 cdef void tape_free(Tape* t) noexcept nogil
 cdef TapeVerdict tape_check(Tape* t, const Event* event, ns_t ts) noexcept nogil
+cdef ns_t tape_since(const Tape* t) noexcept nogil
 cdef int32_t tape_pieces(const Tape* t, int64_t number) noexcept nogil
 cdef bint tape_close(Tape* t, int64_t number) noexcept nogil

@@ -14,6 +14,7 @@ from cext.units cimport NO_ID, NO_TIME, ns_t
 
 cdef enum:
     RESTART_NS = 5000000000     # a smaller number with so much later a time is no repeat: the venue counts anew
+    ASTRAY_NS = 2000000000      # how far from its place a frame may come: one that was torn held trades of no known time
 
 
 cdef void tape_init(Tape* t, Numbering numbering) noexcept nogil:
@@ -150,6 +151,17 @@ cdef TapeVerdict _fill(Tape* t, int64_t first, int64_t last) noexcept nogil:
     return verdict
 
 
+cdef ns_t tape_since(const Tape* t) noexcept nogil:
+    """From which time on trades may be missing that no number tells: that of the newest one, where the frames came in their order."""
+    return max(t.first_ts, t.last_ts - <ns_t>ASTRAY_NS) if t.torn else t.last_ts
+
+
+cdef void _open_named(Tape* t, ns_t ts) noexcept nogil:
+    """A loss that no number tells, before a trade of time `ts`; what was torn may belong behind it."""
+    cdef ns_t since = min(tape_since(t), ts) if t.begun else ts
+    _open(t, NO_ID, NO_ID, since, max(t.last_ts, ts) + <ns_t>ASTRAY_NS if t.torn else ts)
+
+
 cdef TapeVerdict tape_check(Tape* t, const Event* event, ns_t ts) noexcept nogil:
     """What a trade of time `ts` is to what was seen; it is seen from now on."""
     cdef int64_t first = event.first_id
@@ -159,14 +171,15 @@ cdef TapeVerdict tape_check(Tape* t, const Event* event, ns_t ts) noexcept nogil
     if t.numbering == NAMED or last == NO_ID:
         if _known(&t.names, _hash(event.trade_id, event.trade_id_size)):
             return TAPE_REPEAT
+        if not t.begun:
+            t.first_ts = ts
+        if interrupted:
+            _open_named(t, ts)
+        t.begun = True
+        t.interrupted = t.torn = False
         if ts > t.last_ts:
             t.last_ts = ts
-        t.interrupted = False
-        if interrupted and t.begun:
-            _open(t, NO_ID, NO_ID, before, ts)
-            return TAPE_HOLE
-        t.begun = True
-        return TAPE_NEW
+        return TAPE_HOLE if interrupted else TAPE_NEW
     if event.agg_id != NO_ID:
         first = last = event.agg_id
     if first == NO_ID or first > last:
@@ -177,7 +190,7 @@ cdef TapeVerdict tape_check(Tape* t, const Event* event, ns_t ts) noexcept nogil
         t.begun = True
         t.aggregates = event.agg_id != NO_ID
         t.last_id = last
-        t.last_ts = ts
+        t.first_ts = t.last_ts = ts
         t.interrupted = False
         return TAPE_NEW
     if last <= t.last_id:

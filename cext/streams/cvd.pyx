@@ -135,7 +135,7 @@ cdef class Cvd(Stream):
         """What is missing makes every span around it incomplete, until it has come."""
         cdef Doubt doubt
         cdef int32_t i
-        if self._since == NO_ID:
+        if self._since == NO_ID and news != NEWS_HOLE:
             return
         if news == NEWS_INTERRUPTED or news == NEWS_HOLE:
             if doubts_full(&self._doubts) and doubts_take(&self._doubts, self._doubts.rows[0].number, &doubt):

@@ -20,7 +20,8 @@ cdef class Gaps(Stream):
     state: open (being fetched), filled (all came, late or by REST: see `trades` with flag
     backfill), lost (`left` says what never came). reason: numbers (a trade id was skipped), disconnect (ids tell nothing; the socket was
     lost), restart (the venue's numbering began anew). first_id, last_id and missing (their count): null where ids are no numbers. since, until:
-    the venue's times of the trades before and after (ns). fetched: trades that came meanwhile. left: what is still missing, as [first id, last id]
+    the venue's times of the trades before and after (ns), two seconds further where a frame could not be read. fetched: trades that came
+    meanwhile. left: what is still missing, as [first id, last id]
     pairs, null where it cannot be told. duration_ns: since it was noticed.
     """
 

@@ -3,11 +3,14 @@
 The hot path knows what is missing (cext/tape.pxd) and which trade is a repeat; here is who asks the venue, when, and what is told. A hole has a
 moment of grace, as what is late often comes by itself. Then it is published as open, asked for by id (where trades are numbered) or by what the
 venue still remembers, and published again as filled, or as lost with the exact ranges that never came. After a lost socket the first trade tells
-whether any are missing; where none comes, the venue is asked.
+whether any are missing; where none comes, the venue is asked until it answers.
+
+An answer counts only if it holds, or passes, the newest trade that we know ourselves: one that does not is of a memory that lags.
 """
 
 import asyncio
 import contextlib
+import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -51,11 +54,19 @@ class _Hole(msgspec.Struct):
     noticed_ns: int
     reason: str
     next_s: float
+    reach_ns: int = 0  # the newest trade when it was first asked for
     tries: int = 0
     busy: bool = False
     fetched: int = 0
     gap: Gap | None = None  # once it is told
     left: list[tuple[int, int]] | None = None  # when it is given up
+
+
+class _Quiet(msgspec.Struct):
+    """An instrument of a lost socket without a trade since. `next_s`: when it is asked again, at the earliest."""
+
+    next_s: float = 0.0
+    tries: int = 0
 
 
 class Backfill:
@@ -70,7 +81,7 @@ class Backfill:
         self.holes: dict[tuple[int, int], _Hole] = {}
         self.counts: Counter[str] = Counter()
         self._instruments, self._feed_of = instruments, feed_of
-        self._quiet: set[int] = set()  # interrupted, and no trade since
+        self._quiet: dict[int, _Quiet] = {}
         self._log = log or (lambda *_, **__: None)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,9 +109,9 @@ class Backfill:
         for news in self.pipeline.take_news():
             key = (news.ix, news.number)
             if news.news == "interrupted":
-                self._quiet.add(news.ix)
+                self._quiet[news.ix] = _Quiet()
             elif news.news == "resumed":
-                self._quiet.discard(news.ix)
+                self._quiet.pop(news.ix, None)
             elif news.news == "hole":
                 known = news.first_id >= 0
                 reason = "numbers" if known else "restart" if self.market.trades_numbered else "disconnect"
@@ -165,11 +176,14 @@ class Backfill:
                 self._open(hole)
                 hole.busy = True
                 self._spawn(self._fill(hole))
-        for ix in list(self._quiet):
+        for ix in [ix for ix in self._quiet if ix not in self._feed_of]:  # removed
+            del self._quiet[ix]
+        for ix, quiet in self._quiet.items():
             feed = self._feed_of[ix]
-            if feed.up and feed.connection.settled and now_s >= feed.connected_s + self.settings.quiet_s:
-                self._quiet.discard(ix)
-                self._spawn(self._ask_quietly(ix))
+            if feed.up and feed.connection.settled and now_s >= max(quiet.next_s, feed.connected_s + self.settings.quiet_s):
+                quiet.tries += 1
+                quiet.next_s = math.inf  # while it is asked
+                self._spawn(self._ask_quietly(ix, quiet))
 
     def _spawn(self, job: Any) -> None:
         task = asyncio.create_task(job)
@@ -205,30 +219,46 @@ class Backfill:
         self.pipeline.outbox.wake_up()
         return taken, refused
 
-    async def _ask_quietly(self, ix: int) -> None:
+    async def _ask_quietly(self, ix: int, quiet: _Quiet) -> None:
         """No trade came since a lost socket is back: were there any meanwhile?"""
+        try:
+            answered = await self._hear_quietly(ix)
+        except RestRefused as error:
+            self._note(ix, error)
+            answered = True
+        except RestError as error:
+            self._note(ix, error)
+            answered = False
+        if answered and self._quiet.get(ix) is quiet:
+            del self._quiet[ix]
+        quiet.next_s = self._loop.time() + self._pause_s(quiet.tries)
+
+    async def _hear_quietly(self, ix: int) -> bool:
+        """False: the answer does not reach what we know ourselves."""
         last_id, last_ns, interrupted = self.pipeline.last_trade(ix)
         if not interrupted:
-            return
-        try:
-            trades = await self._ask(ix, last_id + 1 if self.market.trades_numbered else None)
-        except RestError as error:
-            self.counts["failed"] += 1
-            self._log("trades not told", symbol=self._instruments[ix].symbol, reason=str(error))
-            return  # the next live trade will tell
-        self._take(ix, [trade for trade in trades or () if trade.ts_event_ns >= last_ns])
+            return True
+        trades = await self._ask(ix, max(last_id, 0) if self.market.trades_numbered else None)
+        if trades is None:
+            return True
+        self._take(ix, [trade for trade in trades if trade.ts_event_ns >= last_ns])
+        return bool(trades) and trades[-1].ts_event_ns >= last_ns
+
+    def _pause_s(self, tries: int) -> float:
+        return min(self.settings.retry_most_s, self.settings.retry_first_s * 2 ** min(tries - 1, 16)) * random.uniform(0.8, 1.0)
 
     async def _fill(self, hole: _Hole) -> None:
         """Ask until nothing is missing, or nothing more can be had."""
+        hole.reach_ns = hole.reach_ns or self.pipeline.last_trade(hole.ix)[1]
         try:
             while (hole.ix, hole.number) in self.holes:
                 try:
                     done = await (self._fill_named(hole) if hole.first_id is None else self._fill_numbered(hole))
                 except RestRefused as error:
-                    self._note(hole, error)
+                    self._note(hole.ix, error)
                     done = True
                 except RestError as error:
-                    self._note(hole, error)
+                    self._note(hole.ix, error)
                     done = False
                 self._hear()
                 if (hole.ix, hole.number) not in self.holes:
@@ -237,15 +267,14 @@ class Backfill:
                 if done or hole.tries >= self.settings.tries:
                     self._give_up(hole)
                     return
-                pause_s = min(self.settings.retry_most_s, self.settings.retry_first_s * 2 ** (hole.tries - 1))
-                await asyncio.sleep(pause_s * random.uniform(0.8, 1.0))
+                await asyncio.sleep(self._pause_s(hole.tries))
         finally:
             hole.busy = False
             hole.next_s = self._loop.time() + self.settings.retry_most_s
 
-    def _note(self, hole: _Hole, error: RestError) -> None:
+    def _note(self, ix: int, error: RestError) -> None:
         self.counts["failed"] += 1
-        self._log("trades not told", symbol=self._instruments[hole.ix].symbol, reason=str(error))
+        self._log("trades not told", symbol=self._instruments[ix].symbol, reason=str(error))
 
     def _give_up(self, hole: _Hole) -> None:
         hole.left = self._pieces(hole)
@@ -269,16 +298,17 @@ class Backfill:
         return False
 
     async def _fill_named(self, hole: _Hole) -> bool:
-        """What the venue still remembers, if that reaches back to before the loss. True: it does not, and never will."""
+        """What the venue still remembers, if that reaches back to before the loss. True: it does not, and never will. All that it tells and we do
+        not know is taken: what was lost may be newer than the trade that told of the loss."""
         if self.market.trades_numbered:
             return True  # a numbering that began anew: where the old one ended, nobody can tell
         trades = await self._ask(hole.ix, None)
         if trades is None:
             return True
         reaches = bool(trades) and trades[0].ts_event_ns < hole.since_ns
-        taken, refused = self._take(hole.ix, [trade for trade in trades if hole.since_ns <= trade.ts_event_ns <= hole.until_ns])
+        taken, refused = self._take(hole.ix, [trade for trade in trades if trade.ts_event_ns >= hole.since_ns])
         hole.fetched += taken
-        if trades and trades[-1].ts_event_ns < hole.until_ns:
+        if trades and trades[-1].ts_event_ns < hole.reach_ns:
             return False  # the answer lags behind the stream
         if reaches and not refused:
             self.pipeline.close_hole(hole.ix, hole.number, True, self.pipeline.clock.now())

@@ -94,6 +94,39 @@ def test_named_trades_leave_a_hole_without_numbers_and_repeats_are_known_by_name
     assert desk.pipeline.close_hole(0, 1, True, T0 + 10 * S) and desk.news() == [("filled", -1, -1)]
 
 
+def test_a_torn_frame_that_overtook_the_first_trade_is_missed_as_well():
+    """It was ignored, as nothing had been seen: the minute that lacked its trades said that it was complete (simulation, seed 623399234)."""
+    desk = Desk(numbered=False)
+    desk.pipeline.interrupted([0], T0)
+    assert desk.pipeline.feed_bytes(b"{", T0) == "malformed" and desk.news() == []
+    desk.live(500, 1)
+    assert [(row.news, row.since_ns - T0, row.until_ns - T0) for row in desk.pipeline.take_news()] == [("hole", S, 3 * S)]
+    desk.live(3, 2)
+    assert desk.news() == []
+
+
+def test_no_socket_that_was_lost_before_the_first_trade_has_cost_any():
+    desk = Desk(numbered=False)
+    desk.pipeline.interrupted([0], T0)
+    desk.live(500, 1)
+    assert desk.news() == []
+
+
+def test_what_was_torn_may_have_come_out_of_its_order():
+    """The next trade that could be read was an older one, and only what lay before it was fetched (simulation, seed 623400816)."""
+    desk = Desk(numbered=False)
+    for number, at_s in ((1, 1), (2, 10)):
+        desk.live(number, at_s)
+    desk.pipeline.feed_bytes(b"{", T0 + 12 * S)
+    desk.live(3, 9)
+    assert [(row.news, (row.since_ns - T0) / S, row.until_ns // S - T0 // S) for row in desk.pipeline.take_news() if row.news != "resumed"] == [
+        ("interrupted", 8, -T0 // S - 1), ("hole", 8, 12)]  # fmt: skip
+    desk.pipeline.feed_bytes(b"{", T0 + 12 * S)
+    desk.pipeline.interrupted([0], T0 + 12 * S)
+    desk.live(4, 1.5)
+    assert [(row.since_ns - T0) / S for row in desk.pipeline.take_news() if row.news == "hole"] == [1.5], "not before the trade that told"
+
+
 def test_numbers_that_begin_anew_are_not_taken_for_repeats_for_ever():
     desk = Desk()
     desk.live(1_000_000, 1)

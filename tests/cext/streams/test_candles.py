@@ -380,6 +380,17 @@ def test_named_trades_are_in_doubt_until_rest_has_told():
     assert complete(desk.published(), "5s") == {5: True}
 
 
+def test_what_may_have_been_torn_behind_the_first_trade_is_in_doubt_from_the_beginning():
+    desk = Desk(lambda names: Candles(names, ["1s", "5s"], forming=False))
+    desk.pipeline.feed_bytes(b"{", START)
+    desk.trade(0.9, "100", "1", own=3)
+    desk.tick(4.5)
+    assert complete(desk.published(), "1s") == {0: False, 1: False, 2: False, 3: True}
+    assert desk.pipeline.close_hole(desk.ix, 1, True, START + round(4.5 * S))
+    desk.tick(4.6)
+    assert complete(desk.published(), "1s") == {1: True, 2: True}
+
+
 def test_a_rescale_in_the_midst_of_a_candle_changes_no_number():
     desk = Desk(lambda names: Candles(names, ["1s", "5s"]), px_scale=2, qty_scale=3)
     desk.trade(0.1, "100.25", "1.5", own=1)

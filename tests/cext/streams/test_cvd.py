@@ -209,6 +209,18 @@ def test_pain_22_a_gap_makes_its_spans_incomplete_until_the_trades_were_fetched(
     assert (event["complete"], event["rolling_complete"], event["delta"]) == (True, True, "-2")
 
 
+def test_what_may_have_been_torn_behind_the_first_trade_is_in_doubt_from_the_beginning():
+    desk = Desk(lambda names: Cvd(names, ["1s"]))
+    desk.pipeline.feed_bytes(b"{", START)
+    desk.trade(0.9, "100", "1", own=3)
+    desk.trade(2.1, "100", "1", own=4)
+    desk.tick(3)
+    assert desk.published()[-1]["complete"] is False
+    assert desk.pipeline.close_hole(desk.ix, 1, True, START + 3 * S)
+    desk.tick(3.5)
+    assert desk.published()[-1]["complete"] is True
+
+
 def test_what_is_lost_for_good_leaves_its_spans_incomplete_until_they_are_over():
     desk = Desk(lambda names: Cvd(names, ["5s"]), numbered=True)
     desk.trade(0.1, "100", "1", own=1)
