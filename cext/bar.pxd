@@ -35,6 +35,7 @@ cdef struct Bar:
     bint unsplit            # what of them was bought is not known: a part came from a venue that does not say, and is all in `rest`
     bint uncounted          # nor how many trades they are
     int64_t settled_s       # trades before this second are in it, whoever brings them again: it was made of history
+    int64_t settled_id      # but not those of higher numbers than this, which that history had not; NO_ID: it had them all
 
 cdef void bar_blank(Bar* bar, int64_t index) noexcept nogil
 cdef bint bar_add(Bar* bar, const Symbol* symbol, const Event* event, ns_t at) noexcept nogil

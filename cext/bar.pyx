@@ -13,7 +13,7 @@ from cext.wide cimport wide_compare
 cdef void bar_blank(Bar* bar, int64_t index) noexcept nogil:
     memset(bar, 0, sizeof(Bar))
     bar.index = index
-    bar.seq = NO_ID
+    bar.seq = bar.settled_id = NO_ID
 
 
 cdef bint bar_add(Bar* bar, const Symbol* symbol, const Event* event, ns_t at) noexcept nogil:

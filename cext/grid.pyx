@@ -207,7 +207,7 @@ cdef class Grid(Stream):
         for i in range(self.n_frames):
             frame = &self.frames[i]
             bar = _slot(frame, second // frame.seconds)
-            if second < bar.settled_s:
+            if second < bar.settled_s and (bar.settled_id == NO_ID or event.first_id <= bar.settled_id):
                 continue
             taken = True
             close = bar.close

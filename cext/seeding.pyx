@@ -110,9 +110,10 @@ def known(Grid grid not None):
     return {name: grid.frames[grid.frame_of(name)].known_s for name in grid.timeframes} if grid.first != NO_ID else {}
 
 
-def seed_seconds(Grid grid not None, int64_t from_s, list pieces, px_t close_before):
+def seed_seconds(Grid grid not None, int64_t from_s, list pieces, px_t close_before, int64_t last_id=NO_ID):
     """The seconds from `from_s` to that of the first trade, whole: a Piece each, None where nothing was traded. `close_before`: the last price
-    before them. False if they do not fit what is kept; then nothing was changed."""
+    before them. `last_id`: the number of the last trade in them, where trades are numbered: a live one of these seconds that comes later and has a
+    higher one was not in that memory, and is added. False if they do not fit what is kept or seen; then nothing was changed."""
     cdef Timeframe* frame = &grid.frames[0]
     cdef int64_t first = grid.first
     cdef int64_t at
@@ -122,6 +123,8 @@ def seed_seconds(Grid grid not None, int64_t from_s, list pieces, px_t close_bef
     cdef int32_t i
     if first == NO_ID or not pieces or from_s + len(pieces) != first + 1 or first >= grid.closed_to or pieces[len(pieces) - 1] is None \
             or grid.bar_at(0, first) == NULL or grid.newest - from_s >= frame.n_bars - SPARE_S:
+        return False
+    if last_id != NO_ID and grid.bar_at(0, first).close_id > last_id:
         return False
     for at in range(from_s, first + 1):
         bar = grid.bar_at(0, at)
@@ -136,6 +139,7 @@ def seed_seconds(Grid grid not None, int64_t from_s, list pieces, px_t close_bef
             bar_flatten(&made, close)
         made.closed = True
         made.settled_s = first + 1
+        made.settled_id = last_id
         _put_back(grid, 0, bar, &made)
     grid.first = from_s
     frame.known_s = from_s
@@ -196,6 +200,7 @@ cdef bint _rebuild(Grid grid, int32_t i, int64_t index, const Bar* prior, int64_
     cdef Bar made
     cdef int64_t at = max(index * frame.seconds, from_s)
     cdef int64_t end = min((index + 1) * frame.seconds, grid.closed_to)
+    cdef int64_t settled_id = NO_ID
     if bar == NULL and ((index + 1) * frame.seconds <= grid.closed_to or frame.bars[index % frame.n_bars].index > index):
         return False
     if prior != NULL:
@@ -208,14 +213,20 @@ cdef bint _rebuild(Grid grid, int32_t i, int64_t index, const Bar* prior, int64_
             return False
         if not bar_merge(&made, part):
             grid.n_overflows += 1
-        settled_s = max(settled_s, part.settled_s)
+        if part.settled_s > settled_s or (part.settled_s == settled_s and part.settled_id != NO_ID):
+            settled_s = part.settled_s
+            settled_id = part.settled_id
         if made.trades == 0:
             bar_flatten(&made, part.close)
         at += 1
     if bar == NULL:
         bar = &frame.bars[index % frame.n_bars]
         grid.begin(i, bar, index)
-    made.settled_s = max(settled_s, bar.settled_s)
+    made.settled_s = settled_s
+    made.settled_id = settled_id
+    if bar.settled_s > settled_s:
+        made.settled_s = bar.settled_s
+        made.settled_id = bar.settled_id
     made.seq = bar.seq
     made.revision = bar.revision
     made.closed = bar.closed

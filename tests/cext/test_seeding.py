@@ -176,6 +176,28 @@ def test_a_trade_that_history_had_already_is_not_counted_twice():
     assert [(event["trades"], event["low"], event["volume"]) for event in events] == [(12, "50", "7")]
 
 
+def test_a_trade_that_history_had_not_is_added_when_it_comes_at_last():
+    """Delayed by seconds, live, and lacking in the venue's answer too: it was taken for one that history holds (simulation, seed 623399977)."""
+    desk, candles = begun()
+    scales = seeding.scales(candles)
+    pieces = [piece(within([*BEFORE, *LIVE], at, at + 1), scales) for at in range(60, 91)]
+    assert seeding.seed_seconds(candles, START_S + 60, pieces, 99 * 10**scales[0], 10)
+    minutes_of(candles, BEFORE, 60, {"1m": [60], "5m": [0]}, scales, "base", 1)
+    desk.trade(90.9, "50", "1", own=12, recv_s=96)
+    desk.trade(90.2, "97", "1", own=9, recv_s=96)
+    desk.tick(121)
+    newest = {event["channel"].split(":")[-1]: event for event in desk.published() if event["open_time"] // S - START_S in (90, 60)}
+    assert [newest[name]["trades"] for name in ("1s", "5s", "1m")] == [3, 4, 11] and {newest[name]["low"] for name in newest} == {"50"}
+
+
+def test_history_that_lacks_what_was_seen_is_not_taken():
+    _, candles = begun()
+    scales = seeding.scales(candles)
+    pieces = [piece(within(BEFORE, at, at + 1), scales) for at in range(60, 91)]
+    assert not seeding.seed_seconds(candles, START_S + 60, pieces, 99 * 10**scales[0], 9)
+    assert seeding.seed_seconds(candles, START_S + 60, pieces, 99 * 10**scales[0]), "ids that tell nothing are not compared"
+
+
 def test_what_the_venue_does_not_tell_is_null_and_only_in_the_candles_that_hold_it():
     desk, candles = begun(contract="linear", contract_value="0.01")
     scales = seeding.scales(candles)
