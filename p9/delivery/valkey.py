@@ -89,7 +89,7 @@ class ValkeyProcess:
                 stderr=log,
                 env=clean_environment(os.environ),
                 start_new_session=True,  # ^C on the terminal is ours to answer
-                preexec_fn=_dies_with_parent() if sys.platform == "linux" else None,
+                preexec_fn=dies_with_parent() if sys.platform == "linux" else None,
             )
         try:
             with contextlib.suppress(ConnectionError):  # it died at once: _wait_until_up has the words
@@ -172,7 +172,7 @@ def clean_environment(environment: dict[str, str]) -> dict[str, str]:
     return env
 
 
-def _dies_with_parent() -> Callable[[], None]:
+def dies_with_parent() -> Callable[[], None]:
     """For the child, between fork and exec. The kernel watches the *thread* that forks: call from one that lives on."""
     libc, parent = ctypes.CDLL(None, use_errno=True), os.getpid()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import redis
 
-from tests.delivery.redis_process import RedisProcess, free_port, server_binary
+from tests.delivery.redis_process import RedisProcess, free_port, server_binary, spawn
 from tests.patience import PATIENCE_S
 
 MASTER = "p9master"
@@ -51,7 +51,7 @@ class SentinelForm:
                 f"port {port}\nbind 127.0.0.1\ndir {self.folder}\nsentinel monitor {MASTER} 127.0.0.1 {master.port} 2\n"
                 f"sentinel down-after-milliseconds {MASTER} 300\nsentinel failover-timeout {MASTER} 2000\nsentinel parallel-syncs {MASTER} 1\n"
             )
-            self._sentinels.append(subprocess.Popen([server_binary(), str(config), "--sentinel"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+            self._sentinels.append(spawn([server_binary(), str(config), "--sentinel"]))
         wait_for(lambda: replica.client().info("replication")["master_link_status"] == "up")
         for _, port in self.hosts:
             asked = redis.Redis(port=port)

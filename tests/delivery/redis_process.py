@@ -5,13 +5,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import redis
 
-from p9.delivery.valkey import find_binary
+from p9.delivery.valkey import dies_with_parent, find_binary
 from tests.patience import PATIENCE_S
 
 
@@ -21,6 +24,12 @@ def server_binary() -> str:
     if path is None:
         pytest.skip("neither redis-server nor the bundled Valkey is on this machine")
     return str(path)
+
+
+def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """A server without a word that ends with this process, even where a run of tests is killed. (The kernel watches the thread that asked for it.)"""
+    tied = sys.platform == "linux" and threading.current_thread() is threading.main_thread()
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=dies_with_parent() if tied else None)
 
 
 def free_port() -> int:
@@ -48,7 +57,7 @@ class RedisProcess:
         command = [server_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", "",
                    "--unixsocket", str(self.unix_path), "--repl-diskless-sync-delay", "0", *self.options, *more]
         for _ in range(50):
-            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            self.process = spawn(command)
             deadline = time.monotonic() + PATIENCE_S
             while time.monotonic() < deadline and self.process.poll() is None:
                 with contextlib.suppress(redis.RedisError), self.client(socket_timeout=1) as client:

@@ -14,15 +14,10 @@ import redis
 
 from p9.delivery.resp_server.process import BuiltinProcess
 from p9.delivery.valkey import find_binary
+from tests.delivery.redis_process import free_port, spawn
 from tests.patience import PATIENCE_S
 
 KINDS = ("redis", "valkey", "builtin")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def binary_of(kind: str) -> str:
@@ -49,7 +44,7 @@ def running(kind: str, folder: Path, *options: str):
         port = free_port()
         folder.mkdir(parents=True, exist_ok=True)
         settings = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder), "--maxmemory-policy", "noeviction"]
-        process = subprocess.Popen([binary, "--port", str(port), *settings, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = spawn([binary, "--port", str(port), *settings, *options])
         try:
             if _listens(process, port):
                 yield port

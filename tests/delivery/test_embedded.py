@@ -21,7 +21,8 @@ from p9.delivery import embedded, valkey
 from p9.delivery.embedded import Tls, choose, without_secret
 from p9.delivery.valkey import ValkeyProcess, clean_environment, find_binary
 from p9.errors import BusAway, BusError, ConfigError, Remedy
-from tests.delivery.redis_servers import binary_of, free_port, running
+from tests.delivery.redis_process import free_port
+from tests.delivery.redis_servers import binary_of, running
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
