@@ -6,9 +6,10 @@ are written anew from the scaled integers: every recorded text is canonical (no 
 
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 
-from cext.book cimport ASKS, BIDS, Book, Walk, walk_next
+from cext.book cimport ASKS, BIDS, Book
 from cext.decimal cimport DECIMAL_TEXT_SIZE, decimal_write
 from cext.events cimport Level
+from cext.ladder cimport Walk, walk_next
 from cext.word cimport load8
 
 cdef enum:

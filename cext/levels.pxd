@@ -2,9 +2,10 @@
 
 from libc.stdint cimport int32_t
 
-from cext.book cimport Book, BookSide, Walk, walk_next
+from cext.book cimport Book, BookSide
 from cext.decimal cimport DECIMAL_TEXT_SIZE, decimal_write
 from cext.events cimport Level
+from cext.ladder cimport Walk, walk_next
 from cext.writer cimport Writer, put_bytes, writer_room
 
 

@@ -34,7 +34,7 @@ CEXT_FLOORS = [
     ["decimal"],
     ["wide"],
     ["events", "symbols", "writer", "held", "crc32c", "tap"],
-    ["backlog", "heard", "replies", "journal", "latency", "retention", "film"],
+    ["backlog", "heard", "replies", "journal", "latency", "retention", "film", "ladder"],
     ["channel"],
     ["batch", "store"],
     ["intake"],
