@@ -3,7 +3,8 @@
 from libc.stdint cimport int32_t
 
 from cext.held cimport Held
-from cext.instrument cimport Instrument, Notices
+from cext.instrument cimport Instrument
+from cext.notice cimport Notices
 from cext.pipeline cimport Pipeline
 from cext.tape cimport NewsList
 

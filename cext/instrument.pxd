@@ -6,6 +6,7 @@ from cext.book cimport Book
 from cext.events cimport Batch, Event, Level
 from cext.heard cimport Heard
 from cext.held cimport Held
+from cext.notice cimport Notices
 from cext.outbox cimport Outbox
 from cext.prints cimport Print, Prints
 from cext.quantiles cimport Quantiles
@@ -16,20 +17,6 @@ from cext.symbols cimport Symbol
 from cext.tape cimport Hole, NewsList, Numbering, Tape, TapeNews
 from cext.touch cimport Touch, Touches
 from cext.units cimport ns_t
-
-cdef struct Notice:         # a change of a book's state, for p9 to act on
-    int32_t instrument
-    BookState state
-    Reason reason
-    int64_t expected_id
-    int64_t got_id
-    ns_t at_ns
-
-cdef struct Notices:
-    Notice* rows
-    int32_t n
-    int32_t _room
-    bint lost               # no memory: whoever reads them must look at every book
 
 cdef struct InstrumentCounters:  # int64_t and nothing else: pipeline.totals adds them up as a row
     int64_t depth_frames    # depth frames that decoded, images apart
@@ -117,5 +104,3 @@ cdef class Instrument:
     cdef bint rescale(self, int64_t px_factor, int64_t qty_factor) noexcept nogil
 
 cdef dict counters_named(const InstrumentCounters* n)
-cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Reason reason, int64_t expected_id, int64_t got_id,
-                      ns_t at_ns) noexcept nogil

@@ -7,7 +7,6 @@ fit changes nothing.
 """
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t
-from libc.stdlib cimport realloc
 
 from cext.book cimport ASKS, BIDS, Book
 from cext.checksum cimport book_checksum
@@ -17,6 +16,7 @@ from cext.events cimport (
 )
 from cext.heard cimport heard_before, heard_free
 from cext.held cimport held_clear, held_free
+from cext.notice cimport Notices, notices_add
 from cext.outbox cimport Outbox
 from cext.prints cimport Print, prints_add, prints_due, prints_init, prints_rescale
 from cext.quantiles cimport quantiles_add, quantiles_free, quantiles_init
@@ -41,32 +41,8 @@ from cext.units cimport NO_ID, NO_TIME, ns_t
 cdef enum:
     LEFT_BEHIND_NS = 1_000_000_000
     PRINT_WINDOW_S = 86_400     # of what is a large print
-
-
-cdef enum:
-    WORN_SHARE = 20  # of an image's levels: with fewer left than one in so many, another image is due
-
-
-cdef void notices_add(Notices* notices, int32_t instrument, BookState state, Reason reason, int64_t expected_id, int64_t got_id,
-                      ns_t at_ns) noexcept nogil:
-    """Note a change of state for p9."""
-    cdef Notice* rows
-    cdef int32_t room
-    if notices.n == notices._room:
-        room = 2 * notices._room if notices._room > 0 else 64
-        rows = <Notice*>realloc(notices.rows, room * sizeof(Notice))
-        if rows == NULL:
-            notices.lost = True
-            return
-        notices.rows = rows
-        notices._room = room
-    notices.rows[notices.n].instrument = instrument
-    notices.rows[notices.n].state = state
-    notices.rows[notices.n].reason = reason
-    notices.rows[notices.n].expected_id = expected_id
-    notices.rows[notices.n].got_id = got_id
-    notices.rows[notices.n].at_ns = at_ns
-    notices.n += 1
+    AHEAD_NS = 60_000_000_000   # a trade stamped so much later than we received it would make all that follow look old
+    WORN_SHARE = 20             # of an image's levels: with fewer left than one in so many, another image is due
 
 
 cdef dict counters_named(const InstrumentCounters* n):
@@ -220,7 +196,7 @@ cdef class Instrument:
 
     cdef void on_trade(self, const Event* event, ns_t ts_recv) noexcept nogil:
         """Take one trade, live or fetched: each is told once, and what is missing before it is told first."""
-        cdef ns_t at = event.ts_event if event.ts_event != NO_TIME else ts_recv
+        cdef ns_t at = min(event.ts_event, ts_recv + <ns_t>AHEAD_NS) if event.ts_event != NO_TIME else ts_recv
         cdef bint interrupted = self.tape.interrupted and self.tape.begun
         cdef Hole gap
         cdef TapeVerdict verdict

@@ -5,8 +5,9 @@ from libc.stdint cimport int32_t, int64_t
 from cext.clock cimport Clock
 from cext.delay cimport Delays
 from cext.events cimport N_OUTCOMES, Batch, Event, Level, Outcome
-from cext.instrument cimport Instrument, Notices
+from cext.instrument cimport Instrument
 from cext.normalizer cimport Normalizer
+from cext.notice cimport Notices
 from cext.outbox cimport Outbox
 from cext.sequence cimport SequenceRule
 from cext.tape cimport NewsList, Numbering

@@ -25,8 +25,9 @@ from cext.events cimport (
     TRADE_ID_SIZE, Event, Level, Outcome, batch_clear, batch_free, batch_init,
 )
 from cext.held cimport Held, HeldFrame, held_add, held_free, held_init
-from cext.instrument cimport Instrument, InstrumentCounters, Notice, counters_named
+from cext.instrument cimport Instrument, InstrumentCounters, counters_named
 from cext.normalizer cimport Normalizer
+from cext.notice cimport Notice
 from cext.outbox cimport Outbox
 from cext.sequence cimport LINK_NEXT, LINK_NONE, LINK_PREV, LINK_STEP
 from cext.stream cimport BOOK_RETIRED, BOOK_SYNCED, REASON_DISCONNECT, REASON_MALFORMED, REASON_OVERFLOW, REASON_SNAPSHOT

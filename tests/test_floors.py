@@ -43,7 +43,7 @@ CEXT_FLOORS = [
     ["measures*"],
     ["consolidated"],
     ["stream"],
-    ["grid"],
+    ["grid", "notice"],
     ["seeding"],
     ["venues*", "streams*"],
     ["instrument"],

@@ -25,9 +25,10 @@ class Desk:
         )  # fmt: skip
         self.pipeline.add(venue_symbol=b"BTCUSDT", symbol="BTC-USDT", px_scale=2, qty_scale=3)
 
-    def live(self, number: int, at_s: float = 1.0) -> None:
+    def live(self, number: int, at_s: float = 1.0, recv_s: float | None = None) -> None:
         frame = {"e": "trade", "E": 0, "s": "BTCUSDT", "t": number, "p": "100.5", "q": "1", "T": (T0 + round(at_s * S)) // 1_000_000, "m": False, "M": True}
-        assert self.pipeline.feed_bytes(json.dumps({"stream": "btcusdt@trade", "data": frame}).encode(), T0 + round(at_s * S)) == "events"
+        recv_ns = T0 + round((at_s if recv_s is None else recv_s) * S)
+        assert self.pipeline.feed_bytes(json.dumps({"stream": "btcusdt@trade", "data": frame}).encode(), recv_ns) == "events"
 
     def fetched(self, *numbers: int, at_s: float = 1.0, price: str = "100.5") -> tuple[int, int]:
         rows = [(str(n), price, "1", "sell", T0 + round(at_s * S), n, n, False, False, False, None) for n in numbers]
@@ -125,6 +126,17 @@ def test_what_was_torn_may_have_come_out_of_its_order():
     desk.pipeline.interrupted([0], T0 + 12 * S)
     desk.live(4, 1.5)
     assert [(row.since_ns - T0) / S for row in desk.pipeline.take_news() if row.news == "hole"] == [1.5], "not before the trade that told"
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_one_trade_of_an_absurd_time_does_not_make_all_that_follow_look_old(numbered):
+    """No answer of the venue would ever have reached its time, and a numbering that began anew would have gone unnoticed for as long."""
+    desk = Desk(numbered)
+    desk.live(1, 86_400 * 365, recv_s=1)
+    assert desk.pipeline.last_trade(0)[1] == T0 + 61 * S
+    desk.live(2, 2)
+    desk.live(3, 70)
+    assert desk.pipeline.last_trade(0)[1] == T0 + 70 * S
 
 
 def test_numbers_that_begin_anew_are_not_taken_for_repeats_for_ever():
