@@ -244,6 +244,19 @@ class Backfill:
         self._take(ix, [trade for trade in trades if trade.ts_event_ns >= last_ns])
         return bool(trades) and trades[-1].ts_event_ns >= last_ns
 
+    async def missed(self, ix: int, since_ns: int) -> bool:
+        """Whether the venue tells a trade newer than `since_ns`, and than all that came, which has not come a moment later either: then what is missing
+        is fetched, as after a lost socket. Raises RestError."""
+        trades = await self._ask(ix, None)
+        newest_ns = trades[-1].ts_event_ns if trades else 0
+        if newest_ns <= max(since_ns, self.pipeline.last_trade(ix)[1]):
+            return False
+        await asyncio.sleep(self.settings.quiet_s)
+        if newest_ns <= self.pipeline.last_trade(ix)[1]:
+            return False  # it was on its way
+        self.pipeline.interrupted([ix], self.pipeline.clock.now())
+        return True
+
     def _pause_s(self, tries: int) -> float:
         return min(self.settings.retry_most_s, self.settings.retry_first_s * 2 ** min(tries - 1, 16)) * random.uniform(0.8, 1.0)
 

@@ -203,7 +203,7 @@ class Capture:
         )
         self.unheard = Unheard(self.pipeline, self.sockets, self.ledger, instruments=self.instruments, log=self._log)
         watched = [(ix, topic, feed) for ix in self.instruments for topic, feed in self.sockets.topics(ix)]
-        self.liveness = Liveness(self.pipeline, watched, settings=self.settings.liveness, log=self._log)
+        self.liveness = Liveness(self.pipeline, watched, missed=self.backfill.missed, settings=self.settings.liveness, log=self._log)
 
     def _make_feed(self, name: str, route: str, topics: Mapping[int, Sequence[Topic]]) -> Feed:
         return Feed(

@@ -1,10 +1,14 @@
 """Each topic has its own pulse: one that falls silent while its siblings go on is found, whatever else its socket says; a quiet market is no alarm."""
 
 import asyncio
+from types import SimpleNamespace
 
 import msgspec
+import pytest
 
-from p9.capture.liveness import LivenessSettings
+from p9.capture.liveness import Liveness, LivenessSettings
+from p9.errors import RestError
+from p9.venue import Topic
 
 from .rig import QUICK, Rig
 
@@ -71,3 +75,87 @@ async def test_a_pace_is_learnt_and_forgotten():
         pulse.longest_s = 100.0
         liveness.settings = msgspec.structs.replace(liveness.settings, pace_half_life_s=0.3)
         await rig.until(lambda: pulse.longest_s < 2.0)
+
+
+async def test_pain_06_trades_that_fall_silent_are_asked_for_at_the_venue_fetched_and_subscribed_anew():
+    """A socket that speaks, books that move, and no trade for ever: nobody noticed, as some instruments do trade once an hour."""
+    settings = msgspec.structs.replace(SOON, liveness=msgspec.structs.replace(SOON.liveness, trades_silent_s=1.0), backfill=msgspec.structs.replace(SOON.backfill, quiet_s=0.3))
+    async with Rig(markets=MARKETS, settings=settings, trades=True, rate=10.0) as rig:
+        await rig.until_synced()
+        await rig.until(lambda: all(capture.liveness.status()["topics"].get("live", 0) >= 6 for capture in rig.captures.values()))
+        rig.simulator.faults.set(",".join(f"drop:1@{name}/{symbol}/trade" for name, symbol in DEAD.items()))
+        await rig.until(lambda: all(capture.liveness.counts["silent_trades"] for capture in rig.captures.values()))
+        assert all(capture.resync.counts["renewed"] == 0 and capture.synced for capture in rig.captures.values()), "the books are none the worse"
+        await rig.until(lambda: all(capture.backfill.counts["fetched"] for capture in rig.captures.values()))
+        rig.simulator.faults.set("")
+        await rig.until(lambda: all("silent" not in capture.liveness.status()["topics"] for capture in rig.captures.values()))
+
+
+class Still:
+    """Stands where a pipeline and a feed are: a book that changes all the time, and trades as they are told."""
+
+    def __init__(self, answers):
+        self.n = {"depth_frames": 0, "images": 0, "keepalives": 0, "touches": 0, "trades": 0, "backfilled_trades": 0}
+        self.clock = SimpleNamespace(now=lambda: 0)
+        self.renewed, self.recycled, self.answers, self.asked = [], [], answers, []
+        feed = SimpleNamespace(name="1", up=True, connected_s=0.0, refused=lambda _: False, renew=self.renewed.append, recycle=self.recycled.append)
+        topics = [(0, Topic(kind, kind, "BTCUSDT", "public"), feed) for kind in ("depth", "trades")]
+        self.liveness = Liveness(self, topics, missed=self.missed, settings=LivenessSettings(recycle_after=2))
+
+    def instrument_counters(self, ix):
+        return self.n
+
+    async def missed(self, ix, since_ns):
+        self.asked.append(-since_ns / 1e9)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def run(self, until_s: int, since_s: int = 0):
+        """A look a second, by a clock of its own."""
+        for now_s in range(since_s, until_s):
+            self.n["depth_frames"] += 10
+            self.liveness.look(float(now_s))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+
+async def test_a_quiet_market_whose_book_moves_is_asked_ever_less_often_and_nothing_is_subscribed_anew():
+    venue = Still([False] * 9)
+    await venue.run(20)
+    venue.n["trades"] += 1
+    await venue.run(1000, 20)
+    assert [round(silence_s) for silence_s in venue.asked] == [31, 63, 127, 255, 511], "each time after twice the silence"
+    assert venue.renewed == venue.recycled == [] and venue.liveness.counts["silent_trades"] == 0
+
+
+async def test_trades_that_never_spoke_are_doubted_as_well():
+    venue = Still([True] + [False] * 9)
+    await venue.run(60)
+    assert venue.renewed == [["trades"]] and round(venue.asked[0]) == 31
+
+
+async def test_trades_that_stay_silent_cost_their_socket_in_the_end_and_what_was_fetched_is_no_life():
+    venue = Still([True] * 99)
+    await venue.run(20)
+    venue.n["trades"] += 1
+    await venue.run(60, 20)
+    venue.n["trades"] += 5
+    venue.n["backfilled_trades"] += 5
+    await venue.run(400, 60)
+    assert venue.renewed[:2] == [["trades"], ["trades"]] and venue.recycled[0] == "trades stays silent"
+
+
+@pytest.mark.parametrize("answer", [RestError("away", where="venue"), True])
+async def test_a_venue_that_does_not_answer_is_asked_again_later(answer):
+    venue = Still([answer] + [False] * 9)
+    await venue.run(20)
+    venue.n["trades"] += 1
+    await venue.run(100, 20)
+    if answer is True:
+        assert venue.liveness.counts["silent_trades"] == 1 and venue.renewed == [["trades"]]
+    else:
+        assert venue.renewed == [] and [round(silence_s) for silence_s in venue.asked] == [31]
+        await venue.run(130, 100)
+        assert [round(silence_s) for silence_s in venue.asked][1] == 92
