@@ -109,7 +109,9 @@ def orders(row: Market) -> Cell:
     if account is None:
         return Cell(why=_missing(row, "orders"))
     key = account.listen_key
-    return Cell(account.topics or (f"{account.path}/(listen key)",), (f"{key.request.method} {key.request.path} {Seconds(key.every_s)}",) if key is not None else ())
+    asked = (f"{key.request.method} {key.request.path} {Seconds(key.every_s)}",) if key is not None else ()
+    history = account.reconcile.paths if account.reconcile is not None else ()
+    return Cell(account.topics or (f"{account.path}/(listen key)",), (*asked, *history))
 
 
 def instruments(row: Market) -> Cell:
@@ -165,7 +167,7 @@ FEEDS = (
     Feed("Deleveraging", (), of_facts("adl"), "The first venue tells how likely it is, the others whether it is under way.", ("adl",)),
     Feed(
         "One's own stop orders", (), orders,
-        "With a key of one's own; nobody tells those of others. By REST only the stream's address is asked for. Runs of others' stops are inferred from trades on every market.",
+        "With a key of one's own; nobody tells those of others. By REST, what was triggered while the stream was lost. Runs of others' stops are inferred from trades on every market.",
         ("stop_triggers",),
     ),
     Feed("Mark and index price", ("mark_price",), of_facts("mark_price")),

@@ -36,6 +36,10 @@ class Key:
     def passphrase(self) -> str:
         return self.__passphrase
 
+    @property
+    def signs(self) -> bool:
+        return bool(self.__secret)
+
     def sign(self, text: str) -> bytes:
         """HMAC-SHA256 of `text` under the secret."""
         return hmac.new(self.__secret.encode(), text.encode(), hashlib.sha256).digest()
@@ -61,6 +65,8 @@ def key_of(section: Any, where: str, environment: Mapping[str, str] = os.environ
         found, source = _read(section.file, f"{where}.file"), dict.fromkeys(wanted, f"{where}.file: {section.file}")
     for part in wanted:
         text = found.get(part, "")
+        if not text and part in section.optional:
+            continue
         if not text:
             raise ConfigError(f"there is no {part}", where=source[part], hint=f"this venue's key is made of {', '.join(wanted)}")
         if len(text) < secret.LEAST or not text.isascii() or not text.isprintable() or (part == "key" and " " in text):

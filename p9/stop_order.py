@@ -1,12 +1,13 @@
 """What a venue tells of the stop orders of one's own account, in our words, and how its private stream is opened. Nobody tells those of others."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from p9.fact import Reading
+from p9.instrument import Instrument
 from p9.key import Key
 from p9.venue import Request
 
@@ -49,11 +50,43 @@ class ListenKey(msgspec.Struct, frozen=True, kw_only=True):
     every_s: float  # prolonged so often
 
 
+class Resting(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop order that the venue lists as open. `unit`: what its history is asked by (a symbol, a product line). `changed_ns`: where it was triggered
+    already, and what it placed rests: its last change."""
+
+    unit: str
+    order_id: str
+    market: str
+    placed_ns: int
+    changed_ns: int | None = None
+
+
+class Reconcile(msgspec.Struct, frozen=True, kw_only=True):
+    """How a venue is asked by REST what was triggered while its private stream was lost. Its times are the venue's.
+
+    `questions(instruments, oldest_ns, until_ns)`: all that must be asked; their further pages are `next_pages(request, answer)`. `oldest_ns(unit)`: when
+    the oldest order was placed that can have been triggered meanwhile; where a history goes by the time of placing (or does not say by which one it
+    goes), it is asked from there. `listing`: what tells the orders that rest, for that; empty: the history needs none.
+    `read(reading, answer, since_ns)`: one page into StopOrders that were triggered from then on. What it rejects makes the whole doubtful.
+    `sign(key, path, query, now_ns)`: more parameters, and headers. `paths`: what is asked, for people.
+    """
+
+    sign: Callable[[Key, str, str, int], tuple[tuple[tuple[str, str], ...], dict[str, str]]]
+    questions: Callable[[Sequence[Instrument], Callable[[str], int], int], Sequence[Request]]
+    next_pages: Callable[[Request, Any], Sequence[Request]]
+    read: Callable[[Reading, Any, int], None]
+    paths: tuple[str, ...]
+    listing: tuple[Request, ...] = ()
+    read_listing: Callable[[Reading, Any], None] | None = None
+    settle_s: float = 2.0  # what a venue's stream told last, its REST may tell a moment later
+    earlier_ns: int = 10_000_000_000  # asked from so long before: what the venue had sent when the line broke did not come
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A private stream. `markets`: whose orders it tells; the first of them that is captured lends it its addresses and limits.
 
     Either `login(key, now_ns)` makes the frame that opens it, or a `listen_key` is the last part of its path. `read(reading, frame)`: one frame into
-    StopOrders.
+    StopOrders; `reconcile` asks for what it did not tell.
     """
 
     name: str
@@ -63,6 +96,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[Reading, Any], None]
     login: Callable[[Key, int], bytes] | None = None
     listen_key: ListenKey | None = None
+    reconcile: Reconcile | None = None  # None: what it did not tell is not asked for
 
 
 def named(row: dict[str, Any], key: str) -> str | None:

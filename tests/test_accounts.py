@@ -20,7 +20,7 @@ from p9.simulate.account import KEY, PASSPHRASE, SECRET, Account
 from p9.venue import market
 from tests.test_hot_reload import EVERY, Run
 
-ENVIRONMENT = {"P9_BINANCE_KEY": KEY, "P9_OKX_KEY": KEY, "P9_OKX_SECRET": SECRET, "P9_OKX_PASSPHRASE": PASSPHRASE}
+ENVIRONMENT = {"P9_BINANCE_KEY": KEY, "P9_BINANCE_SECRET": SECRET, "P9_OKX_KEY": KEY, "P9_OKX_SECRET": SECRET, "P9_OKX_PASSPHRASE": PASSPHRASE}
 STREAMS = ("binance_usdm", "binance_coinm", "bybit", "okx")
 MARKETS = ("binance_usdm", "binance_coinm", "bybit_linear", "bybit_inverse", "bybit_spot", "okx_swap", "okx_futures", "okx_spot")
 
@@ -158,8 +158,8 @@ async def test_pain_23_stop_orders_of_ones_own_are_told_as_they_were_and_keys_to
         account.secret = SECRET
         await run.until(lambda: run.states() == dict.fromkeys(STREAMS, "live"))
 
-        # what was not heard meanwhile is told, of every instrument that the streams tell of, and written down
-        await run.until(lambda: all(run.gaps(row) == ["open", "lost"] for one in ones for row in run.rows(one)))
+        # what was not heard meanwhile is asked for, of every instrument that the streams tell of, and written down
+        await run.until(lambda: all(run.gaps(row) == ["open", "filled"] for one in ones for row in run.rows(one)))
         rows = [json.loads(line) for line in (tmp_path / "data" / "gaps.jsonl").read_text().splitlines()]
         assert {row["market"] for row in rows if row["kind"] == "stop_triggers"} <= set(MARKETS)
 

@@ -39,7 +39,7 @@ def test_a_key_comes_from_the_environment_first_and_signs():
     assert (key.key, key.passphrase) == (GOOD["P9_OKX_KEY"], GOOD["P9_OKX_PASSPHRASE"])
     assert key.sign("1704876947GET/users/self/verify") == base64.b64decode("5/36BgGV6m/6pmdc20zdqk0mzF5ZalmzzPD2fo3wavU=")
     assert key_of(OkxAccount(), WHERE, {}) is None
-    assert key_of(BinanceAccount(), WHERE, {"P9_BINANCE_KEY": " 0123456789 \n"}).key == "0123456789", "its secret is not needed"
+    assert key_of(BinanceAccount(), WHERE, {"P9_BINANCE_KEY": " 0123456789 \n"}).key == "0123456789", "it hears without its secret"
 
 
 def test_a_key_comes_from_a_file_that_its_owner_alone_can_read(tmp_path):

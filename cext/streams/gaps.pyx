@@ -16,7 +16,7 @@ import msgspec
 cdef class Gaps(Stream):
     """`gaps`: one event when trades are missing, one when the matter is settled.
 
-    kind (trades; liquidations and stop_triggers, which have no ids and cannot be fetched), gap (counts this instrument's gaps of that kind),
+    kind (trades; liquidations, which cannot be fetched, and stop_triggers, neither of which has ids), gap (counts this instrument's gaps of that kind),
     state: open (being fetched), filled (all came, late or by REST: see `trades` with flag
     backfill), lost (`left` says what never came). reason: numbers (a trade id was skipped), disconnect (ids tell nothing; the socket was
     lost), restart (the venue's numbering began anew). first_id, last_id and missing (their count): null where ids are no numbers. since, until:

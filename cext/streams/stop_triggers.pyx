@@ -11,7 +11,7 @@ from cext.measures.stop_run cimport (
 )
 from cext.measures.swings cimport MAX_WIDTH, Swings, swings_add, swings_crossed, swings_init, swings_rescale
 from cext.names cimport Names
-from cext.outbox cimport CRITICAL, MARK_ROUNDED, Channel, Outbox
+from cext.outbox cimport CRITICAL, MARK_BACKFILL, MARK_ROUNDED, Channel, Outbox
 from cext.prints cimport Print
 from cext.quantiles cimport Quantiles, quantiles_at
 from cext.stream cimport HEARS_LIQUIDATIONS, HEARS_PRINTS, HEARS_TIMER, Stream
@@ -109,10 +109,11 @@ cdef class StopTriggers(Stream):
         self._marks = MARK_ROUNDED if symbol.contract == CONTRACT_INVERSE else 0
         self.channel = self.names.channel(out, "stop_triggers", self.word, CRITICAL, self)
 
-    def told(self, bytes payload not None, *, ns_t ts_event=NO_TIME, ns_t ts_recv=NO_TIME, bint rounded=False):
-        """One that the venue told of: `payload` is the text of a JSON object with the event's own fields."""
+    def told(self, bytes payload not None, *, ns_t ts_event=NO_TIME, ns_t ts_recv=NO_TIME, bint rounded=False, bint backfill=False):
+        """One that the venue told of: `payload` is the text of a JSON object with the event's own fields. `backfill`: told when it was asked."""
+        cdef uint32_t marks = (MARK_ROUNDED if rounded else 0) | (MARK_BACKFILL if backfill else 0)
         self.n_told += 1
-        self.out.emit(self.channel, payload, ts_event=ts_event, ts_recv=ts_recv, flags=MARK_ROUNDED if rounded else 0)
+        self.out.emit(self.channel, payload, ts_event=ts_event, ts_recv=ts_recv, flags=marks)
 
     def open_interest(self, double contracts, ns_t at_ns):
         """What the venue says is open, in its own unit."""

@@ -1,12 +1,12 @@
-"""When an account's private stream is lost: what is triggered meanwhile is told by nobody afterwards, and that is said.
+"""When an account's private stream is lost, what is triggered meanwhile is not heard, and that is said.
 
 From the last frame of a stream that was live until it is live again, a gap of kind `stop_triggers` is open in every instrument that it tells of; then it
-is settled as lost. A socket that was replaced before it closed leaves none, and neither does a key that was refused from the start.
+is settled: filled where the venue, asked for it, told all of it, else lost. A socket that was replaced before it closed leaves none, and neither does a key that was refused from the start.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, NamedTuple
 
 from cext.streams.gaps import Gaps
 
@@ -42,13 +42,19 @@ class Absence:
             self._open[key] = (gap, self._numbers[key])
             _publish(gaps, gap, self._numbers[key], now_ns)
 
-    def end(self, now_ns: int) -> None:
+    def end(
+        self, now_ns: int, state: Literal["filled", "lost"] = "lost", *, until_ns: int | None = None, fetched: Mapping[tuple[str, str], int] | None = None
+    ) -> None:
+        """`until_ns`: when it was live again. `fetched`: how many were told afterwards, by (market, symbol)."""
         streams = {(one.market, one.symbol): gaps for one, gaps in self._concerned()}
         for key, (gap, number) in self._open.items():
-            gap.until_ns = now_ns
-            self._ledger.settle(gap, "lost", now_ns)
+            gap.until_ns, gap.fetched = now_ns if until_ns is None else until_ns, (fetched or {}).get(key, 0)
+            self._ledger.settle(gap, state, now_ns)
             _publish(streams.get(key), gap, number, now_ns)
         self._open.clear()
+
+    def instruments(self) -> list[Instrument]:
+        return [one for one, _ in self._concerned()]
 
     @property
     def open(self) -> int:
@@ -59,5 +65,5 @@ def _publish(gaps: Gaps | None, gap: Gap, number: int, now_ns: int) -> None:
     if gaps is not None:
         gaps.report(
             kind=gap.kind, gap=number, state=gap.state, reason=gap.reason, first_id=None, last_id=None, since_ns=gap.since_ns,
-            until_ns=-1 if gap.until_ns is None else gap.until_ns, fetched=0, left=None, noticed_ns=gap.noticed_ns, now_ns=now_ns,
+            until_ns=-1 if gap.until_ns is None else gap.until_ns, fetched=gap.fetched, left=None, noticed_ns=gap.noticed_ns, now_ns=now_ns,
         )  # fmt: skip

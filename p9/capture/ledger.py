@@ -25,7 +25,8 @@ class Gap(msgspec.Struct, kw_only=True):
     """One thing that was missing. Ids are the venue's, times ns since 1970; None: not known, or not yet.
 
     book: `first_id`..`last_id` are the updates that did not come; state resynced: an image replaced them. trades: state filled, or lost with
-    what never came in `left`. liquidations, stop_triggers: state lost, with the times between which nobody could tell us of any.
+    what never came in `left`. liquidations: state lost, with the times between which nobody could tell us of any. stop_triggers: the same, or filled
+    where the venue, asked for them, told all.
     """
 
     id: str

@@ -1,7 +1,8 @@
 """The private stream of one account: what it tells of stop orders that were triggered goes into `stop_triggers`, beside what is inferred of others'.
 
 A key that the venue refuses costs nothing but this stream: it is said with the venue's reason, counted, and tried again. Its frames are not recorded and
-not logged: they are somebody's orders. What was triggered while it was lost is told by a gap alone: no venue sends it again.
+not logged: they are somebody's orders. What was triggered while it was lost the venue is asked for (p9.capture.reconciler), and a gap says whether it told
+all of it.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from p9.capture.absence import Absence
 from p9.capture.cold_feed import ColdFeed, ColdTopic
 from p9.capture.connection import LOGIN_HINT, Dial
 from p9.capture.line import Connects, FeedSettings
+from p9.capture.reconciler import Reconciler
 from p9.errors import ConfigError, RestError, RestRefused, SocketLost
 from p9.fact import Reading, Roster
 from p9.instrument import Instrument
@@ -47,12 +49,17 @@ class Orders:
     ):  # fmt: skip
         self.account = account
         self.counts: Counter[str] = Counter()  # triggers: told, repeated, not_captured
+        self.losses: Counter[str] = Counter()  # of the stream: filled, lost; and fetched, the triggers that were told afterwards
         self.bad: Counter[str] = Counter()  # values and frames that could not be used, by what was wrong
         self._market = msgspec.structs.replace(market, routes={**market.routes, ROUTE: account.path})
         self._client, self._key, self._find, self._clock, self._offset_ns = client, key, find, clock, offset_ns
         self._log = log or (lambda *_, **__: None)
         self._absence = absence
         self._hears = False  # since it was live, no socket was lost without a successor
+        self._live_ns = 0  # the venue's time when it was live first
+        self._lost_ns = 0  # since when nothing was heard, and the venue was not asked yet; 0: nothing is open
+        self._reconciler = Reconciler(account.reconcile, self._market, client, key=key, now_ns=self._venue_ns) if account.reconcile is not None else None
+        self._said = ""  # why it could not be reconciled
         self._told: OrderedDict[str, None] = OrderedDict()
         self._listen_key = ""
         self.feed = ColdFeed(
@@ -73,9 +80,10 @@ class Orders:
             self._absence.end(self._clock.now())
 
     def _on_lost(self) -> None:
-        if self._hears:
+        if self._hears or self.feed.state == "live":
             now_ns = self._clock.now()
-            self._absence.begin(self.feed.last_recv_ns or now_ns, now_ns)
+            self._lost_ns = self._lost_ns or self.feed.last_recv_ns or now_ns
+            self._absence.begin(self._lost_ns, now_ns)
         self._hears = False
 
     async def _look(self) -> None:
@@ -83,7 +91,40 @@ class Orders:
             await asyncio.sleep(LOOK_S)
             if not self._hears and self.feed.state == "live":
                 self._hears = True
-                self._absence.end(self._clock.now())
+                await self._reconcile()
+            if self._hears and self._reconciler is not None and self._reconciler.due:
+                self._excuse(await self._reconciler.list_resting(self._live_ns, RETRY_S))
+
+    async def _reconcile(self) -> None:
+        """It is live. What was triggered meanwhile is told, and what was open is settled; lost once more, it stays open until the next time."""
+        back_ns = self._clock.now()
+        self._live_ns = self._live_ns or self._venue_ns()
+        if not self._lost_ns:
+            return
+        why, fetched = "the venue is not asked", Counter[tuple[str, str]]()
+        if self._reconciler is not None:
+            await asyncio.sleep(self._reconciler.how.settle_s)
+            since_ns = self._lost_ns + self._offset_ns()
+            orders, why = await self._reconciler.triggered(self._absence.instruments(), since_ns)
+            for order in orders:
+                one = self._tell(order, self._clock.now(), fetched=True)
+                if one is not None:
+                    fetched[one.market, one.symbol] += 1
+            if not self._hears:
+                return
+            self._excuse(why)
+        self._lost_ns = 0
+        self.losses["lost" if why else "filled"] += 1
+        self._absence.end(self._clock.now(), "lost" if why else "filled", until_ns=back_ns, fetched=fetched)
+
+    def _excuse(self, why: str) -> None:
+        """Said once a reason."""
+        if why and why != self._said:
+            self._log("stop orders not reconciled", account=self.account.name, reason=why)
+        self._said = why
+
+    def _venue_ns(self) -> int:
+        return self._clock.now() + self._offset_ns()
 
     def _say(self, event: str, **more: Any) -> None:
         """What the line has to say, without the frame that it says it of."""
@@ -96,7 +137,7 @@ class Orders:
             key = self._key()
         except ConfigError as error:
             raise SocketLost(str(error)) from None
-        return self.account.login(key, self._clock.now() + self._offset_ns())
+        return self.account.login(key, self._venue_ns())
 
     async def _address(self) -> str:
         """Raises RestError, SocketLost."""
@@ -158,27 +199,31 @@ class Orders:
         for order in reading.facts:
             self._tell(order, recv_ns)
 
-    def _tell(self, order: StopOrder, recv_ns: int) -> None:
-        """The first message of an order that says that it was triggered."""
+    def _tell(self, order: StopOrder, recv_ns: int, *, fetched: bool = False) -> Instrument | None:
+        """The first message of an order that says that it was triggered, or the venue's answer. Who was told of it, if anybody."""
         name = f"{order.market} {order.order_id}"
         if name in self._told:
             self.counts["repeated"] += 1
-            return
+            return None
         found = self._find(order.market, order.venue_symbol)
         if found is None:
             self.counts["not_captured"] += 1
-            return
+            return None
         self._told[name] = None
         if len(self._told) > MOST_REMEMBERED:
             self._told.popitem(last=False)
         one, stream = found
         fields, is_rounded = told_of(one, order)
         self.counts["told"] += 1
+        self.losses["fetched"] += fetched
         times = {"ts_recv": recv_ns} if order.at_ns is None else {"ts_event": order.at_ns, "ts_recv": recv_ns}
-        stream.told(msgspec.json.encode(fields), rounded=is_rounded, **times)
+        stream.told(msgspec.json.encode(fields), rounded=is_rounded, backfill=fetched, **times)
+        return one
 
     def status(self) -> dict[str, Any]:
-        return {"feed": self.feed.status(), "counts": dict(self.counts), "bad": dict(self.bad), "gaps": self._absence.open}
+        return {
+            "feed": self.feed.status(), "counts": dict(self.counts), "losses": dict(self.losses), "bad": dict(self.bad + (self._reconciler.bad if self._reconciler is not None else Counter())), "gaps": self._absence.open, "reconciles": self._reconciler is not None and self._reconciler.ready,
+        }  # fmt: skip
 
 
 def told_of(one: Instrument, order: StopOrder) -> tuple[dict[str, Any], bool]:

@@ -1,7 +1,7 @@
 """Where the keys of one's own accounts are found. They make a venue tell one's own stop orders; all else needs none."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from p9.config.section import Section, text
 
@@ -11,6 +11,8 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 class Account(Section):
     """One's own account: with a key (a read-only one is enough) the venue tells one's own stop orders. The key comes from the environment or a file, never
     from here; where there is none, nothing is asked."""
+
+    optional: ClassVar[tuple[str, ...]] = ()  # parts of a key that may be missing
 
     enabled: Annotated[bool, text("use the key, if there is one")] = True
     file: Annotated[str, text("file with lines key=..., secret=... and passphrase=..., as far as the venue has them, that only its owner can read; empty: none")] = ""

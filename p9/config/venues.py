@@ -1,6 +1,6 @@
 """Which markets are captured, and what of them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from p9.config.account import Account
 from p9.config.options import OptionLine
@@ -30,7 +30,10 @@ class OkxMarket(Market):
 
 
 class BinanceAccount(Account):
-    key_env: Annotated[str, text("name of the environment variable that holds the key; its secret is not needed")] = "P9_BINANCE_KEY"
+    optional: ClassVar[tuple[str, ...]] = ("secret",)
+
+    key_env: Annotated[str, text("name of the environment variable that holds the key")] = "P9_BINANCE_KEY"
+    secret_env: Annotated[str, text("and of the one that holds its secret; without it, what was triggered while the line was lost is not asked for")] = "P9_BINANCE_SECRET"
 
 
 class BybitAccount(Account):

@@ -49,6 +49,9 @@ class RestSettings(msgspec.Struct, frozen=True):
     max_body: int = 64 << 20
 
 
+Sign = Callable[[Request], tuple[Request, Mapping[str, str]]]
+
+
 class AnswerRecorder(Protocol):
     def answer(self, recv_ns: int, market: str, url: str, body: bytes) -> None: ...
 
@@ -145,11 +148,12 @@ class RestClient:
         return self._wait_s(pool, request.weight + ahead, SHARES[priority])
 
     async def get(
-        self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None, headers: Mapping[str, str] | None = None
+        self, market: Market, request: Request, priority: Priority, *, attempts: int | None = None, headers: Mapping[str, str] | None = None,
+        sign: Sign | None = None,
     ) -> bytes:
         """The answer's body, asked again with jittered back-off where that may help; limits are waited for, and do not count as attempts. What is asked
         with `headers` of its own (a key) is private: its answer is not recorded, and it goes nowhere
-        else.
+        else. So is what is asked as `sign(request)` makes it, just before it goes out: signatures age.
 
         Raises RestRefused (the venue said no), AddressBanned or RateLimited (after the last attempt), RestError (nothing useful came).
         """
@@ -160,7 +164,7 @@ class RestClient:
             async with self._in_flight:
                 if self.quiet_s(request.budget):
                     continue  # shut out while it waited for its turn
-                error = await self._ask(market, request, headers)
+                error = await self._ask(market, *(sign(request) if sign is not None else (request, headers)))
             if isinstance(error, bytes):
                 return error
             left -= 1

@@ -211,14 +211,17 @@ class Status(Collector):
         refused = CounterMetricFamily("p9_account_logins_refused", "Logins that the venue refused", labels=["account"])
         orders = CounterMetricFamily("p9_account_stop_orders", "Stop orders of one's own that were triggered, by what became of them", labels=["account", "outcome"])
         bad = CounterMetricFamily("p9_account_frames_refused", "Private frames and values that could not be used, by what was wrong", labels=["account", "reason"])
+        losses = CounterMetricFamily("p9_account_losses", "Losses of an account's private stream: filled, lost, and the orders fetched afterwards", labels=["account", "outcome"])
         for name, state in accounts.get("streams", {}).items():
             up.add_metric([name], state["feed"]["state"] == "live")
             refused.add_metric([name], state["feed"]["errors"].get("login_refused", 0))
             for outcome, n in state["counts"].items():
                 orders.add_metric([name, outcome], n)
+            for outcome, n in state["losses"].items():
+                losses.add_metric([name, outcome], n)
             for reason, n in state["bad"].items():
                 bad.add_metric([name, reason], n)
-        yield from (up, refused, orders, bad)
+        yield from (up, refused, orders, losses, bad)
 
     def _options(self, options: dict[str, Any]) -> Iterator[Metric]:
         names = {

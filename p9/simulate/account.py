@@ -10,8 +10,9 @@ An order is triggered by the first fill at its price or beyond it, and then a ma
 import base64
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import ujson
@@ -42,6 +43,7 @@ class StopOrder:
     rises: bool
     state: str = "resting"
     triggered_ns: int = 0
+    changed_ns: int = 0
     played: list[Turn] = field(default_factory=list)
 
     @property
@@ -121,6 +123,46 @@ class Account:
         self.logins += 1
         return "0", ""
 
+    def signed_first(self, query: str, key: str | None, now_ms: int) -> tuple[int, str]:
+        """A question by REST: the signature is the last parameter, of all before it. (0, "") or the code and text of a refusal."""
+        body, _, sign = query.rpartition("&signature=")
+        params = dict(pair.partition("=")[::2] for pair in body.split("&"))
+        at, window = params.get("timestamp", ""), params.get("recvWindow", "5000")
+        if key != self.key:
+            return -2015, self.refuse(f"Invalid API-key, IP, or permissions for action. {key}")
+        if not at.isdecimal() or not window.isdecimal() or int(window) > 60_000 or not now_ms - int(window) <= int(at) < now_ms + 1000:
+            return -1021, self.refuse("Timestamp for this request is outside of the recvWindow.")
+        if sign != hmac_sha256(self.secret.encode(), body.encode()).hex():
+            return -1022, self.refuse("Signature for this request is not valid.")
+        return 0, ""
+
+    def signed_second(self, query: str, headers: Mapping[str, str], now_ms: int) -> tuple[int, str]:
+        key, at, window = (headers.get(f"X-BAPI-{name}", "") for name in ("API-KEY", "TIMESTAMP", "RECV-WINDOW"))
+        if key != self.key:
+            return 10003, self.refuse(f"API key is invalid. {key}")
+        if not at.isdecimal() or not window.isdecimal() or not now_ms - int(window) <= int(at) < now_ms + 1000:
+            return 10002, self.refuse("invalid request, please check your server timestamp or recv_window param.")
+        if headers.get("X-BAPI-SIGN") != hmac_sha256(self.secret.encode(), f"{at}{key}{window}{query}".encode()).hex():
+            return 10004, self.refuse("Error sign, please check your signature generation algorithm.")
+        return 0, ""
+
+    def signed_third(self, path: str, headers: Mapping[str, str], now_ms: int) -> tuple[str, str]:
+        """`path` with its query."""
+        at = headers.get("OK-ACCESS-TIMESTAMP", "")
+        try:
+            at_ms = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp() * 1000
+        except ValueError:
+            return "50112", self.refuse("Invalid OK-ACCESS-TIMESTAMP")
+        if headers.get("OK-ACCESS-KEY") != self.key:
+            return "50111", self.refuse("Invalid OK-ACCESS-KEY")
+        if abs(at_ms - now_ms) > 30_000:
+            return "50102", self.refuse("Timestamp request expired")
+        if headers.get("OK-ACCESS-PASSPHRASE") != self.passphrase:
+            return "50105", self.refuse("OK-ACCESS-PASSPHRASE incorrect")
+        if headers.get("OK-ACCESS-SIGN") != base64.b64encode(hmac_sha256(self.secret.encode(), f"{at}GET{path}".encode())).decode():
+            return "50113", self.refuse("Invalid Sign")
+        return "0", ""
+
     def listen_key(self, market: str, method: str, key: str | None) -> web.Response:
         """The first venue's door: POST makes or prolongs, PUT prolongs, DELETE ends."""
         if key != self.key:
@@ -193,6 +235,7 @@ class Account:
         self.place(one, is_buy=now_ms // HUM_MS % 2 == 0, kind="take_profit" if now_ms // HUM_MS % 3 == 0 else "stop", distance=1)
 
     def _tell(self, order: StopOrder) -> None:
+        order.changed_ns = time.time_ns()
         for _, tell in self.listeners:
             tell(order)
 

@@ -15,6 +15,7 @@ ORDER_STATES = {"resting": "Untriggered", "triggered": "Triggered", "placed": "N
 ORDER_TYPES = {"stop": "Stop", "take_profit": "TakeProfit", "trailing": "TrailingStop"}
 ORDER_PRICES = {"last": "LastPrice", "mark": "MarkPrice", "index": "IndexPrice"}
 STATES = {"resting": "live", "placed": "effective", "cancelled": "canceled"}
+INST_TYPES = {"okx_spot": "SPOT", "okx_swap": "SWAP", "okx_futures": "FUTURES"}
 UID = "77982378738415879"
 
 
@@ -31,11 +32,11 @@ def first(order: StopOrder, now_ms: int) -> str:
     )
 
 
-def second(order: StopOrder, now_ms: int) -> str:
-    """The topic order: the same id in all of its states."""
+def second_row(order: StopOrder, now_ms: int) -> dict:
+    """The same id in all of its states."""
     one = order.one
     at_ms = order.triggered_ns // 1_000_000 if order.state == "triggered" else now_ms
-    row = {
+    return {
         "category": one.market.removeprefix("bybit_"), "symbol": one.symbol, "orderId": f"c1c73e96-daef-4492-8cdd-{order.number:012d}",
         "orderLinkId": order.client_id, "side": "Buy" if order.is_buy else "Sell", "orderType": "Market", "price": "", "qty": one.qty.pad(order.lots),
         "timeInForce": "IOC", "orderStatus": ORDER_STATES[order.state], "stopOrderType": "tpslOrder" if one.is_spot else ORDER_TYPES[order.kind], "triggerPrice": one.px.pad(order.tick),
@@ -43,15 +44,20 @@ def second(order: StopOrder, now_ms: int) -> str:
         "positionIdx": 0, "cumExecQty": one.qty.pad(order.lots) if order.state == "filled" else "0", "createdTime": str(order.placed_ns // 1_000_000),
         "updatedTime": str(at_ms),
     }  # fmt: skip
+
+
+def second(order: StopOrder, now_ms: int) -> str:
+    """The topic order."""
+    row = second_row(order, now_ms)
     return ujson.dumps({"id": f"592_{order.number}_{order.state}", "topic": "order", "creationTime": now_ms, "data": [row]}, escape_forward_slashes=False)
 
 
-def third(order: StopOrder, now_ms: int) -> str | None:
-    """orders-algo, or algo-advance for what trails; None: of that state nothing is told."""
+def third_row(order: StopOrder, now_ms: int) -> dict | None:
+    """None: of that state nothing is told."""
     one, state = order.one, STATES.get(order.state)
     if state is None:
         return None
-    kind = {"okx_spot": "SPOT", "okx_swap": "SWAP", "okx_futures": "FUTURES"}[one.market]
+    kind = INST_TYPES[one.market]
     effective = state == "effective"
     row = {
         "algoId": str(706_620_792_000_000_000 + order.number), "algoClOrdId": order.client_id, "instId": one.symbol, "instType": kind, "state": state,
@@ -66,8 +72,16 @@ def third(order: StopOrder, now_ms: int) -> str | None:
     else:
         row |= {"ordType": "trigger" if order.kind == "stop" else "move_order_stop", "actualSide": ""}
         row |= {"triggerPx": price, "triggerPxType": order.price_type, "ordPx": "-1"}
+    return row
+
+
+def third(order: StopOrder, now_ms: int) -> str | None:
+    """orders-algo, or algo-advance for what trails."""
+    row = third_row(order, now_ms)
+    if row is None:
+        return None
     channel = "algo-advance" if order.kind == "trailing" else "orders-algo"
-    return ujson.dumps({"arg": {"channel": channel, "uid": UID, "instType": kind}, "data": [row]}, escape_forward_slashes=False)
+    return ujson.dumps({"arg": {"channel": channel, "uid": UID, "instType": row["instType"]}, "data": [row]}, escape_forward_slashes=False)
 
 
 class ListenKeyStream:

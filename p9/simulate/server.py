@@ -31,6 +31,7 @@ from p9.simulate.okx_options import OkxOptions
 from p9.simulate.okx_rest import OkxRest
 from p9.simulate.option_chain import OptionChain
 from p9.simulate.oracle import Oracle
+from p9.simulate.order_history import OrderHistory
 from p9.simulate.plants import Plants
 from p9.simulate.private_streams import AlgoOrders, ListenKeyStream, OrderSocket
 from p9.simulate.reference import ReferenceData
@@ -113,6 +114,7 @@ class Simulator:
         for market in ("binance_usdm", "binance_coinm"):
             self.binance[market].orders = ListenKeyStream(market, account)
         self.bybit.orders, self.okx.orders = OrderSocket(account, self.faults, self.bybit.connections), AlgoOrders(account)
+        self.order_history = OrderHistory(account, self.faults, self.weights["futures"])
         app = web.Application()
         account.add_routes(app.router)
         self.blocks = Blocks(self.instruments)
@@ -221,7 +223,8 @@ class Simulator:
                 return web.Response(status=400)
         if path in ("fapi/v1/listenKey", "dapi/v1/listenKey") and prefix in self.binance:
             return self.account.listen_key(prefix, request.method, request.headers.get("X-MBX-APIKEY"))
-        return await self._rests[prefix].answer(f"/{path}", request.query)
+        private = self.order_history.answer(prefix, request)
+        return private if private is not None else await self._rests[prefix].answer(f"/{path}", request.query)
 
     def inject(self, name: str, scope: Scope, count: int = 1, for_s: float = 0.0) -> int | None:
         """Do it; how many sockets, books or coming frames it concerns, None for an unknown name. `for_s`: of a mute (0: 5 s), the patience

@@ -5,16 +5,32 @@
  2. Since 2025-12 every conditional order is an algo order: NEW, then TRIGGERING (the condition is met), TRIGGERED (the order is placed), FINISHED; or
     CANCELED, EXPIRED without a trigger; or REJECTED after one. `tt` is the trigger's time, 0 before it
     (.../user-data-streams/Event-Algo-Order-Update).
+ 3. By REST, against a signature (.../trade/rest-api/Query-All-Algo-Orders, Current-All-Algo-Open-Orders): those of one symbol and less than seven days,
+    by which time is not said, so it is asked from where the oldest one that rested was placed; and all that rest. A page that is full is halved.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
+from p9.errors import RestError
 from p9.fact import Reading
-from p9.stop_order import Account, Kind, ListenKey, StopOrder, named, one_of
+from p9.instrument import Instrument
+from p9.key import Key
+from p9.stop_order import Account, Kind, ListenKey, Reconcile, Resting, StopOrder, named, one_of
 from p9.venue import Request
 from p9.venues.binance import FUTURES_WEIGHT
 
 PROLONG_S = 1800.0
+WINDOW_MS = 7 * 86_400_000 - 1
+PAGE, SHORTEST_MS = 1000, 1000
+MS = 1_000_000
+# What the stream calls it, and what REST does (rule 3).
+NAMES = {
+    "aid": "algoId", "caid": "clientAlgoId", "o": "orderType", "s": "symbol", "S": "side", "ps": "positionSide", "q": "quantity", "X": "algoStatus",
+    "ai": "actualOrderId", "tp": "triggerPrice", "p": "price", "wt": "workingType", "R": "reduceOnly", "tt": "triggerTime",
+}  # fmt: skip
 KINDS: dict[Any, Kind] = {
     "STOP": "stop", "STOP_MARKET": "stop", "TAKE_PROFIT": "take_profit", "TAKE_PROFIT_MARKET": "take_profit", "TRAILING_STOP_MARKET": "trailing",
 }  # fmt: skip
@@ -32,6 +48,10 @@ def _read(market: str, reading: Reading, frame: Any) -> None:
     if not isinstance(order, dict):
         reading.reject("no_object", frame)
         return
+    _read_order(market, reading, order)
+
+
+def _read_order(market: str, reading: Reading, order: dict[str, Any]) -> None:
     status, at_ns = order.get("X"), reading.at(order, "tt")
     if status not in BEFORE and status not in AFTER:
         reading.reject("unknown_state", status)
@@ -49,7 +69,7 @@ def _read(market: str, reading: Reading, frame: Any) -> None:
             client_id=named(order, "caid"), placed_order_id=named(order, "ai"), position=one_of(order, "ps", POSITIONS),
             trigger_price=reading.price(order, "tp") or None, trigger_price_type=one_of(order, "wt", PRICE_TYPES), order_price=price or None,
             quantity=reading.price(order, "q") or None,  # 0: all of the position
-            reduce_only=order["R"] if isinstance(order.get("R"), bool) else None, failure=named(order, "rm") if status == "REJECTED" else None,
+            reduce_only=order["R"] if isinstance(order.get("R"), bool) else None, failure=(named(order, "rm") or "REJECTED") if status == "REJECTED" else None,
         )
     )  # fmt: skip
 
@@ -77,7 +97,72 @@ def _listen_key(path: str) -> ListenKey:
     )  # fmt: skip
 
 
+def sign(key: Key, path: str, query: str, now_ns: int) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    more = (("recvWindow", "5000"), ("timestamp", str(now_ns // MS)))
+    text = "&".join((*filter(None, (query,)), *(f"{name}={value}" for name, value in more)))
+    return (*more, ("signature", key.sign(text).hex())), {"X-MBX-APIKEY": key.key}
+
+
+def next_pages(request: Request, answer: Any) -> list[Request]:
+    """Raises RestError."""
+    if not isinstance(answer, list):
+        raise RestError("no list of orders", where=request.path)
+    if len(answer) < PAGE or request.path.endswith("/openAlgoOrders"):
+        return []
+    asked = dict(request.params)
+    since, until = int(asked["startTime"]), int(asked["endTime"])
+    if until - since < SHORTEST_MS:
+        raise RestError("a page is full, however short its time", where=request.path)
+    middle = (since + until) // 2
+    return [
+        msgspec.structs.replace(request, params=tuple((asked | {"startTime": str(start), "endTime": str(end)}).items()))
+        for start, end in ((since, middle), (middle + 1, until))
+    ]
+
+
+def _reconcile(path: str, market: str) -> Reconcile:
+    def questions(instruments: Sequence[Instrument], oldest_ns: Callable[[str], int], until_ns: int) -> list[Request]:
+        found = []
+        for one in instruments:
+            until = until_ns // MS
+            for since in range(oldest_ns(one.venue_symbol) // MS, until, WINDOW_MS + 1):
+                span = (("startTime", str(since)), ("endTime", str(min(until, since + WINDOW_MS))))
+                found.append(Request(f"{path}/allAlgoOrders", FUTURES_WEIGHT, 5, (("symbol", one.venue_symbol), *span, ("limit", str(PAGE)))))
+        return found
+
+    def read(reading: Reading, answer: Any, since_ns: int) -> None:
+        """A row that did not change since then says nothing of the time, whatever stands in it."""
+        before, reading.facts = reading.facts, []
+        for row in reading.rows(answer):
+            if (reading.at(row, "updateTime") or since_ns) >= since_ns:
+                _read_order(market, reading, {ours: row[theirs] for ours, theirs in NAMES.items() if theirs in row})
+        for order in reading.facts:
+            if order.at_ns is None:
+                reading.reject("no_time")
+        reading.facts = [*before, *(order for order in reading.facts if order.at_ns is not None and order.at_ns >= since_ns)]
+
+    def read_listing(reading: Reading, answer: Any) -> None:
+        for row in reading.rows(answer):
+            name, order_id, placed_ns = row.get("symbol"), named(row, "algoId"), reading.at(row, "createTime")
+            if not isinstance(name, str) or order_id is None or placed_ns is None:
+                reading.reject("no_order", row)
+                continue
+            changed_ns = reading.at(row, "updateTime") if row.get("algoStatus") in AFTER else None
+            reading.facts.append(Resting(unit=name, order_id=order_id, market=market, placed_ns=placed_ns, changed_ns=changed_ns))
+
+    return Reconcile(
+        sign=sign, questions=questions, next_pages=next_pages, read=read, paths=(f"{path}/openAlgoOrders", f"{path}/allAlgoOrders"), listing=(Request(f"{path}/openAlgoOrders", FUTURES_WEIGHT, 40),),
+        read_listing=read_listing,
+    )  # fmt: skip
+
+
 ACCOUNTS = (
-    Account(name="binance_usdm", markets=("binance_usdm",), path="/private/ws", topics=(), read=read_usdm, listen_key=_listen_key("/fapi/v1")),
-    Account(name="binance_coinm", markets=("binance_coinm",), path="/ws", topics=(), read=read_coinm, listen_key=_listen_key("/dapi/v1")),
-)
+    Account(
+        name="binance_usdm", markets=("binance_usdm",), path="/private/ws", topics=(), read=read_usdm,
+        listen_key=_listen_key("/fapi/v1"), reconcile=_reconcile("/fapi/v1", "binance_usdm"),
+    ),
+    Account(
+        name="binance_coinm", markets=("binance_coinm",), path="/ws", topics=(), read=read_coinm,
+        listen_key=_listen_key("/dapi/v1"), reconcile=_reconcile("/dapi/v1", "binance_coinm"),
+    ),
+)  # fmt: skip

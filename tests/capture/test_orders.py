@@ -34,11 +34,14 @@ def still(monkeypatch):
 
 
 @contextlib.asynccontextmanager
-async def listening(now, *, clock=None, offset_ns=lambda: 0, every_s=None, settings=QUICK):
+async def listening(now, *, clock=None, offset_ns=lambda: 0, every_s=None, settings=QUICK, earlier_ns=10**10, key=None):
     """The account's stream beside a captured market."""
     account = next(account for account in accounts_of(now.row.exchange) if now.name in account.markets)
     if every_s is not None:
         account = msgspec.structs.replace(account, listen_key=msgspec.structs.replace(account.listen_key, every_s=every_s))
+
+    if account.reconcile is not None:
+        account = msgspec.structs.replace(account, reconcile=msgspec.structs.replace(account.reconcile, settle_s=0.1, earlier_ns=earlier_ns))
 
     def find(market, venue_symbol):
         for ix, one in now.capture.instruments.items():
@@ -52,7 +55,7 @@ async def listening(now, *, clock=None, offset_ns=lambda: 0, every_s=None, setti
 
     logged, absence = [], Absence(now.ledger, concerned)
     orders = Orders(
-        account, now.row, now.client, Connects(now.row.limits.connects), key=lambda: Key(KEY, SECRET, PASSPHRASE), find=find, clock=clock or Clock(),
+        account, now.row, now.client, Connects(now.row.limits.connects), key=lambda: key or Key(KEY, SECRET, PASSPHRASE), find=find, clock=clock or Clock(),
         offset_ns=offset_ns, absence=absence, settings=settings, log=lambda event, **more: logged.append((event, more)),
     )  # fmt: skip
     orders.logged = logged
@@ -107,7 +110,7 @@ async def test_a_listen_key_that_ends_told_or_in_silence_is_replaced_and_no_orde
 async def test_a_stream_that_is_replaced_or_lost_tells_each_order_once(run):
     now = await run("bybit_linear", also=[lambda names: StopTriggers(names, inferred=False)])
     async with listening(now, settings=msgspec.structs.replace(QUICK, rotate_s=1.0)) as orders:
-        await until(lambda: orders.feed.state == "live")
+        await until(lambda: orders.feed.state == "live" and orders.status()["reconciles"])
         made = []
         while orders.feed.rotations < 2:
             made.append(place(now))
@@ -118,13 +121,13 @@ async def test_a_stream_that_is_replaced_or_lost_tells_each_order_once(run):
         before_ns = time.time_ns()
         now.simulator.inject("disconnect", Scope("bybit"))
         await until(lambda: orders.feed.losses == 1 and orders.feed.state == "live")
-        await until(lambda: orders.status()["gaps"] == 0 and gaps(now, "lost"))
-        for state in ("open", "lost"):
+        await until(lambda: orders.status()["gaps"] == 0 and gaps(now, "filled"))
+        for state in ("open", "filled"):
             found = gaps(now, state)
             assert {event["symbol"] for event in found} == {one.symbol for one in now.capture.instruments.values()} and len(found) == len(now.capture.instruments)
             assert all(event["reason"] == "disconnect" and event["gap"] == 1 and event["since"] <= before_ns + 10**9 for event in found)
-        assert all(event["until"] > event["since"] for event in gaps(now, "lost"))
-        assert now.ledger.counts["stop_triggers_lost"] == len(now.capture.instruments)
+        assert all(event["until"] > event["since"] for event in gaps(now, "filled"))
+        assert now.ledger.counts["stop_triggers_filled"] == len(now.capture.instruments)
         made.append(place(now))
         await until(lambda: len(told(now)) >= len(made))
         assert sorted(told(now)) == sorted(order.client_id for order in made)

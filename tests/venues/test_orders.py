@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import json
+from itertools import pairwise
 
 import pytest
 
+from p9.errors import RestError
 from p9.fact import Reading, Roster
 from p9.key import Key
 from p9.simulate.account import hmac_sha256
@@ -13,6 +15,7 @@ from p9.stop_order import StopOrder, accounts_of
 from p9.venue import market
 from p9.venues import bybit_orders, okx_orders
 from tests.recordings import recording
+from tests.venues.facts import instrument
 
 MS = 1_000_000
 
@@ -207,3 +210,113 @@ def test_no_bad_value_becomes_a_wrong_one(name, value):
 def test_shapes_that_are_none_are_counted_or_passed_over(frame):
     for name in GOOD:
         assert read(name.split("_")[0], frame, name).facts == []
+
+
+# ---- asking by REST what was triggered while nobody listened
+
+
+def how(name):
+    return next(account for account in accounts_of(name.split("_")[0]) if account.name == name).reconcile
+
+
+def past(name, answer, since_ms=0):
+    reading = Reading(Roster(()))
+    how(name).read(reading, answer, since_ms * MS)
+    return reading
+
+
+def test_the_first_venue_s_signature_is_the_published_one():
+    """The documentation's example of a signed question, with its key and secret."""
+    key = Key("vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j")
+    more, headers = how("binance_usdm").sign(key, "/fapi/v1/order", "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1", 1499827319559 * MS)
+    assert more == (("recvWindow", "5000"), ("timestamp", "1499827319559"), ("signature", "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"))
+    assert headers == {"X-MBX-APIKEY": "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"}
+
+
+def test_the_others_sign_what_their_pages_say():
+    key = Key("the-key-of-all", "the-secret-of-all", "the-passphrase")
+    _, headers = how("bybit").sign(key, "/v5/order/history", "category=spot&cursor=7%3A9", 1672364262444 * MS)
+    assert headers["X-BAPI-SIGN"] == hmac_sha256(b"the-secret-of-all", b"1672364262444the-key-of-all5000category=spot&cursor=7%3A9").hex()
+    _, headers = how("okx").sign(key, "/api/v5/trade/orders-algo-history", "ordType=conditional,oco", 1597026383085 * MS + 999_999)
+    assert headers["OK-ACCESS-TIMESTAMP"] == "2020-08-10T02:26:23.085Z" and headers["OK-ACCESS-PASSPHRASE"] == "the-passphrase"
+    text = b"2020-08-10T02:26:23.085ZGET/api/v5/trade/orders-algo-history?ordType=conditional,oco"
+    assert headers["OK-ACCESS-SIGN"] == base64.b64encode(hmac_sha256(b"the-secret-of-all", text)).decode()
+
+
+def algo_row(**more):
+    """The documentation's example of all algo orders (a cancelled one)."""
+    row = {"algoId": 2146760, "clientAlgoId": "6B2I9XVcJpCjqPAJ4YoFX7", "algoType": "CONDITIONAL", "orderType": "TAKE_PROFIT", "symbol": "BNBUSDT", "side": "SELL", "positionSide": "BOTH", "timeInForce": "GTC", "quantity": "0.01",
+           "algoStatus": "CANCELED", "actualOrderId": "", "actualPrice": "0.00000", "triggerPrice": "750.000", "price": "750.000", "icebergQuantity": None, "workingType": "CONTRACT_PRICE", "closePosition": False, "reduceOnly": False,
+           "createTime": 1750485492076, "updateTime": 1750514545091, "triggerTime": 0, "goodTillDate": 0}  # fmt: skip
+    return {**row, **more}
+
+
+def test_the_first_venue_s_rows_of_the_past():
+    over = algo_row(algoId=7, algoStatus="FINISHED", actualOrderId="88", triggerTime=1750514545000)
+    reading = past("binance_usdm", [algo_row(), over], 1750514544000)
+    assert reading.facts == [
+        StopOrder(
+            market="binance_usdm", venue_symbol="BNBUSDT", order_id="7", side="sell", kind="take_profit", order_type="TAKE_PROFIT", at_ns=1750514545000 * MS,
+            client_id="6B2I9XVcJpCjqPAJ4YoFX7", placed_order_id="88", trigger_price="750", trigger_price_type="last", order_price="750", quantity="0.01", reduce_only=False,
+        )
+    ]  # fmt: skip
+    assert not reading.bad
+    assert past("binance_usdm", [over], 1750514545001).facts == [], "triggered before, filled since"
+    assert past("binance_usdm", [algo_row(algoStatus="Floating")], 1750514545092).bad == {}, "what did not change since then is of no interest, whatever it is"
+    assert past("binance_usdm", [algo_row(algoStatus="Floating")], 1750514545091).bad == {"unknown_state": 1}
+    untimed = past("binance_usdm", [algo_row(algoStatus="FINISHED")])
+    assert untimed.bad == {"no_time": 1} and not untimed.facts
+    (failed,) = past("binance_coinm", [algo_row(algoStatus="REJECTED", triggerTime=1750514545000)]).facts
+    assert (failed.market, failed.failure) == ("binance_coinm", "REJECTED"), "why is not told by REST"
+
+
+def test_the_first_venue_s_history_is_asked_a_week_at_a_time_from_where_the_oldest_order_that_rested_was_placed():
+    one = instrument("binance_usdm", "BTCUSDT", contract="base")
+    until, day = 1750514545091, 86_400_000
+    (recent,) = how("binance_usdm").questions([one], lambda unit: (until - 5000) * MS, until * MS)
+    assert dict(recent.params) == {"symbol": "BTCUSDT", "startTime": str(until - 5000), "endTime": str(until), "limit": "1000"} and recent.weight == 5
+    old = [dict(asked.params) for asked in how("binance_usdm").questions([one], lambda unit: (until - 20 * day) * MS if unit == "BTCUSDT" else 0, until * MS)]
+    spans = [(int(asked["startTime"]), int(asked["endTime"])) for asked in old]
+    assert spans[0][0] == until - 20 * day and spans[-1][1] == until and all(end - start < 7 * day for start, end in spans)
+    assert all(start == end + 1 for (_, end), (start, _) in pairwise(spans))
+    halves = [dict(page.params) for page in how("binance_usdm").next_pages(recent, [algo_row()] * 1000)]
+    assert [(half["startTime"], half["endTime"]) for half in halves] == [(str(until - 5000), str(until - 2500)), (str(until - 2499), str(until))]
+    assert how("binance_usdm").next_pages(recent, [algo_row()] * 999) == []
+
+
+def bybit_answer(*rows, line="linear"):
+    return {"retCode": 0, "retMsg": "OK", "result": {"category": line, "nextPageCursor": "", "list": list(rows)}}
+
+
+@pytest.mark.parametrize(
+    "status, more, told, bad",
+    [
+        ("Untriggered", {}, 0, None), ("Triggered", {}, 1, None), ("New", {}, 1, None), ("Filled", {}, 1, None), ("Deactivated", {}, 0, None), ("Cancelled", {"cumExecQty": "0.1"}, 1, None),
+        ("Cancelled", {"cumExecQty": "0"}, 0, "unclear_state"), ("Rejected", {}, 0, "unclear_state"), ("Floating", {}, 0, "unknown_state"), ("Cancelled", {"stopOrderType": ""}, 0, None),
+    ],
+)  # fmt: skip
+def test_the_second_venue_s_rows_of_the_past(status, more, told, bad):
+    row = {key: value for key, value in page_row()["data"][0].items() if key != "category"}
+    reading = past("bybit", bybit_answer({**row, "orderStatus": status, **more}), 1672368000118)
+    assert len(reading.facts) == told and list(reading.bad) == ([bad] if bad else [])
+    for order in reading.facts:
+        assert order.at_ns == (1672368000118 * MS if status == "Triggered" else None), "of the others only the last change is told"
+        assert (order.market, order.order_id, order.trigger_price) == ("bybit_linear", row["orderId"], "45000")
+    assert not past("bybit", bybit_answer({**row, "orderStatus": status, **more}), 1672368000119).facts
+    assert past("bybit", bybit_answer(line="option")).bad == past("bybit", {"result": []}).bad == {"unknown_line": 1}
+
+
+def test_the_third_venue_s_rows_of_the_past():
+    row = page_algo()["data"][0]
+    assert past("okx", {"data": [row]}, 1737400200000).facts == read("okx", page_algo()).facts
+    assert past("okx", {"data": [row]}, 1737400200001).facts == past("okx", {"data": [{**row, "uTime": "1737400300000"}]}, 1737400200001).facts == []
+    assert past("okx", {"data": [{**row, "triggerTime": ""}]}).bad == {"no_time": 1}
+    assert past("okx", {"data": [{**row, "instType": "EVENTS"}]}).bad == {"unknown_line": 1}
+    (first, *rest) = how("okx").questions([], lambda unit: 0, 0)
+    assert first.path.endswith("pending") and {dict(asked.params)["state"] for asked in rest} == {"effective", "order_failed"}
+    page = [{"algoId": str(1000 - n)} for n in range(100)]
+    (following,) = how("okx").next_pages(first, {"data": page})
+    assert dict(following.params)["after"] == "901" and how("okx").next_pages(first, {"data": page[:99]}) == []
+    for repeated in (page, page[50:] + page[:50], [{"algoId": "901"}]):
+        with pytest.raises(RestError, match="pages repeat"):
+            how("okx").next_pages(following, {"data": repeated})
