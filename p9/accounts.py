@@ -21,6 +21,7 @@ from p9.market.rest import RestClient
 from p9.market.venue_clock import VenueClock
 from p9.ops.gate import is_loopback
 from p9.stop_order import Account, accounts_of
+from p9.thresholds import feed_of
 from p9.venue import Market
 
 FAULT_PAUSE_S = 5.0
@@ -58,7 +59,7 @@ class Accounts:
         self._ledger = ledger or Ledger(None, epoch=0)
         self.orders: dict[str, Orders] = {}
         self.faults = 0  # of ours: each is a bug
-        self._clock, self._captures, self._endpoints, self._feed = clock, captures, endpoints, feed or FeedSettings()
+        self._clock, self._captures, self._endpoints, self._feed = clock, captures, endpoints, feed or feed_of(config)
         self._log = log or (lambda *_, **__: None)
         self._tasks: list[asyncio.Task[None]] = []
         self._hosts: dict[str, tuple[str, str, str]] = {}  # of each stream: the market that lends it its addresses, and these
@@ -86,6 +87,12 @@ class Accounts:
             offset_ns=lambda: venue_clock.offset_ns or 0, absence=Absence(self._ledger, lambda: self._concerned(account)), settings=self._feed, log=self._log,
         )  # fmt: skip
         self._tasks.append(asyncio.create_task(self._run(orders), name=f"orders of {account.name}"))
+
+    def tune(self, feed: FeedSettings) -> None:
+        """Other thresholds of the sockets."""
+        self._feed = feed
+        for orders in self.orders.values():
+            orders.feed.tune(feed)
 
     async def close(self) -> None:
         self._hosts = {}

@@ -41,9 +41,10 @@ from p9.ops.local_clock import LocalClock
 from p9.ops.pages import Pages
 from p9.ops.usage import usage
 from p9.presentation import pages_of
-from p9.reconfiguration import lateness_of, reconfigure
+from p9.reconfiguration import reconfigure
 from p9.signals import SignalDesk
 from p9.snapshots.keeper import Keeper
+from p9.thresholds import lateness_of
 
 LEDGER = "gaps.jsonl"
 AUDIT_TRAIL = "audit.jsonl"

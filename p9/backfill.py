@@ -42,14 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace, config: Config, endpoints: dict[str, dict[str, str]] | None) -> int:
     """0: whole, 1: with holes that the venue leaves, 3: interrupted; the same command goes on."""
-    from p9.market.rest import RestClient, RestSettings
+    from p9.market.rest import RestClient
+    from p9.thresholds import rest_of
 
     since_ns = moment(options.since)
     until_ns = moment(options.until) if options.until else 0
     progress = Progress()
     holes = 0
     try:
-        async with RestClient(options.exchange, settings=RestSettings(share=config.capture.rest_share)) as client:
+        async with RestClient(options.exchange, settings=rest_of(config)) as client:
             for market, instrument in await _instruments(client, options, config, endpoints):
                 for kind in _kinds(options.kind, market):
                     holes += await _harvest(client, market, instrument, kind, since_ns, until_ns, options, config, endpoints, progress)

@@ -31,6 +31,7 @@ from p9.market.poller import Poller
 from p9.market.reference import Reference
 from p9.market.rest import RestClient
 from p9.market.sheet import POLL, STREAM, Sheet
+from p9.thresholds import feed_of
 from p9.venue import Market, Poll
 
 INSURANCE, REFERENCE = "insurance_fund_monitor", "reference"
@@ -118,7 +119,7 @@ class Boards:
         self.faults = 0  # of ours: each is a bug
         self.refused_blocks = 0  # negotiated trades whose numbers do not fit their instrument
         self._opened: dict[str, tuple[Capture, RestClient, Connects]] = {}
-        self._outbox, self._clock, self._recorder, self._feed = outbox, clock, recorder, feed
+        self._outbox, self._clock, self._recorder, self._feed = outbox, clock, recorder, feed or feed_of(config)
         self._log = log or (lambda *_, **__: None)
         self._owners: dict[tuple[str, str], str] = {}  # (exchange, kind): the market that asks for all markets of the exchange
         self._changing = False  # under another configuration
@@ -297,6 +298,13 @@ class Boards:
                 self._log("facts failed", market=name, errors=errors.exceptions)
             await asyncio.sleep(FAULT_PAUSE_S)
             part.leave()
+
+    def tune(self, feed: FeedSettings) -> None:
+        """Other thresholds of the sockets."""
+        self._feed = feed
+        for part in self.markets.values():
+            if part.live is not None:
+                part.live.tune(feed)
 
     def _make(self, part: MarketBoard, client: RestClient, connects: Connects) -> None:
         market, roster = part.market, part.roster

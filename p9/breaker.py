@@ -18,10 +18,10 @@ class Breaker:
         self._over = 0
         self._calm_since_s: float | None = None
 
-    def tune(self, limits: Sequence[float], calm_s: float) -> None:
+    def tune(self, limits: Sequence[float], calm_s: float, over_times: int = 1) -> None:
         """Other limits for the same levels."""
         self.levels = tuple((name, limit) for (name, _), limit in zip(self.levels, limits, strict=True))
-        self.calm_s = calm_s
+        self.calm_s, self.over_times = calm_s, over_times
 
     @property
     def state(self) -> str:

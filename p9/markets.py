@@ -5,29 +5,25 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from cext.clock import Clock
 from cext.outbox import Outbox
 from cext.pipeline import Pipeline
 
 from p9.accounts import Accounts
 from p9.boards import Boards
-from p9.capture.audits import AuditSettings
-from p9.capture.backfill import BackfillSettings
-from p9.capture.capture import Capture, CaptureSettings
+from p9.capture.capture import Capture
 from p9.capture.feed import Connects
 from p9.capture.ledger import Ledger
 from p9.capture.recorder import Recorder
-from p9.capture.seeding import SeedingSettings
-from p9.capture.venue_delay import VenueDelaySettings
 from p9.config import Config
 from p9.instrument import Instrument
 from p9.market.instruments import Instruments
-from p9.market.rest import RestClient, RestSettings
-from p9.market.venue_clock import VenueClock, VenueClockSettings
+from p9.market.rest import RestClient
+from p9.market.venue_clock import VenueClock
 from p9.ops import logs
 from p9.options import Options
 from p9.publication import Publication
+from p9.thresholds import capture_of, clock_of, feed_of, rest_of
 from p9.venue import Market, market
 
 
@@ -81,7 +77,7 @@ class Markets:
         )  # fmt: skip
         self.captures[name] = Capture(
             row, pipeline, client=self.clients[exchange], known=self._known[exchange], connects=self._connects[exchange],
-            streams_of=self.publication.streams, settings=self._capture_settings(name), recorder=self._recorder, ledger=self._ledger,
+            streams_of=self.publication.streams, settings=capture_of(self.config, name, self._symbols.get(name)), recorder=self._recorder, ledger=self._ledger,
             clock=self.venue_clocks[exchange], tell=self._tell, on_notice=lambda notice: self._on_notice(name, notice), log=_said("capture"),
         )  # fmt: skip
         await self.captures[name].start()
@@ -109,12 +105,12 @@ class Markets:
         if exchange in self.clients:
             return
         client = RestClient(
-            exchange, settings=RestSettings(share=self.config.capture.rest_share), now_ns=self.clock.now, recorder=self._recorder
+            exchange, settings=rest_of(self.config), now_ns=self.clock.now, recorder=self._recorder
         )
         self.clients[exchange] = client
         await client.start()
         clock = self.venue_clocks[exchange] = VenueClock(
-            row, client, now_ns=self.clock.now, tell=self._tell, log=_said("clock"), settings=self._clock_settings(),
+            row, client, now_ns=self.clock.now, tell=self._tell, log=_said("clock"), settings=clock_of(self.config),
             on_suspect=lambda suspect: self.outbox.suspect(exchange, suspect),
         )  # fmt: skip
         self._begin(f"clock of {exchange}", clock.run())
@@ -127,24 +123,6 @@ class Markets:
         if self._endpoints is not None:
             row = row.at(self._endpoints[name]["rest"], self._endpoints[name]["ws"])
         return row
-
-    def _capture_settings(self, name: str) -> CaptureSettings:
-        section, settings, monitors, audits = self.config.venues.markets()[name], self.config.capture, self.config.monitors, self.config.analytics.audits
-        return CaptureSettings(
-            symbols=self._symbols.get(name, section.symbols), depth=section.depth, speed=section.speed, trades=section.trades,
-            timer_s=float(settings.timer), backfill=BackfillSettings(enabled=settings.backfill), seeding=SeedingSettings(enabled=settings.history),
-            audits=AuditSettings(books_s=float(audits.books), candles_s=float(audits.candles)), audits_word=audits.publish_channel,
-            delay=VenueDelaySettings(
-                degraded_s=float(monitors.venue_delay_degraded), stale_s=float(monitors.venue_delay_stale), calm_s=float(monitors.calm)
-            ),
-        )  # fmt: skip
-
-    def _clock_settings(self) -> VenueClockSettings:
-        wanted = self.config.monitors
-        return VenueClockSettings(
-            every_s=float(wanted.clock_interval), suspect_s=float(wanted.clock_suspect), suspended_s=float(wanted.clock_suspended),
-            calm_s=float(wanted.calm),
-        )  # fmt: skip
 
     # ---- under another configuration
 
@@ -171,7 +149,7 @@ class Markets:
         for name in names:
             capture = self.captures[name]
             if capture.state == "running":
-                capture.choose(self._capture_settings(name).symbols)
+                capture.choose(capture_of(config, name, self._symbols.get(name)).symbols)
             else:
                 await self.reopen(config, {name})
 
@@ -202,11 +180,13 @@ class Markets:
         """Other thresholds and intervals of what looks after books and clocks."""
         self.config = config
         for name, capture in self.captures.items():
-            capture.tune(self._capture_settings(name))
+            capture.tune(capture_of(config, name, self._symbols.get(name)))
+        for part in (self.boards, self.options, self.accounts):
+            part.tune(feed_of(config))
         for clock in self.venue_clocks.values():
-            clock.tune(self._clock_settings())
+            clock.tune(clock_of(config))
         for client in self.clients.values():
-            client.tune(msgspec.structs.replace(client.settings, share=config.capture.rest_share))
+            client.tune(rest_of(config))
 
 
 def _said(part: str) -> Callable[..., None]:

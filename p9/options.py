@@ -14,6 +14,7 @@ from p9.capture.recorder import Recorder
 from p9.config import Config
 from p9.market.rest import RestClient
 from p9.option import options_of
+from p9.thresholds import feed_of
 from p9.venue import Market
 
 
@@ -27,7 +28,7 @@ class Options:
         self.config = config
         self.captures: dict[str, OptionCapture] = {}  # by exchange
         self._outbox, self._clock, self._endpoints, self._recorder, self._log = outbox, clock, endpoints, recorder, log
-        self._feed = feed or FeedSettings()
+        self._feed = feed or feed_of(config)
         self._listeners: list[Callable[[Fact], None]] = []
         self._reading = asyncio.Lock()
 
@@ -58,6 +59,12 @@ class Options:
     async def close(self) -> None:
         captures, self.captures = self.captures, {}
         await asyncio.gather(*(capture.stop() for capture in captures.values()))
+
+    def tune(self, feed: FeedSettings) -> None:
+        """Other thresholds of the sockets."""
+        self._feed = feed
+        for capture in self.captures.values():
+            capture.tune(feed)
 
     def _settings(self) -> OptionSettings:
         wanted = self.config.analytics.options_iv_monitor

@@ -18,9 +18,9 @@ from p9.confirmation import confirmer_of, redis_of
 from p9.delivery import epoch
 from p9.errors import ConfigError, P9Error
 from p9.ops import logs
-from p9.ops.lateness import LatenessSettings
 from p9.publication import ROWS
 from p9.signals import settings_of
+from p9.thresholds import lateness_of
 
 Carry = Callable[[Any, Config, Sequence[Change]], Awaitable[list[Change]]]  # (appliance, its new configuration, changes) -> what needs a restart
 
@@ -50,11 +50,6 @@ async def reconfigure(appliance: Any, before: Config, after: Config) -> tuple[li
             waiting += await rule.carry(appliance, after, mine)
     waiting += left
     return [change for change in found if change not in waiting], waiting
-
-
-def lateness_of(config: Config) -> LatenessSettings:
-    wanted = config.monitors
-    return LatenessSettings(low_s=float(wanted.late_shed_low), medium_s=float(wanted.late_shed_medium), calm_s=float(wanted.calm))
 
 
 async def _pages(appliance: Any, config: Config, found: Sequence[Change]) -> list[Change]:
@@ -181,7 +176,13 @@ RULES = (
     Rule(
         ("boards.", *(f"analytics.{kind}." for kind in ("adl", "funding", "mark_price", "open_interest", "insurance_fund_monitor", "reference"))), _facts,
     ),
-    Rule(("monitors.", "capture.timer", "capture.backfill", "capture.history", "capture.rest_share", "analytics.audits.books", "analytics.audits.candles"), _thresholds),
+    Rule(
+        (
+            "monitors.", *(f"capture.{key}" for key in ("timer", "backfill", "history", "rest_share", "sockets.", "repairs.", "liveness.", "gaps.", "first_candles.")),
+            *(f"capture.rest.{key}" for key in ("attempts", "retry_first", "retry_most")), *(f"analytics.audits.{key}" for key in ("books", "candles", "wait", "again", "settle")),
+        ),
+        _thresholds,
+    ),
     Rule(
         tuple(
             f"analytics.redis_publish_confirmer.{key}"

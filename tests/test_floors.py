@@ -19,6 +19,7 @@ P9_FLOORS = [
     ["market*", "delivery*", "analysis*", "evaluation*", "snapshots*", "capture.recording", "capture.recorder"],
     ["capture*"],
     ["ops*"],
+    ["thresholds"],
     ["simulate*", "packaging*", "publication", "boards", "options", "accounts", "coverage", "confirmation", "presentation", "storage", "data_dir", "instance", "hot_reload"],
     ["markets", "plan"],
     ["signals"],

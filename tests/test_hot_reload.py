@@ -96,7 +96,7 @@ async def test_pain_21_what_changed_is_carried_out_and_nothing_else_is_touched(t
         tree["venues"]["binance"]["usdm"]["symbols"] = ["BTC-USDT-PERP"]
         tree["analytics"] = {"trades": {"publish_channel": "prints"}, "candles": {"enabled": False}, "audits": {"books": "30m"}}
         tree["monitors"] = {"venue_delay_stale": "5s", "calm": "10s", "late_shed_low": "400ms"}
-        tree["capture"] = {"rest_share": 0.3}
+        tree["capture"] = {"rest_share": 0.3, "sockets": {"silent": "40s", "backoff_most": "30s"}, "gaps": {"tries": 9}, "rest": {"attempts": 3}}
         tree["log"] = {"level": "warning"}
         tree["redis"]["retain"] = "2h"
         said = await run.reload()
@@ -108,6 +108,10 @@ async def test_pain_21_what_changed_is_carried_out_and_nothing_else_is_touched(t
         assert appliance.captures["bybit_linear"].audits.settings.books_s == 1800
         assert appliance.captures["okx_swap"].delay.settings.stale_s == 5.0 and appliance.lateness.breaker.levels[0] == ("sheds_low", 0.4)
         assert appliance.markets.clients["binance"].status()["budgets"]["binance futures weight"]["ceiling"] == round(0.3 * 2400)
+        assert appliance.captures["okx_swap"].backfill.settings.tries == 9 and appliance.markets.clients["okx"].settings.attempts == 3
+        cold = [feed for part in appliance.markets.boards.markets.values() if part.live is not None for feed in part.live.feeds]
+        every = [*cold, *(feed for capture in appliance.captures.values() for feed in capture.feeds)]
+        assert cold and [feed.name for feed in every if feed.settings.backoff_most_s != 30 or (feed.must_speak and feed.settings.silent_s != 40)] == []
         assert run.sockets() == sockets, "no socket was opened or lost for it"
         assert appliance.captures["okx_swap"].pipeline.streams(0)[2].channel.seq >= seq
 

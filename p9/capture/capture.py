@@ -275,6 +275,8 @@ class Capture:
         if self.resync is not None:
             self.resync.settings, self.liveness.settings, self.backfill.settings = settings.resync, settings.liveness, settings.backfill
             self.audits.settings, self.seeding.settings = settings.audits, settings.seeding
+            for feed in self.sockets.feeds:
+                feed.tune(settings.feed)
 
     def _run_feed(self, feed: Feed) -> None:
         self._feeds_run[feed.name] = self._group.create_task(feed.run())

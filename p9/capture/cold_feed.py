@@ -82,6 +82,11 @@ class ColdFeed(Line):
         if self.up:
             self.connection.align(self.topics.values())
 
+    def tune(self, settings: FeedSettings) -> None:
+        super().tune(settings)
+        self._silent_s = settings.silent_s
+        self._patient()
+
     def _patient(self) -> None:
         """Where nothing must ever speak, silence is no sign."""
         self.must_speak = any(topic.silent_s for topic in self.topics.values())

@@ -113,6 +113,10 @@ class Line:
         """Why the venue refuses a topic; empty: it does not."""
         return self.connection.refused.get(name, "") if self.connection is not None else ""
 
+    def tune(self, settings: FeedSettings) -> None:
+        """Other thresholds from now on."""
+        self.settings = settings
+
     def renew(self, names: Sequence[str]) -> None:
         if self.up:
             self.connection.renew(names)

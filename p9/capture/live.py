@@ -79,6 +79,12 @@ class LiveFacts:
         if self._group is not None:
             self._group.create_task(feed.run())
 
+    def tune(self, settings: FeedSettings) -> None:
+        """Other thresholds of its sockets."""
+        self._settings = settings
+        for feed in self.feeds:
+            feed.tune(settings)
+
     def _lost(self, feed: ColdFeed) -> None:
         self._on_lost({kind for name in feed.topics if name in self._form_of for kind in self._form_of[name].kinds})
 

@@ -287,6 +287,12 @@ class OptionCapture:
         if feed.name in self._running:
             self._running.pop(feed.name).cancel()
 
+    def tune(self, feed: FeedSettings) -> None:
+        """Other thresholds of its sockets."""
+        self.settings = msgspec.structs.replace(self.settings, feed=feed)
+        for each in self.feeds:
+            each.tune(feed)
+
     # ---- what is told
 
     def _hold(self, payload: bytes, recv_ns: int) -> None:

@@ -42,6 +42,10 @@ class _Topic:
             (("degraded", settings.degraded_s), ("stale", settings.stale_s)), calm_s=settings.calm_s, over_times=settings.over_times
         )
 
+    def tune(self, settings: VenueDelaySettings) -> None:
+        self.breaker.tune((settings.degraded_s, settings.stale_s), settings.calm_s, settings.over_times)
+        self.medians = deque(self.medians, maxlen=max(2, round(settings.window_s / TICK_S)))
+
 
 class VenueDelay:
     """`clock` is told the least delays, and says whether ours can be believed; `tell(kind, detail, **more)` publishes."""
@@ -61,7 +65,7 @@ class VenueDelay:
         """Other limits from now on."""
         self.settings = settings
         for topic in self._topics.values():
-            topic.breaker.tune((settings.degraded_s, settings.stale_s), settings.calm_s)
+            topic.tune(settings)
 
     async def run(self) -> None:
         """For ever, until cancelled."""

@@ -1,9 +1,11 @@
 """What configuration is made of: sections, durations, sizes, and what is said of a key."""
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 _UNITS_S = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _UNITS_B = {"B": 1, "kB": 1 << 10, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
@@ -57,9 +59,20 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """What every section of the file is."""
 
     _bounds = {}  # {field: (least, most)} for durations and sizes
+    _rising = ()  # (field, one that is not less)
 
     def __post_init__(self) -> None:
         for field, (least, most) in self._bounds.items():
             value = getattr(self, field)
             if not least <= value <= most:
                 raise ValueError(f"{field}: found {value}, allowed is {type(value)(least)} to {type(value)(most)}")
+        for less, more in self._rising:
+            if getattr(self, less) > getattr(self, more):
+                raise ValueError(f"{more}: found {getattr(self, more)}, allowed is {less} ({getattr(self, less)}) or more")
+
+
+def fill(kind: type[T], section: Section, **more: Any) -> T:
+    """What a part is told of its section: the field `x_s` is the key `x`, any other field the key of its name; `more` are fields that have no key here."""
+    keys = {field: field.removesuffix("_s") for field in kind.__struct_fields__ if field not in more}
+    found = {field: getattr(section, key) for field, key in keys.items() if key in section.__struct_fields__}
+    return kind(**{field: float(value) if isinstance(value, Seconds) else value for field, value in found.items()}, **more)

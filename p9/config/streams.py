@@ -16,8 +16,14 @@ class Audits(Section):
     books: Annotated[Seconds, text("between two audits of one book against a REST image at an equal update id; 0s: none")] = Seconds("1h")
     candles: Annotated[Seconds, text("between two comparisons of closed minutes with the venue's own candles; 0s: none")] = Seconds("5m")
     publish_channel: Annotated[str, text("another first word of the channel; empty: audits")] = ""
+    wait: Annotated[Seconds, text("for the stream to come to the image's id")] = Seconds("3s")
+    again: Annotated[Seconds, text("after an audit that could not tell")] = Seconds("10s")
+    settle: Annotated[Seconds, text("after a minute's end, before it is held against the venue's")] = Seconds("15s")
 
-    _bounds = {"books": (Seconds("0s"), Seconds("24h")), "candles": (Seconds("0s"), Seconds("9m"))}
+    _bounds = {
+        "books": (Seconds("0s"), Seconds("24h")), "candles": (Seconds("0s"), Seconds("9m")), "wait": (Seconds("100ms"), Seconds("1m")),
+        "again": (Seconds("1s"), Seconds("1h")), "settle": (Seconds("0s"), Seconds("5m")),
+    }  # fmt: skip
 
 
 class Stream(Section):

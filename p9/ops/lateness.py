@@ -40,7 +40,7 @@ class Lateness:
 
     def tune(self, settings: LatenessSettings) -> None:
         """Other limits from now on."""
-        self.breaker.tune((settings.low_s, settings.medium_s), settings.calm_s)
+        self.breaker.tune((settings.low_s, settings.medium_s), settings.calm_s, settings.over_times)
 
     async def run(self) -> None:
         """For ever, until cancelled."""
