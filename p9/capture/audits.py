@@ -26,7 +26,7 @@ from p9.venue import Kline, Market
 
 HIGH = 1
 MINUTE_NS = 60 * 10**9
-TICK_S = 0.25
+TICK_S = 1.0
 
 
 class AuditSettings(msgspec.Struct, frozen=True):

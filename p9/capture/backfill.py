@@ -9,7 +9,6 @@ An answer counts only if it holds, or passes, the newest trade that we know ours
 """
 
 import asyncio
-import contextlib
 import math
 import random
 from collections import Counter
@@ -95,9 +94,9 @@ class Backfill:
                 self._hear()
                 self._advance(self._loop.time())
                 self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_S if self.holes or self._quiet else 5.0):  # not wait_for, which may forget a cancellation
-                        await self._wake.wait()
+                tick = self._loop.call_later(TICK_S if self.holes or self._quiet else 5.0, self._wake.set)
+                await self._wake.wait()
+                tick.cancel()
         finally:
             for task in self._tasks:
                 task.cancel()

@@ -6,7 +6,6 @@ What a book needs while it waits is one request, however many changes arrive mea
 """
 
 import asyncio
-import contextlib
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -22,7 +21,8 @@ from p9.instrument import Instrument
 from p9.market.rest import Priority, RestClient
 from p9.venue import Market, Topic
 
-TICK_S = 0.05
+TICK_S = 0.05  # while a book may be ready for its image
+WAIT_S, IDLE_S = 0.25, 1.0  # at most, while every broken book has its pause; while every one is asked for, or none is broken
 MAX_KEPT = 4096  # repairs whose times are kept
 
 
@@ -94,11 +94,12 @@ class Resync:
         try:
             while True:
                 self._hear()
-                self._advance(self._loop.time())
+                now_s = self._loop.time()
+                self._advance(now_s)
                 self._wake.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_S if self.broken else 1.0):  # not wait_for, which may forget a cancellation
-                        await self._wake.wait()
+                tick = self._loop.call_later(self._pause_s(now_s), self._wake.set)
+                await self._wake.wait()
+                tick.cancel()
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -172,6 +173,12 @@ class Resync:
         for feed, names in renew.values():
             feed.renew(names)
             self.counts["renewed"] += len(names)
+
+    def _pause_s(self, now_s: float) -> float:
+        """How long nothing is to be done, unless somebody wakes us: an answer does."""
+        if not self.broken:
+            return IDLE_S
+        return min((min(max(TICK_S, repair.next_s - now_s), WAIT_S) for repair in self.broken.values() if not repair.busy), default=IDLE_S)
 
     def _counters(self, ix: int) -> dict[str, int]:
         return self.pipeline.instrument_counters(ix)

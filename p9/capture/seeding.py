@@ -28,7 +28,7 @@ from p9.venue import Market
 
 S = 10**9
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
-TICK_S = 0.25
+TICK_S = 1.0
 ENDED = ("whole", "given_up")  # until more is lost
 
 

@@ -18,14 +18,14 @@ from p9.capture.ledger import Gap, Ledger
 from p9.capture.sockets import Sockets
 from p9.instrument import Instrument
 
-TICK_S = 0.25
+TICK_S = 1.0
 
 
 class _Ear(msgspec.Struct):
-    """One topic, by the sockets that carry it. `hears`: (socket's name, how often it was lost) of those that did at the last look."""
+    """One topic, by the sockets that carry it. `hears`: (socket's name, how often it was lost) of those that did at the last look, `listeners` theirs."""
 
     hears: frozenset[tuple[str, int]] = frozenset()
-    heard_ns: int = 0  # the last frame of any kind on such a socket, as of the last look
+    listeners: tuple[Any, ...] = ()  # what knows when the last frame of any kind came on such a socket
     gap: Gap | None = None
 
 
@@ -73,7 +73,7 @@ class Unheard:
         if hears or ear.gap is None:
             ear.hears = hears
         if hearing:
-            ear.heard_ns = max(feed.connection.listener.last_recv_ns for feed in hearing)
+            ear.listeners = tuple(feed.connection.listener for feed in hearing)
 
     def _open(self, ix: int, ear: _Ear, now_ns: int) -> None:
         row = self._instruments[ix]
@@ -81,7 +81,7 @@ class Unheard:
         self.counts["opened"] += 1
         ear.gap = self._ledger.begin(
             kind="liquidations", exchange=row.exchange, market=row.market, symbol=row.symbol, reason="disconnect", noticed_ns=now_ns,
-            since_ns=ear.heard_ns or now_ns,
+            since_ns=max((listener.last_recv_ns for listener in ear.listeners), default=0) or now_ns,
         )  # fmt: skip
         self._publish(ix, ear.gap, now_ns)
 

@@ -183,15 +183,16 @@ class Spool:
             self._outbox.journal(everything)
             written = True
             for each in self._logs:
-                written = await self._write(each) and written
-                await self._clear(each)
-            await self._bound()
+                if each.unwritten or self._take(each):
+                    written = await self._write(each) and written
+                if each.sizes:
+                    await self._clear(each)
+            if any(each.sizes for each in self._logs):
+                await self._bound()
         return written
 
     async def _write(self, each: _Log) -> bool:
-        while True:
-            if not each.unwritten and not self._take(each):
-                return True
+        while each.unwritten or self._take(each):
             first, offset, data = each.unwritten[0]
             try:
                 await self._in_executor(self._put, each.name(first), offset, data)
@@ -201,6 +202,7 @@ class Spool:
             self.error = ""
             each.sizes[first] = offset + len(data)
             each.unwritten.popleft()
+        return True
 
     def _take(self, each: _Log) -> bool:
         fresh = each.current is None or each.sizes.get(each.current, 0) >= self.settings.segment_bytes
