@@ -1,5 +1,6 @@
 """The second venue's REST: one envelope, result codes, lists newest first, cursors."""
 
+import functools
 import time
 from collections import deque
 from urllib.parse import quote, unquote
@@ -12,8 +13,9 @@ from p9.simulate.bar import Period
 from p9.simulate.bybit import Bybit
 from p9.simulate.bybit_history import BybitHistory
 from p9.simulate.instrument import Instrument
+from p9.simulate.market import Fill
 from p9.simulate.rest import Refusal, dumps, json_response
-from p9.simulate.scale import plain
+from p9.simulate.scale import Scale, plain
 
 REQUESTS, WINDOW_S, BAN_S = 600, 5.0, 600
 
@@ -30,6 +32,7 @@ class BybitRest:
         self.venue = venue
         self._heard: deque[float] = deque()
         self._banned_until_s = 0.0
+        self._trade = functools.lru_cache(8192)(self._write_trade)  # the newest thousand are told again with every answer
         self.ahead_s = 0.0  # of its clock, as its time endpoint tells it
         self._routes = {
             "time": self._time,
@@ -157,16 +160,17 @@ class BybitRest:
         one = self.one(query)
         most = 60 if one.is_spot else 1000
         limit = min(most, self.number(query, "limit", 60 if one.is_spot else 500))
-        category, rows = query["category"], []
-        for fill in reversed(one.newest_fills(limit)):
-            px, qty = (one.px.trim, one.qty.trim) if one.is_spot else (one.px.pad, one.qty.pad)
-            side = "Sell" if fill.buyer_is_maker else "Buy"
-            rows.append(
-                f'{{"execId":"{streams.trade_id(one, fill)}","symbol":"{one.symbol}","price":"{px(fill.tick)}",'
-                f'"size":"{qty(fill.lots)}","side":"{side}","time":"{fill.at_ns // 1_000_000}",'
-                f'"isBlockTrade":false,"isRPITrade":false,"seq":"{fill.turn_id}"}}'
-            )
-        return f'{{"category":"{category}","list":[{",".join(rows)}]}}'
+        rows = ",".join([self._trade(one, one.px, fill) for fill in reversed(one.newest_fills(limit))])
+        return f'{{"category":"{query["category"]}","list":[{rows}]}}'
+
+    def _write_trade(self, one: Instrument, px: Scale, fill: Fill) -> str:
+        price, size = (px.trim(fill.tick), one.qty.trim(fill.lots)) if one.is_spot else (px.pad(fill.tick), one.qty.pad(fill.lots))
+        side = "Sell" if fill.buyer_is_maker else "Buy"
+        return (
+            f'{{"execId":"{streams.trade_id(one, fill)}","symbol":"{one.symbol}","price":"{price}",'
+            f'"size":"{size}","side":"{side}","time":"{fill.at_ns // 1_000_000}",'
+            f'"isBlockTrade":false,"isRPITrade":false,"seq":"{fill.turn_id}"}}'
+        )
 
     def kline_span(self, query, most: int = 1000) -> tuple[Period, int, int, int]:
         """(period, since, until, how many rows at most: the newest of them)"""

@@ -4,7 +4,8 @@ Order flow, instruments and wire formats are those of p9.simulate, which share n
 does not look every 10 ms, it jumps from one order to the next, so that a quiet market costs nothing.
 """
 
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from random import Random
@@ -46,7 +47,7 @@ MARKETS = ("binance_spot", "binance_usdm", "bybit_linear", "okx_swap")
 INSTRUMENTS = 2
 FEWEST_LEVELS, MOST_LEVELS = 70, 95  # a side: more than the smallest image, fewer than the largest, so that windows matter on some markets
 KEPT = 700  # true books an instrument
-PHOTO_S, IDLE_S = 2.0, 1.0
+PHOTO_S, IDLE_S = 4.0, 1.0
 FINER = "0037"  # behind each price after a tick size change: finer than the appliance's slack
 
 
@@ -75,6 +76,21 @@ class FinerScale(Scale):
         return Decimal(self.pad(count))
 
 
+class Texts(dict[int, str]):
+    """{count of a scale's steps: how it is written}: of the few thousand that a market ever has."""
+
+    def __init__(self, scale: Scale):
+        super().__init__()
+        self._trim = scale.trim
+
+    def __missing__(self, count: int) -> str:
+        text = self[count] = self._trim(count)
+        return text
+
+    def of(self, counts: Iterable[int]) -> Iterator[str]:
+        return map(self.__getitem__, counts)
+
+
 class Truth:
     """One instrument as it was: books by update id, as {price text: quantity text} a side, and best prices. Newest first where an id came twice."""
 
@@ -93,14 +109,18 @@ class Truth:
 
     def relay(self) -> None:
         """Take the whole book anew."""
-        px, qty = self.one.px.trim, self.one.qty.trim
-        self._sides = [{px(tick): qty(lots) for tick, lots in side.lots.items()} for side in self.one.model.sides]
+        self._px, self._qty = Texts(self.one.px), Texts(self.one.qty)
+        self._sides = [self._side(side.lots) for side in self.one.model.sides]
+        self._images = [side.copy() for side in self._sides]
         if not self.by_u:
-            self._log(self.one.model.last_id, self._sides)
+            self._log(self.one.model.last_id, *self._images)
             self._log_touch(self.one.model.last_id, self.one.model.best)
 
+    def _side(self, lots: dict[int, int]) -> dict[str, str]:
+        return dict(zip(self._px.of(lots), self._qty.of(lots.values()), strict=True))
+
     def on_turns(self, turns: list[Turn]) -> None:
-        model, px, qty = self.one.model, self.one.px.trim, self.one.qty.trim
+        model, px, qty = self.one.model, self._px, self._qty
         for turn in turns:
             for fill in turn.fills:
                 id = trade_id(self.one, fill) if self.by_u else str(fill.id)
@@ -109,11 +129,13 @@ class Truth:
             for number, tick in turn.touched:
                 lots = model.sides[number].lots.get(tick)
                 if lots:
-                    self._sides[number][px(tick)] = qty(lots)
+                    self._sides[number][px[tick]] = qty[lots]
                 else:
-                    self._sides[number].pop(px(tick), None)
+                    self._sides[number].pop(px[tick], None)
         if not self.by_u:
-            self._log(turns[-1].id, self._sides)
+            for number in {number for turn in turns for number, _ in turn.touched}:
+                self._images[number] = self._sides[number].copy()
+            self._log(turns[-1].id, *self._images)
             self._log_touch(turns[-1].id, model.best)
 
     def note_topic(self, stream: Orderbook | Touch) -> None:
@@ -121,23 +143,22 @@ class Truth:
         if isinstance(stream, Touch):
             self._log_touch(stream.u, stream._sent)
             return
-        px, qty = self.one.px.trim, self.one.qty.trim
-        self._log(stream.u, [{px(tick): qty(lots) for tick, lots in side.items()} for side in stream.window.sent])
+        self._log(stream.u, *map(self._side, stream.window.sent))
         bids, asks = stream.window.sent
         if bids and asks:
             bid, ask = max(bids), min(asks)
             self._log_touch(stream.u, (bid, bids[bid], ask, asks[ask]))
 
-    def _log(self, id: int, sides: list[dict[str, str]]) -> None:
+    def _log(self, id: int, bids: dict[str, str], asks: dict[str, str]) -> None:
         self.last_id = id
-        self.books.setdefault(id, []).insert(0, (sides[0].copy(), sides[1].copy()))
+        self.books.setdefault(id, []).insert(0, (bids, asks))
         self._order.append(id)
         if len(self._order) > KEPT:
             _forget(self.books, self._order.popleft())
 
     def _log_touch(self, id: int, best: tuple[int, int, int, int]) -> None:
-        px, qty = self.one.px.trim, self.one.qty.trim
-        self.touches.setdefault(id, []).insert(0, (px(best[0]), qty(best[1]), px(best[2]), qty(best[3])))
+        px, qty = self._px, self._qty
+        self.touches.setdefault(id, []).insert(0, (px[best[0]], qty[best[1]], px[best[2]], qty[best[3]]))
         self._touch_order.append(id)
         if len(self._touch_order) > 2 * KEPT:
             _forget(self.touches, self._touch_order.popleft())
@@ -155,30 +176,40 @@ class Schedule:
 
     def __init__(self, loop: VirtualLoop, time: VirtualTime, exchange: "Exchange"):
         self._loop, self._time, self._exchange = loop, time, exchange
-        self._periods: dict[Any, int] = {}
+        self._periods: defaultdict[Instrument, dict[Any, int]] = defaultdict(dict)  # of the streams of each
         self._due: set[Any] = set()
+        self._at: dict[float, list[Any]] = {}  # boundary in ms: those that are due then
 
     def add(self, stream: Any, period_ms: int) -> None:
-        self._periods[stream] = period_ms
+        self._periods[stream.instrument][stream] = period_ms
 
     def remove(self, stream: Any) -> None:
-        self._periods.pop(stream, None)
+        self._periods[stream.instrument].pop(stream, None)
 
     def touched(self, one: Instrument) -> None:
-        for stream, period_ms in self._periods.items():
-            if stream.instrument is one and stream not in self._due:
+        now_ms = self._loop.now_s * 1000
+        for stream, period_ms in self._periods[one].items():
+            if stream not in self._due:
                 self._due.add(stream)
-                boundary_s = (self._loop.now_s * 1000 // period_ms + 1) * period_ms / 1000
-                self._loop.call_at(boundary_s, self._flush, stream)
+                boundary_ms = (now_ms // period_ms + 1) * period_ms
+                if boundary_ms not in self._at:
+                    self._at[boundary_ms] = []
+                    self._loop.call_at(boundary_ms / 1000, self._flush_due, boundary_ms)
+                self._at[boundary_ms].append(stream)
 
     def idle(self) -> None:
-        for stream in tuple(self._periods):
-            if stream not in self._due:
-                self._flush(stream)
+        for streams in self._periods.values():
+            for stream in tuple(streams):
+                if stream not in self._due:
+                    self._flush(stream)
+
+    def _flush_due(self, boundary_ms: float) -> None:
+        for stream in self._at.pop(boundary_ms):
+            self._flush(stream)
 
     def _flush(self, stream: Any) -> None:
         self._due.discard(stream)
-        if stream in self._periods and not self._exchange.is_delisted(stream.instrument):
+        if stream in self._periods[stream.instrument] and not self._exchange.is_delisted(stream.instrument):
             stream.flush(self._time.time_ns() // 1_000_000)
             self._exchange.note(stream)
 

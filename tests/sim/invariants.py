@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -53,7 +54,15 @@ KEPT_EXAMPLES = 3
 KILL_LOSES_S = 0.4  # two ticks of the spool, and a stall
 CLOCK_OFF_NS = 20_000_000_000  # candles are closed by a clock that may be wrong by so much
 BOUNDS_BYTES = {"CRITICAL": 32 << 20, "HIGH": 96 << 20, "LOW": 16 << 20}
+_as_bytes = Struct("d").pack
 TRADE_TYPES = {"trade": "t", "aggTrade": "a"}
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What says which event of its channel it is."""
+
+    epoch: int
+    seq: int
 
 
 class _Book:
@@ -63,9 +72,23 @@ class _Book:
         self.exact = market in EXACT
         self.bids: dict[str, str] = {}
         self.asks: dict[str, str] = {}
+        self.best_bid, self.best_ask = 0.0, float("inf")
         self.known = False
         self.written: list[tuple[int, int]] = []  # (true µs, seq) of each depth event
         self.states: list[tuple[int, str, str]] = []  # (true µs, state, reason)
+
+
+def _apply(side: dict[str, str], changes: list[list[str]], best: float, better: Callable[..., float], none: float) -> float:
+    """The side's best price behind `changes`."""
+    for price, quantity in changes:
+        if quantity == "0":
+            side.pop(price, None)
+        else:
+            side[price] = quantity
+            best = better(best, float(price))
+    if any(quantity == "0" and float(price) == best for price, quantity in changes):
+        best = better(map(float, side), default=none)
+    return best
 
 
 class _Trades:
@@ -103,6 +126,7 @@ class Checker:
             "integrity": self._integrity,
         }  # fmt: skip
         self._decode = msgspec.json.Decoder().decode
+        self._decode_head = msgspec.json.Decoder(_Head).decode
         self.kills: list[list[float]] = []  # [lost from, killed, started] in loop seconds
         self.damaged = 0  # events or ends of segments that a flipped bit has cost, as the spool says
 
@@ -116,8 +140,7 @@ class Checker:
 
     def observe(self, what: bytes, data: bytes) -> None:
         """Into the fingerprint of this run."""
-        self.digest.update(b"%b %.9f " % (what, self.loop.now_s))
-        self.digest.update(data)
+        self.digest.update(what + _as_bytes(self.loop.now_s) + data)
 
     def on_kill(self, disk_bad_since_s: float | None) -> None:
         """What was accepted in the last ticks, or since the disk refuses, is not promised to survive."""
@@ -188,17 +211,12 @@ class Checker:
             book.known = False  # another epoch
         book.written.append((self.wall.true_us(event["ts_pub"]), event["seq"]))
         if "snapshot" in event.get("flags", ()):
-            book.bids, book.asks, book.known = dict(event["bids"]), dict(event["asks"]), True
+            book.bids, book.asks, book.best_bid, book.best_ask, book.known = {}, {}, 0.0, float("inf"), True
         elif not book.known:
             self.blame("book_true", f"{key}: an increment before any image")
             return
-        else:
-            for side, changes in ((book.bids, event["bids"]), (book.asks, event["asks"])):
-                for price, quantity in changes:
-                    if quantity == "0":
-                        side.pop(price, None)
-                    else:
-                        side[price] = quantity
+        book.best_bid = _apply(book.bids, event["bids"], book.best_bid, max, 0.0)
+        book.best_ask = _apply(book.asks, event["asks"], book.best_ask, min, float("inf"))
         self._compare(key, book, event["last_id"])
 
     def _compare(self, key: tuple[str, str], book: _Book, id: int) -> None:
@@ -215,8 +233,8 @@ class Checker:
                 break
         else:
             self.blame("book_true", f"{key} at {id}: {_difference(book.bids, truths[0][0], book.exact)} {_difference(book.asks, truths[0][1], book.exact)}")
-        if book.bids and book.asks and max(map(float, book.bids)) >= min(map(float, book.asks)):
-            self.blame("not_crossed", f"{key} at {id}: {max(map(float, book.bids))} and {min(map(float, book.asks))}")
+        if book.best_bid >= book.best_ask:
+            self.blame("not_crossed", f"{key} at {id}: {book.best_bid} and {book.best_ask}")
 
     def _snapshot(self, event: dict[str, Any]) -> None:
         key = event["market"], event["venue_symbol"]
@@ -224,12 +242,12 @@ class Checker:
         if truths is None:
             self.blame("window_true", f"{key}: an image at id {event['update_id']}, which the venue never gave")
             return
-        lowest = float(event["valid_bid"]) if event["valid_bid"] is not None else 0.0
-        highest = float(event["valid_ask"]) if event["valid_ask"] is not None else float("inf")
+        lowest = float(event["valid_bid"]) if event["valid_bid"] is not None else None
+        highest = float(event["valid_ask"]) if event["valid_ask"] is not None else None
         bids, asks = dict(event["bids"]), dict(event["asks"])
         for true_bids, true_asks in truths:
-            seen_bids = {price: quantity for price, quantity in true_bids.items() if float(price) >= lowest}
-            seen_asks = {price: quantity for price, quantity in true_asks.items() if float(price) <= highest}
+            seen_bids = true_bids if lowest is None else {price: quantity for price, quantity in true_bids.items() if float(price) >= lowest}
+            seen_asks = true_asks if highest is None else {price: quantity for price, quantity in true_asks.items() if float(price) <= highest}
             if bids == seen_bids and asks == seen_asks:
                 self.books_compared += 1
                 return
@@ -437,10 +455,10 @@ class Checker:
             heard = self._heard[channel]
             stored = {}
             for payload in stream.payloads:
-                event = self._decode(payload)
-                if (event["epoch"], event["seq"]) in stored:
-                    self.blame("stream_order", f"{key.decode()}: {(event['epoch'], event['seq'])} is stored twice")
-                stored[event["epoch"], event["seq"]] = hash(payload)
+                head = self._decode_head(payload)
+                if (head.epoch, head.seq) in stored:
+                    self.blame("stream_order", f"{key.decode()}: {(head.epoch, head.seq)} is stored twice")
+                stored[head.epoch, head.seq] = hash(payload)
             if stored != heard:
                 missing = [id for id in heard if id not in stored]
                 extra = [id for id in stored if id not in heard]

@@ -1,9 +1,9 @@
 """An event loop whose time is ours: it jumps to the next timer, has no sockets and no threads, and so runs the same every time."""
 
 import asyncio
-import heapq
 from collections.abc import Awaitable, Callable
-from contextvars import Context
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
 from typing import Any
 
 GENERATIONS = 1000  # wall times are whole microseconds; the nanoseconds below them say which setting of the clock they were read under
@@ -13,52 +13,80 @@ class NothingToWaitFor(RuntimeError):
     """No task can ever go on: the simulated world has stopped."""
 
 
+class Turn:
+    """A callback that waits, as asyncio's Handle and TimerHandle. Cancelled, it has none any more, and is left out when it is due."""
+
+    __slots__ = ("args", "callback", "context")
+
+    def __init__(self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context):
+        self.callback: Callable[..., Any] | None = callback
+        self.args, self.context = args, context
+
+    def cancel(self) -> None:
+        self.callback, self.args = None, ()
+
+    def cancelled(self) -> bool:
+        return self.callback is None
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """`connect(protocol_factory, host, port)` stands for the network; without it every connection is refused.
 
-    Its timers and its turns are its own, for there is nothing to wait for: asyncio's cost a fifth of a simulation.
+    Its timers and its turns are its own, for there is nothing to wait for and nothing to debug: asyncio's cost a fifth of a simulation.
     """
+
+    get_debug = bool  # False, said in C: each future asks
 
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
         self.connect: Callable[..., Awaitable[tuple[asyncio.Transport, asyncio.BaseProtocol]]] | None = None
         self.on_advance: Callable[[], None] = lambda: None
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []  # a heap: of those that fall due together the first that was set is the first
+        self._timers: list[tuple[float, int, Turn]] = []  # a heap: of those that fall due together the first that was set is the first
         self._n_timers = 0
 
     def time(self) -> float:
         return self.now_s
 
-    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
-        self._n_timers += 1
-        heapq.heappush(self._timers, (when, self._n_timers, timer))
-        return timer
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Turn:
+        turn = Turn(callback, args, copy_context() if context is None else context)
+        self._ready.append(turn)
+        return turn
 
-    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Turn:
+        turn = Turn(callback, args, copy_context() if context is None else context)
+        self._n_timers += 1
+        heappush(self._timers, (when, self._n_timers, turn))
+        return turn
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Turn:
         return self.call_at(self.now_s + delay, callback, *args, context=context)
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is left out when its time has come."""
-
     def _run_once(self) -> None:
-        """A turn: what is ready, or, where nothing is, what falls due at the next timer."""
+        """Turn by turn, until the loop is to stop: what is ready, or, where nothing is, what falls due at the next timer."""
         ready, timers = self._ready, self._timers
-        while timers and timers[0][2].cancelled():
-            heapq.heappop(timers)
-        if not ready and not self._stopping:
-            if not timers:
-                raise NothingToWaitFor("no timer is set and nothing is ready")
-            if timers[0][0] > self.now_s:
-                self.now_s = timers[0][0]
-                self.on_advance()
-        while timers and timers[0][0] <= self.now_s:
-            ready.append(heapq.heappop(timers)[2])
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle.cancelled():
-                handle._run()
+        while True:
+            while timers and timers[0][2].callback is None:
+                heappop(timers)
+            if not ready and not self._stopping:
+                if not timers:
+                    raise NothingToWaitFor("no timer is set and nothing is ready")
+                if timers[0][0] > self.now_s:
+                    self.now_s = timers[0][0]
+                    self.on_advance()
+            while timers and timers[0][0] <= self.now_s:
+                ready.append(heappop(timers)[2])
+            for _ in range(len(ready)):
+                turn = ready.popleft()
+                try:
+                    if turn.callback is not None:
+                        turn.context.run(turn.callback, *turn.args)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    self.call_exception_handler({"message": f"a callback failed: {turn.callback}", "exception": error})
+            if self._stopping:
+                return
 
     def stall(self, for_s: float) -> None:
         """The process gets no time for so long: what fell due meanwhile runs together, late."""
@@ -100,7 +128,8 @@ class Wall:
         if start_ns % GENERATIONS:
             raise ValueError("the start is a whole microsecond")
         self._loop, self._start_ns = loop, start_ns
-        self._offsets: list[tuple[int, float | None]] = [(0, None)]  # by setting: offset ns, and where it stands still the loop time
+        self._offsets: list[tuple[int, float | None]] = []  # by setting: offset ns, and where it stands still the loop time
+        self._set(0, None)
 
     @property
     def true_ns(self) -> int:
@@ -108,9 +137,13 @@ class Wall:
         return self._start_ns + int(self._loop.now_s * 1e6) * GENERATIONS
 
     def now_ns(self) -> int:
-        offset_ns, stopped_s = self._offsets[-1]
-        at_s = self._loop.now_s if stopped_s is None else stopped_s
-        return self._start_ns + int(at_s * 1e6) * GENERATIONS + offset_ns + len(self._offsets) - 1
+        at_s = self._loop.now_s if self._stopped_s is None else self._stopped_s
+        return int(at_s * 1e6) * GENERATIONS + self._zero_ns
+
+    def _set(self, offset_ns: int, stopped_s: float | None) -> None:
+        self._offsets.append((offset_ns, stopped_s))
+        self._stopped_s = stopped_s
+        self._zero_ns = self._start_ns + offset_ns + len(self._offsets) - 1  # what it shows at the loop's time 0
 
     @property
     def offset_ns(self) -> int:
@@ -123,15 +156,15 @@ class Wall:
     def jump(self, ns: int) -> None:
         """Set the clock forward, or back."""
         offset_ns = self._offsets[-1][0]
-        self._offsets.append((offset_ns + ns // GENERATIONS * GENERATIONS, None))
+        self._set(offset_ns + ns // GENERATIONS * GENERATIONS, None)
 
     def stop(self) -> None:
         """It shows the same time until it is set or `go`."""
-        self._offsets.append((self._offsets[-1][0], self._loop.now_s))
+        self._set(self._offsets[-1][0], self._loop.now_s)
 
     def go(self) -> None:
         """It goes on from the right time."""
-        self._offsets.append((self._offsets[-1][0], None))
+        self._set(self._offsets[-1][0], None)
 
     def true_us(self, stamp_ns: int) -> int:
         """The loop's time in microseconds at which `stamp_ns` was read."""

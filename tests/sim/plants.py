@@ -9,7 +9,6 @@ import multiprocessing
 import re
 import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from random import SystemRandom
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -260,8 +259,8 @@ def show(jobs: int) -> int:
     """A table of all plants; 1 if one was not caught by its invariant, or an invariant has no plant, or fails without any."""
     sound = simulate(SEED, MINUTES, None, ("gap", "drop", "disconnect", "refuse_connect", "rest_slow"))
     missed = [f"{name} fails without a plant" for name in sound.failures]
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        for plant, failures in zip(PLANTS, pool.map(_run, range(len(PLANTS))), strict=True):
+    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
+        for plant, failures in zip(PLANTS, pool.imap(_run, range(len(PLANTS))), strict=True):
             caught = plant.invariant in failures
             also = ", ".join(name for name in failures if name != plant.invariant)
             print(f"{'caught' if caught else 'MISSED':7} {plant.invariant:15} {plant.what}{f' (also {also})' if also else ''}", flush=True)
