@@ -67,7 +67,8 @@ class Accounts:
     def wanted(self) -> list[tuple[Account, Market]]:
         """The streams that there is a key for, each with the market that lends it its addresses. Raises ConfigError."""
         exchanges = dict.fromkeys(capture.market.exchange for capture in self._captures.values())
-        rows = [account for exchange in exchanges if self._key(exchange) is not None for account in accounts_of(exchange)]
+        keys = {exchange: self._key(exchange) for exchange in exchanges}
+        rows = [account for exchange, key in keys.items() if key is not None for account in accounts_of(exchange) if account.login is None or key.signs]
         hosts = [(account, next((name for name in account.markets if name in self._captures), None)) for account in rows]
         found = [(account, self._captures[name].market) for account, name in hosts if name is not None]
         for _, market in found:

@@ -111,7 +111,8 @@ def orders(row: Market) -> Cell:
     key = account.listen_key
     asked = (f"{key.request.method} {key.request.path} {Seconds(key.every_s)}",) if key is not None else ()
     history = account.reconcile.paths if account.reconcile is not None else ()
-    return Cell(account.topics or (f"{account.path}/(listen key)",), (*asked, *history))
+    live = account.topics or (f"{account.path}/(listen key)" if key is not None else f"{account.path} executionReport",)
+    return Cell(live, (*asked, *history))
 
 
 def instruments(row: Market) -> Cell:

@@ -46,7 +46,6 @@ class ListenKey(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
     header: str
     read: Callable[[Any], str]  # the answer's listen key; empty: it has none
-    over: Callable[[Any], bool]  # this frame says that it is no more
     every_s: float  # prolonged so often
 
 
@@ -96,6 +95,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[Reading, Any], None]
     login: Callable[[Key, int], bytes] | None = None
     listen_key: ListenKey | None = None
+    over: Callable[[Any], bool] | None = None  # this frame says that the stream is at its end
+    ws_url: str = ""  # of a host of its own; as long as the market's addresses are the venue's
     reconcile: Reconcile | None = None  # None: what it did not tell is not asked for
 
 

@@ -29,6 +29,7 @@ from p9.market.rest import Priority, RestClient
 from p9.number import EXACT, decoded, exact, plain, rounded
 from p9.stop_order import Account, StopOrder
 from p9.venue import Market
+from p9.venue import market as row_of
 
 MOST_REMEMBERED = 10_000  # orders that were told
 PLACES = 8  # of base coins that are worked out of contracts of quote coins
@@ -51,7 +52,8 @@ class Orders:
         self.counts: Counter[str] = Counter()  # triggers: told, repeated, not_captured
         self.losses: Counter[str] = Counter()  # of the stream: filled, lost; and fetched, the triggers that were told afterwards
         self.bad: Counter[str] = Counter()  # values and frames that could not be used, by what was wrong
-        self._market = msgspec.structs.replace(market, routes={**market.routes, ROUTE: account.path})
+        own_url = account.ws_url if market.ws_url == row_of(market.name).ws_url else ""
+        self._market = msgspec.structs.replace(market, routes={**market.routes, ROUTE: account.path}, ws_url=own_url or market.ws_url)
         self._client, self._key, self._find, self._clock, self._offset_ns = client, key, find, clock, offset_ns
         self._log = log or (lambda *_, **__: None)
         self._absence = absence
@@ -186,8 +188,8 @@ class Orders:
         reading = Reading(Roster(()))
         try:
             frame = decoded(payload)
-            if self.account.listen_key is not None and self.account.listen_key.over(frame):
-                self.feed.recycle("its listen key is over")
+            if self.account.over is not None and self.account.over(frame):
+                self.feed.recycle("its listen key is over" if self.account.listen_key is not None else "the venue ended the stream")
                 return
             self.account.read(reading, frame)
         except Exception as error:  # a frame that nobody foresaw: its kind is told, and not what stands in it

@@ -33,7 +33,7 @@ class BinanceAccount(Account):
     optional: ClassVar[tuple[str, ...]] = ("secret",)
 
     key_env: Annotated[str, text("name of the environment variable that holds the key")] = "P9_BINANCE_KEY"
-    secret_env: Annotated[str, text("and of the one that holds its secret; without it, what was triggered while the line was lost is not asked for")] = "P9_BINANCE_SECRET"
+    secret_env: Annotated[str, text("and of the one that holds its secret; without it, spot tells nothing, and what was triggered while the line was lost is not asked for")] = "P9_BINANCE_SECRET"
 
 
 class BybitAccount(Account):

@@ -18,7 +18,7 @@ from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 from p9.simulate.instrument import Instrument
 from p9.simulate.insurance import Insurance
-from p9.simulate.private_streams import ListenKeyStream
+from p9.simulate.private_streams import ListenKeyStream, UserDataSocket
 from p9.simulate.reference import ContractInfo, ReferenceData
 from p9.simulate.schedule import Schedule
 
@@ -66,6 +66,7 @@ class BinanceMarket:
         self.reference: ReferenceData | None = None  # and this
         self.connections: set[Connection] = set()
         self.orders: ListenKeyStream | None = None  # the simulator's to set
+        self.user_data: UserDataSocket | None = None  # and this, of spot
         self.aggregates = {one.symbol: streams.Aggregates(one) for one in instruments}
         for tape in self.aggregates.values():
             tape.instrument.streams.append(tape)
@@ -172,6 +173,8 @@ class BinanceMarket:
 
     async def socket(self, request: web.Request, path: str) -> web.StreamResponse:
         """`path` begins behind the market's base: ws, ws/<s1>/<s2>, stream, public/stream ..."""
+        if path == "ws-api/v3" and self.user_data is not None:
+            return await self.user_data.socket(request)
         parts = path.strip("/").split("/")
         route = ""
         if self.row.routed:
@@ -286,7 +289,9 @@ class BinanceMarket:
         """Announce the end to every socket; the spot line alone does that."""
         notice = f'{{"e":"serverShutdown","E":{int(time.time() * 1000)}}}'
         for connection in self.connections:
-            if connection.combined:
+            if connection.route == "ws-api":
+                connection.send(f'{{"event":{notice}}}')
+            elif connection.combined:
                 connection.send(f'{{"stream":"!serverShutdown","data":{notice}}}')
             else:
                 connection.send(notice)

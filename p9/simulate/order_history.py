@@ -14,18 +14,25 @@ from aiohttp import web
 from p9.simulate.account import Account, StopOrder
 from p9.simulate.binance_weights import Weights, error
 from p9.simulate.faults import Faults
-from p9.simulate.private_streams import ALGO_STATES, ALGO_TYPES, INST_TYPES, second_row, third_row
+from p9.simulate.private_streams import ALGO_STATES, ALGO_TYPES, INST_TYPES, SPOT_TYPES, second_row, third_row
 from p9.simulate.rest import Refusal, dumps, json_response
 
-WEEK_MS = 7 * 86_400_000
+DAY_MS = 86_400_000
+WEEK_MS = 7 * DAY_MS
 OPEN = ("resting", "triggered", "placed")
-FIRST_PATHS = {"binance_usdm": "fapi/v1/", "binance_coinm": "dapi/v1/"}
+FIRST_PATHS = {
+    path: market
+    for market, paths in {
+        "binance_spot": ("api/v3/openOrders", "api/v3/allOrders"), "binance_usdm": ("fapi/v1/openAlgoOrders", "fapi/v1/allAlgoOrders"),
+        "binance_coinm": ("dapi/v1/openAlgoOrders", "dapi/v1/allAlgoOrders"),
+    }.items() for path in paths
+}  # fmt: skip
 
 
 class OrderHistory:
     """`spoil`: what a test makes of an answer's body. `repeats`: every page is the first one."""
 
-    def __init__(self, account: Account, faults: Faults, weights: Weights):
+    def __init__(self, account: Account, faults: Faults, weights: Mapping[str, Weights]):
         self.account = account
         self.asked: list[str] = []  # paths, as they were signed
         self.spoil: Callable[[str], str] | None = None
@@ -35,7 +42,7 @@ class OrderHistory:
     def answer(self, prefix: str, request: web.Request) -> web.Response | None:
         """None: that is not here."""
         name = request.match_info["path"]
-        if prefix in FIRST_PATHS and name in (f"{FIRST_PATHS[prefix]}openAlgoOrders", f"{FIRST_PATHS[prefix]}allAlgoOrders"):
+        if FIRST_PATHS.get(name) == prefix:
             answer: Callable[[str, web.Request], str] = self._first
         elif prefix == "bybit" and name in ("v5/order/realtime", "v5/order/history"):
             answer = self._second
@@ -64,18 +71,20 @@ class OrderHistory:
         if code:
             raise error(code, reason, 401 if code == -2015 else 400)
         orders = [order for order in self._orders(prefix) if query.get("symbol") in (None, order.one.symbol)]
-        if request.path.endswith("/openAlgoOrders"):
-            self._weights.spend(1 if "symbol" in query else 40)
-            return dumps([_first_row(order) for order in orders if order.state in OPEN])
-        self._weights.spend(5)
+        spot = prefix == "binance_spot"
+        weights, row, most_ms = (self._weights["spot"], _spot_row, DAY_MS) if spot else (self._weights["futures"], _first_row, WEEK_MS)
+        if "/open" in request.path:
+            weights.spend((6 if spot else 1) if "symbol" in query else 80 if spot else 40)
+            return dumps([row(order) for order in orders if order.state in OPEN])
+        weights.spend(20 if spot else 5)
         if not query.get("symbol"):
             raise error(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         until = int(query.get("endTime", time.time() * 1000))
-        since = int(query.get("startTime", until - WEEK_MS + 1))
-        if until - since >= WEEK_MS:
-            raise error(-4166, "Search window is restricted to recent 7 days only.")
+        since = int(query.get("startTime", until - most_ms + 1))
+        if until - since >= most_ms:
+            raise error(-1127, f"More than {most_ms // 3_600_000} hours between startTime and endTime.")
         orders = [order for order in orders if since <= order.placed_ns // 1_000_000 <= until]
-        return dumps([_first_row(order) for order in orders[-min(1000, int(query.get("limit", 500))) :]])
+        return dumps([row(order) for order in orders[-min(1000, int(query.get("limit", 500))) :]])
 
     # ------------------------------------------------------------------ the second venue
 
@@ -143,6 +152,20 @@ def _first_row(order: StopOrder) -> Mapping[str, Any]:
         "priceMatch": "NONE", "closePosition": False, "priceProtect": False, "reduceOnly": False, "createTime": order.placed_ns // 1_000_000,
         "updateTime": order.changed_ns // 1_000_000, "triggerTime": order.triggered_ns // 1_000_000, "goodTillDate": 0,
     }  # fmt: skip
+
+
+def _spot_row(order: StopOrder) -> Mapping[str, Any]:
+    one, works = order.one, order.triggered_ns > 0
+    status = {"filled": "FILLED", "cancelled": "CANCELED"}.get(order.state, "NEW")
+    row = {
+        "symbol": one.symbol, "orderId": order.number, "orderListId": -1, "clientOrderId": order.client_id, "price": "0.00000000",
+        "origQty": one.qty.pad(order.lots), "executedQty": one.qty.pad(order.lots) if order.state == "filled" else "0.00000000",
+        "cummulativeQuoteQty": "0.00000000", "status": status, "timeInForce": "GTC", "type": SPOT_TYPES[order.kind],
+        "side": "BUY" if order.is_buy else "SELL", "stopPrice": one.px.pad(order.tick), "icebergQty": "0.00000000", "time": order.placed_ns // 1_000_000,
+        "updateTime": order.changed_ns // 1_000_000, "isWorking": works, "workingTime": order.triggered_ns // 1_000_000 if works else -1,
+        "origQuoteOrderQty": "0.00000000", "selfTradePreventionMode": "NONE",
+    }  # fmt: skip
+    return row | ({"trailingDelta": 100, "trailingTime": order.placed_ns // 1_000_000} if order.kind == "trailing" else {})
 
 
 def _second_envelope(code: int, reason: str, result: dict[str, Any]) -> str:

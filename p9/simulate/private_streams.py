@@ -11,6 +11,7 @@ from p9.simulate.faults import Faults
 
 ALGO_STATES = {"resting": "NEW", "triggered": "TRIGGERING", "placed": "TRIGGERED", "filled": "FINISHED", "cancelled": "CANCELED"}
 ALGO_TYPES = {"stop": "STOP_MARKET", "take_profit": "TAKE_PROFIT_MARKET", "trailing": "TRAILING_STOP_MARKET"}
+SPOT_TYPES = {"stop": "STOP_LOSS", "take_profit": "TAKE_PROFIT", "trailing": "STOP_LOSS"}
 ORDER_STATES = {"resting": "Untriggered", "triggered": "Triggered", "placed": "New", "filled": "Filled", "cancelled": "Deactivated"}
 ORDER_TYPES = {"stop": "Stop", "take_profit": "TakeProfit", "trailing": "TrailingStop"}
 ORDER_PRICES = {"last": "LastPrice", "mark": "MarkPrice", "index": "IndexPrice"}
@@ -30,6 +31,29 @@ def first(order: StopOrder, now_ms: int) -> str:
         f'"X":"{ALGO_STATES[order.state]}","ai":"{order.placed_id}",{more}"tp":"{one.px.pad(order.tick)}","p":"0","V":"EXPIRE_MAKER","wt":"{kind}",'
         f'"pm":"NONE","cp":false,"pP":false,"R":false,"tt":{order.triggered_ns // 1_000_000},"gtd":0}}}}'
     )
+
+
+def first_spot(order: StopOrder, now_ms: int) -> str | None:
+    """executionReport: a stop order becomes what it places, and works from its trigger on. One that takes at once is told by its trade alone; only where
+    it takes a profit is it told that it works. None: of that state nothing is told."""
+    one = order.one
+    told = {"resting": ("NEW", "NEW"), "triggered": ("NEW", "NEW") if order.kind == "take_profit" else None, "filled": ("TRADE", "FILLED"), "cancelled": ("CANCELED", "CANCELED")}.get(order.state)
+    if told is None:
+        return None
+    works, done = order.triggered_ns > 0, one.qty.pad(order.lots) if order.state == "filled" else "0.00000000"
+    event = {
+        "e": "executionReport", "E": now_ms, "s": one.symbol, "c": f"{order.client_id}-cancel" if order.state == "cancelled" else order.client_id,
+        "S": "BUY" if order.is_buy else "SELL", "o": SPOT_TYPES[order.kind], "f": "GTC", "q": one.qty.pad(order.lots), "p": "0.00000000",
+        "P": one.px.pad(order.tick), "F": "0.00000000", "g": -1, "C": order.client_id if order.state == "cancelled" else "", "x": told[0], "X": told[1],
+        "r": "NONE", "i": order.number, "l": done, "z": done, "L": one.px.pad(order.tick) if order.state == "filled" else "0.00000000", "n": "0", "N": None,
+        "T": now_ms, "t": order.number if order.state == "filled" else -1, "I": order.number, "w": works and order.state != "filled", "m": False, "M": False,
+        "O": order.placed_ns // 1_000_000, "Z": "0.00000000", "Y": "0.00000000", "Q": "0.00000000", "V": "NONE",
+    }  # fmt: skip
+    if works:
+        event["W"] = order.triggered_ns // 1_000_000
+    if order.kind == "trailing":
+        event |= {"d": 100, "D": order.placed_ns // 1_000_000}
+    return ujson.dumps({"subscriptionId": 0, "event": event}, escape_forward_slashes=False)
 
 
 def second_row(order: StopOrder, now_ms: int) -> dict:
@@ -117,6 +141,65 @@ class ListenKeyStream:
             frame = first(order, int(time.time() * 1000)).encode()
             for connection in self._present():
                 connection.deliver(frame, "ALGO_UPDATE", order.market, order.one.symbol, "order")
+
+
+class UserDataSocket:
+    """The first venue's spot line: a socket that answers questions, of which one subscribes."""
+
+    def __init__(self, account: Account, faults: Faults, connections: set[Connection]):
+        self.account, self.faults, self._connections = account, faults, connections
+        self.open: dict[Connection, bool] = {}  # whether it is subscribed
+        account.listeners.append((self._heard, self.tell))
+
+    def _heard(self) -> set[str]:
+        return {"binance_spot"} if any(self.open.values()) else set()
+
+    def tell(self, order: StopOrder) -> None:
+        text = first_spot(order, int(time.time() * 1000)) if order.market == "binance_spot" else None
+        for connection, subscribed in list(self.open.items()):
+            if subscribed and text is not None:
+                connection.deliver(text.encode(), "executionReport", order.market, order.one.symbol, "order")
+
+    def terminate(self) -> None:
+        """The subscriptions are over: it is told, and nothing more comes."""
+        for connection, subscribed in self.open.items():
+            if subscribed:
+                connection.send(f'{{"subscriptionId":0,"event":{{"e":"eventStreamTerminated","E":{int(time.time() * 1000)}}}}}')
+                self.open[connection] = False
+
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        ws = web.WebSocketResponse(compress=False, max_msg_size=1 << 20)
+        await ws.prepare(request)
+        connection = Connection(ws, "binance_spot", self.faults)
+        connection.route = "ws-api"
+        self._connections.add(connection)
+        self.open[connection] = False
+        try:
+            async for message in ws:
+                if message.type == WSMsgType.TEXT:
+                    self._answer(connection, message.data)
+        finally:
+            self._connections.discard(connection)
+            del self.open[connection]
+            await connection.stop()
+        return ws
+
+    def _answer(self, connection: Connection, text: str) -> None:
+        number, code, reason = None, -1102, "Mandatory parameter 'method' was not sent, was empty/null, or malformed."
+        try:
+            request = ujson.loads(text)
+            number, params = request["id"], request.get("params", {})
+            if request["method"] != "userDataStream.subscribe.signature":
+                code, reason = -1000, f"Unknown method {request['method']}"
+            else:
+                code, reason = self.account.login_first(dict(params), int(time.time() * 1000))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            pass
+        if code:
+            connection.send(ujson.dumps({"id": number, "status": 401 if code == -2015 else 400, "error": {"code": code, "msg": reason}}))
+            return
+        self.open[connection] = True
+        connection.send(ujson.dumps({"id": number, "status": 200, "result": {"subscriptionId": 0}}))
 
 
 class OrderSocket:

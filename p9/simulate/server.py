@@ -33,7 +33,7 @@ from p9.simulate.option_chain import OptionChain
 from p9.simulate.oracle import Oracle
 from p9.simulate.order_history import OrderHistory
 from p9.simulate.plants import Plants
-from p9.simulate.private_streams import AlgoOrders, ListenKeyStream, OrderSocket
+from p9.simulate.private_streams import AlgoOrders, ListenKeyStream, OrderSocket, UserDataSocket
 from p9.simulate.reference import ReferenceData
 from p9.simulate.schedule import SLOT_MS, Schedule
 
@@ -113,8 +113,9 @@ class Simulator:
         self.schedule.add(account, account.period_ms)
         for market in ("binance_usdm", "binance_coinm"):
             self.binance[market].orders = ListenKeyStream(market, account)
+        self.binance["binance_spot"].user_data = UserDataSocket(account, self.faults, self.binance["binance_spot"].connections)
         self.bybit.orders, self.okx.orders = OrderSocket(account, self.faults, self.bybit.connections), AlgoOrders(account)
-        self.order_history = OrderHistory(account, self.faults, self.weights["futures"])
+        self.order_history = OrderHistory(account, self.faults, self.weights)
         app = web.Application()
         account.add_routes(app.router)
         self.blocks = Blocks(self.instruments)

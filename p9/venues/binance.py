@@ -47,27 +47,34 @@ def unsubscribe(topics: Sequence[str], request_id: int) -> bytes:
 
 
 def read_control(payload: bytes) -> Control:
-    """Replies are never wrapped in stream/data: they have `result`, `error` or `code`. serverShutdown comes bare or wrapped."""
+    """Replies are never wrapped in stream/data: they have `result`, `error` or `code`; that of a login has a subscription. serverShutdown comes bare or wrapped."""
     frame = decoded(payload)
     if not isinstance(frame, dict):
         return Control("unknown", reason=repr(payload[:200]))
-    event = frame.get("data", frame)
+    event = frame.get("data", frame.get("event", frame))
     if isinstance(event, dict) and event.get("e") == "serverShutdown":
         return Control("closing", reason="serverShutdown")
     request_id = frame.get("id") if isinstance(frame.get("id"), int) else None
     error = frame["error"] if isinstance(frame.get("error"), dict) else frame
     if "code" in error:
         return Control("refused", request_id, reason=f"{error.get('code')}: {error.get('msg', '')}")
+    if isinstance(frame.get("result"), dict) and "subscriptionId" in frame["result"]:
+        return Control("login", request_id)
     if "result" in frame:
         return Control("ack", request_id)
     return Control("unknown", request_id, reason=repr(payload[:200]))
+
+
+class _Event(msgspec.Struct):
+    e: str = ""
 
 
 class _Combined(msgspec.Struct):
     """What stands around data; the data are left as they are."""
 
     stream: str = ""
-    e: str = ""  # user data come bare
+    e: str = ""  # user data of futures come bare
+    event: _Event | None = None  # and those of spot as {"subscriptionId", "event"}
 
 
 _combined = msgspec.json.Decoder(_Combined)
@@ -79,7 +86,7 @@ def topic_of(payload: bytes) -> str | None:
         frame = _combined.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    name = frame.stream or frame.e
+    name = frame.stream or frame.e or (frame.event.e if frame.event is not None else "")
     return None if name in ("", "!serverShutdown", "serverShutdown") else name
 
 
@@ -289,7 +296,7 @@ MARKETS = {
             limits=_LIMITS, ping=Ping(), sequence=SequenceRule("next", rest_seeded=True, repeats_are_stale=True),
             rest_path="/api/v3", rest_budget=SPOT_WEIGHT, image_depths=((100, 5), (500, 25), (1000, 50), (5000, 250)), trades_numbered=True,
             default_symbols=("BTC-USDT", "ETH-USDT"), polls=binance_reference.SPOT_POLLS,
-            missing=SPOT_HAS_NO | {"liquidations": "spot has none", "risk": "told against a key only", "orders": "told by a protocol of its own, which is not spoken"},
+            missing=SPOT_HAS_NO | {"liquidations": "spot has none", "risk": "told against a key only"},
         ),
         Market(
             name="binance_usdm", venue=BINANCE, product="usdm", rest_url="https://fapi.binance.com", ws_url="wss://fstream.binance.com",

@@ -1,31 +1,25 @@
-"""Binance: stop orders of one's own account, futures only (spot tells them by another protocol).
+"""Binance: stop orders of one's own account: of futures here, of spot, which has another protocol, in binance_spot_orders.
 
  1. The stream's address ends with a listen key, had against the API key alone; it lives an hour, asking again prolongs it
     (https://developers.binance.com/docs/derivatives/usds-margined-futures/user-data-streams/Start-User-Data-Stream).
  2. Since 2025-12 every conditional order is an algo order: NEW, then TRIGGERING (the condition is met), TRIGGERED (the order is placed), FINISHED; or
     CANCELED, EXPIRED without a trigger; or REJECTED after one. `tt` is the trigger's time, 0 before it
     (.../user-data-streams/Event-Algo-Order-Update).
- 3. By REST, against a signature (.../trade/rest-api/Query-All-Algo-Orders, Current-All-Algo-Open-Orders): those of one symbol and less than seven days,
-    by which time is not said, so it is asked from where the oldest one that rested was placed; and all that rest. A page that is full is halved.
+ 3. By REST, against a signature (.../trade/rest-api/Query-All-Algo-Orders, Current-All-Algo-Open-Orders): those of one symbol and less than seven days, and
+    all that rest.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
-
-from p9.errors import RestError
 from p9.fact import Reading
-from p9.instrument import Instrument
-from p9.key import Key
 from p9.stop_order import Account, Kind, ListenKey, Reconcile, Resting, StopOrder, named, one_of
 from p9.venue import Request
+from p9.venues import binance_spot_orders
 from p9.venues.binance import FUTURES_WEIGHT
+from p9.venues.binance_signed import next_pages, questions, sign
 
 PROLONG_S = 1800.0
-WINDOW_MS = 7 * 86_400_000 - 1
-PAGE, SHORTEST_MS = 1000, 1000
-MS = 1_000_000
+WEEK_MS = 7 * 86_400_000
 # What the stream calls it, and what REST does (rule 3).
 NAMES = {
     "aid": "algoId", "caid": "clientAlgoId", "o": "orderType", "s": "symbol", "S": "side", "ps": "positionSide", "q": "quantity", "X": "algoStatus",
@@ -87,49 +81,17 @@ def _key(answer: Any) -> str:
     return key if isinstance(key, str) and key.isascii() and key.isalnum() else ""
 
 
-def _over(frame: Any) -> bool:
+def over(frame: Any) -> bool:
     return isinstance(frame, dict) and frame.get("e") == "listenKeyExpired"
 
 
 def _listen_key(path: str) -> ListenKey:
     return ListenKey(
-        request=Request(f"{path}/listenKey", FUTURES_WEIGHT, 1, method="POST"), header="X-MBX-APIKEY", read=_key, over=_over, every_s=PROLONG_S,
+        request=Request(f"{path}/listenKey", FUTURES_WEIGHT, 1, method="POST"), header="X-MBX-APIKEY", read=_key, every_s=PROLONG_S,
     )  # fmt: skip
 
 
-def sign(key: Key, path: str, query: str, now_ns: int) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
-    more = (("recvWindow", "5000"), ("timestamp", str(now_ns // MS)))
-    text = "&".join((*filter(None, (query,)), *(f"{name}={value}" for name, value in more)))
-    return (*more, ("signature", key.sign(text).hex())), {"X-MBX-APIKEY": key.key}
-
-
-def next_pages(request: Request, answer: Any) -> list[Request]:
-    """Raises RestError."""
-    if not isinstance(answer, list):
-        raise RestError("no list of orders", where=request.path)
-    if len(answer) < PAGE or request.path.endswith("/openAlgoOrders"):
-        return []
-    asked = dict(request.params)
-    since, until = int(asked["startTime"]), int(asked["endTime"])
-    if until - since < SHORTEST_MS:
-        raise RestError("a page is full, however short its time", where=request.path)
-    middle = (since + until) // 2
-    return [
-        msgspec.structs.replace(request, params=tuple((asked | {"startTime": str(start), "endTime": str(end)}).items()))
-        for start, end in ((since, middle), (middle + 1, until))
-    ]
-
-
 def _reconcile(path: str, market: str) -> Reconcile:
-    def questions(instruments: Sequence[Instrument], oldest_ns: Callable[[str], int], until_ns: int) -> list[Request]:
-        found = []
-        for one in instruments:
-            until = until_ns // MS
-            for since in range(oldest_ns(one.venue_symbol) // MS, until, WINDOW_MS + 1):
-                span = (("startTime", str(since)), ("endTime", str(min(until, since + WINDOW_MS))))
-                found.append(Request(f"{path}/allAlgoOrders", FUTURES_WEIGHT, 5, (("symbol", one.venue_symbol), *span, ("limit", str(PAGE)))))
-        return found
-
     def read(reading: Reading, answer: Any, since_ns: int) -> None:
         """A row that did not change since then says nothing of the time, whatever stands in it."""
         before, reading.facts = reading.facts, []
@@ -151,18 +113,20 @@ def _reconcile(path: str, market: str) -> Reconcile:
             reading.facts.append(Resting(unit=name, order_id=order_id, market=market, placed_ns=placed_ns, changed_ns=changed_ns))
 
     return Reconcile(
-        sign=sign, questions=questions, next_pages=next_pages, read=read, paths=(f"{path}/openAlgoOrders", f"{path}/allAlgoOrders"), listing=(Request(f"{path}/openAlgoOrders", FUTURES_WEIGHT, 40),),
+        sign=sign, questions=questions(Request(f"{path}/allAlgoOrders", FUTURES_WEIGHT, 5), WEEK_MS), next_pages=next_pages, read=read,
+        paths=(f"{path}/openAlgoOrders", f"{path}/allAlgoOrders"), listing=(Request(f"{path}/openAlgoOrders", FUTURES_WEIGHT, 40),),
         read_listing=read_listing,
     )  # fmt: skip
 
 
 ACCOUNTS = (
+    binance_spot_orders.ACCOUNT,
     Account(
         name="binance_usdm", markets=("binance_usdm",), path="/private/ws", topics=(), read=read_usdm,
-        listen_key=_listen_key("/fapi/v1"), reconcile=_reconcile("/fapi/v1", "binance_usdm"),
+        listen_key=_listen_key("/fapi/v1"), over=over, reconcile=_reconcile("/fapi/v1", "binance_usdm"),
     ),
     Account(
         name="binance_coinm", markets=("binance_coinm",), path="/ws", topics=(), read=read_coinm,
-        listen_key=_listen_key("/dapi/v1"), reconcile=_reconcile("/dapi/v1", "binance_coinm"),
+        listen_key=_listen_key("/dapi/v1"), over=over, reconcile=_reconcile("/dapi/v1", "binance_coinm"),
     ),
 )  # fmt: skip

@@ -13,13 +13,16 @@ from cext.streams.stop_triggers import StopTriggers
 
 from p9.capture.absence import Absence, Concerned
 from p9.capture.connection import ConnectionSettings
+from p9.capture.ledger import Ledger
 from p9.capture.line import Connects, FeedSettings
 from p9.capture.orders import Orders, told_of
 from p9.client.event import StopTrigger
 from p9.key import Key
+from p9.market.rest import RestClient
 from p9.simulate.account import KEY, PASSPHRASE, SECRET, Account
 from p9.simulate.faults import Scope
 from p9.stop_order import StopOrder, accounts_of
+from p9.venue import market
 from tests.patience import until
 from tests.venues.facts import instrument
 
@@ -182,3 +185,38 @@ def test_amounts_are_worked_out_at_the_trigger_price():
     assert (fields["quantity"], fields["quote_quantity"], fields["contracts"], is_rounded) == (None, None, None, False)
     fields, is_rounded = told_of(inverse, msgspec.structs.replace(order, trigger_price=None))
     assert (fields["quantity"], fields["quote_quantity"], is_rounded) == (None, "300", False), "at no price"
+
+
+async def test_a_stream_that_the_venue_ends_is_opened_anew(run):
+    """On the one socket that answers questions too: an order that works, is filled, and is told twice; the end of the subscription, and of the socket."""
+    now = await run("binance_spot", also=[lambda names: StopTriggers(names, inferred=False)])
+    account, user_data = now.simulator.account, now.simulator.binance["binance_spot"].user_data
+    one = next(one for (name, _), one in now.simulator.instruments.items() if name == now.name)
+    async with listening(now) as orders:
+        await until(lambda: orders.feed.state == "live" and orders.status()["reconciles"])
+        made = [account.place(one, is_buy=False, kind="take_profit", distance=1), place(now)]
+        await until(lambda: sorted(told(now)) == [order.client_id for order in made] and orders.counts["repeated"] == 1)
+        user_data.terminate()
+        await until(lambda: orders.feed.losses == 1 and len(gaps(now, "filled")) == len(now.capture.instruments))
+        assert orders.feed.last_loss == "the venue ended the stream"
+        made.append(place(now))
+        await until(lambda: sorted(told(now)) == [order.client_id for order in made])
+        now.simulator.binance["binance_spot"].shut_down()
+        await until(lambda: orders.feed.rotations == 1)
+        made.append(place(now))
+        await until(lambda: sorted(told(now)) == [order.client_id for order in made])
+        assert orders.feed.losses == 1 and not orders.status()["bad"] and orders.feed.counts["login_refused"] == 0
+
+
+def test_a_host_of_its_own_is_asked_as_long_as_the_addresses_are_the_venue_s():
+    (account,) = (account for account in accounts_of("binance") if account.name == "binance_spot")
+
+    def url(row):
+        absence = Absence(Ledger(None, epoch=1), lambda: ())
+        return Orders(
+            account, row, RestClient("binance"), Connects(row.limits.connects), key=lambda: Key(KEY, SECRET), find=lambda *_: None, clock=Clock(),
+            offset_ns=lambda: 0, absence=absence,
+        ).feed.url  # fmt: skip
+
+    assert url(market("binance_spot")) == "wss://ws-api.binance.com:443/ws-api/v3"
+    assert url(market("binance_spot").at("", "ws://127.0.0.1:7")) == "ws://127.0.0.1:7/ws-api/v3"

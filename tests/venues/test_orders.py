@@ -320,3 +320,70 @@ def test_the_third_venue_s_rows_of_the_past():
     for repeated in (page, page[50:] + page[:50], [{"algoId": "901"}]):
         with pytest.raises(RestError, match="pages repeat"):
             how("okx").next_pages(following, {"data": repeated})
+
+
+# ---- the first venue's spot line
+
+
+def report(**more):
+    """The documentation's executionReport, as one of a stop order."""
+    event = {"e": "executionReport", "E": 1499405658658, "s": "ETHBTC", "c": "mUvoqJxFIILMdfAW5iGSOW", "S": "BUY", "o": "STOP_LOSS_LIMIT", "f": "GTC", "q": "1.00000000", "p": "0.10264410", "P": "0.10260000", "F": "0.00000000",
+             "g": -1, "C": "", "x": "NEW", "X": "NEW", "r": "NONE", "i": 4293153, "l": "0.00000000", "z": "0.00000000", "L": "0.00000000", "n": "0", "N": None, "T": 1499405658657, "t": -1, "I": 8641984, "w": False, "m": False,
+             "M": False, "O": 1499405658657, "Z": "0.00000000", "Y": "0.00000000", "Q": "0.00000000", "V": "selfTradePreventionMode"}  # fmt: skip
+    return {"subscriptionId": 0, "event": {**event, **more}}
+
+
+def test_a_spot_order_is_triggered_when_it_works_or_trades():
+    assert read("binance", report(), "binance_spot").facts == [], "it rests"
+    worked = read("binance", report(w=True, W=1499405660000), "binance_spot")
+    assert not worked.bad and worked.facts == [
+        StopOrder(
+            market="binance_spot", venue_symbol="ETHBTC", order_id="4293153", side="buy", kind="stop", order_type="STOP_LOSS_LIMIT", at_ns=1499405660000 * MS,
+            client_id="mUvoqJxFIILMdfAW5iGSOW", trigger_price="0.1026", trigger_price_type="last", order_price="0.1026441", quantity="1",
+        )
+    ]  # fmt: skip
+    (taken,) = read("binance", report(o="TAKE_PROFIT", x="TRADE", X="FILLED", p="0.00000000"), "binance_spot").facts
+    assert (taken.kind, taken.at_ns, taken.order_price) == ("take_profit", 1499405658657 * MS, None), "the first trade's time"
+    (trailed,) = read("binance", report(o="STOP_LOSS", d=4, D=1668680518494, W=1668683798379, P="0.00000000"), "binance_spot").facts
+    assert (trailed.kind, trailed.trigger_price, trailed.at_ns) == ("trailing", None, 1668683798379 * MS)
+    (spent,) = read("binance", report(o="STOP_LOSS", w=True, q="0.00000000", Q="250.00000000"), "binance_spot").facts
+    assert (spent.quantity, spent.quote_quantity) == (None, "250")
+    (cancelled,) = read("binance", report(x="CANCELED", X="CANCELED", c="the-cancel", C="the-order", W=1499405660000), "binance_spot").facts
+    assert cancelled.client_id == "the-order"
+    for none in (report(o="LIMIT", w=True), report(x="CANCELED", X="CANCELED"), report(x="REJECTED", r="STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY"), {"subscriptionId": 0, "event": {"e": "balanceUpdate"}}, {"event": 7}, [1]):
+        reading = read("binance", none, "binance_spot")
+        assert not reading.facts and not reading.bad, none
+    for bad in (report(w=True, s=None), report(w=True, i=""), report(w=True, S="HOLD")):
+        reading = read("binance", bad, "binance_spot")
+        assert not reading.facts and reading.bad == {"no_order": 1}
+
+
+def test_a_spot_login_is_signed_in_the_order_of_the_names():
+    account = next(account for account in accounts_of("binance") if account.name == "binance_spot")
+    asked = json.loads(account.login(Key("the-key-of-spot", "the-secret-of-spot"), 1747385641636 * MS))
+    sign = hmac_sha256(b"the-secret-of-spot", b"apiKey=the-key-of-spot&timestamp=1747385641636").hex()
+    assert asked == {"id": 0, "method": "userDataStream.subscribe.signature", "params": {"apiKey": "the-key-of-spot", "timestamp": 1747385641636, "signature": sign}}
+    spot = market("binance_spot").venue
+    assert spot.read_control(b'{"id":0,"status":200,"result":{"subscriptionId":0}}').kind == "login"
+    refused = spot.read_control(b'{"id":0,"status":401,"error":{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action."}}')
+    assert refused.kind == "refused" and refused.reason == "-2015: Invalid API-key, IP, or permissions for action."
+    assert spot.read_control(b'{"event":{"e":"serverShutdown","E":1770123456789}}').kind == "closing"
+    assert spot.topic_of(json.dumps(report()).encode()) == "executionReport" and spot.topic_of(b'{"event":{"e":"serverShutdown","E":1770123456789}}') is None
+    assert account.over({"subscriptionId": 0, "event": {"e": "eventStreamTerminated", "E": 1728973001334}}) and not account.over(report()) and not account.over([])
+
+
+def test_spot_s_rows_of_the_past():
+    row = {"symbol": "LTCBTC", "orderId": 1, "orderListId": -1, "clientOrderId": "myOrder1", "price": "0.1", "origQty": "1.0", "executedQty": "0.0", "cummulativeQuoteQty": "0.0", "status": "NEW", "timeInForce": "GTC",
+           "type": "STOP_LOSS_LIMIT", "side": "BUY", "stopPrice": "0.2", "icebergQty": "0.0", "time": 1499827319559, "updateTime": 1499827319600, "isWorking": True, "origQuoteOrderQty": "0.000000", "workingTime": 1499827319590}  # fmt: skip
+    reading = past("binance_spot", [row, {**row, "orderId": 2, "isWorking": False, "workingTime": -1}, {**row, "type": "LIMIT"}], 1499827319590)
+    (order,) = reading.facts
+    assert not reading.bad and (order.order_id, order.at_ns, order.trigger_price, order.order_price, order.quantity) == ("1", 1499827319590 * MS, "0.2", "0.1", "1")
+    assert past("binance_spot", [row], 1499827319591).facts == []
+    assert past("binance_spot", [{**row, "workingTime": None}]).bad == {"no_time": 1}
+    listed = Reading(Roster(()))
+    how("binance_spot").read_listing(listed, [row, {**row, "orderId": 2, "isWorking": False}, {**row, "type": "LIMIT"}, {**row, "time": None}])
+    assert [(order.order_id, order.placed_ns // MS, order.changed_ns) for order in listed.facts] == [("1", 1499827319559, 1499827319600 * MS), ("2", 1499827319559, None)]
+    assert listed.bad == {"no_order": 1}
+    one = instrument("binance_spot", "LTCBTC", kind="spot")
+    spans = [(int(dict(asked.params)["startTime"]), int(dict(asked.params)["endTime"])) for asked in how("binance_spot").questions([one], lambda unit: 0, 3 * 86_400_000 * MS)]
+    assert len(spans) == 3 and all(end - start < 86_400_000 for start, end in spans)
