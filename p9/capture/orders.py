@@ -59,6 +59,8 @@ class Orders:
         self._absence = absence
         self._hears = False  # since it was live, no socket was lost without a successor
         self._live_ns = 0  # the venue's time when it was live first
+        self._back_ns = 0  # when it was live last
+        self._fetched: Counter[tuple[str, str]] = Counter()  # orders told since the line was lost, by instrument
         self._lost_ns = 0  # since when nothing was heard, and the venue was not asked yet; 0: nothing is open
         self._reconciler = Reconciler(account.reconcile, self._market, client, key=key, now_ns=self._venue_ns) if account.reconcile is not None else None
         self._said = ""  # why it could not be reconciled
@@ -84,7 +86,7 @@ class Orders:
     def _on_lost(self) -> None:
         if self._hears or self.feed.state == "live":
             now_ns = self._clock.now()
-            self._lost_ns = self._lost_ns or self.feed.last_recv_ns or now_ns
+            self._lost_ns = self._lost_ns or self.feed.last_recv_ns or self._back_ns or now_ns
             self._absence.begin(self._lost_ns, now_ns)
         self._hears = False
 
@@ -99,11 +101,11 @@ class Orders:
 
     async def _reconcile(self) -> None:
         """It is live. What was triggered meanwhile is told, and what was open is settled; lost once more, it stays open until the next time."""
-        back_ns = self._clock.now()
+        self._back_ns = back_ns = self._clock.now()
         self._live_ns = self._live_ns or self._venue_ns()
         if not self._lost_ns:
             return
-        why, fetched = "the venue is not asked", Counter[tuple[str, str]]()
+        why = "the venue is not asked"
         if self._reconciler is not None:
             await asyncio.sleep(self._reconciler.how.settle_s)
             since_ns = self._lost_ns + self._offset_ns()
@@ -111,13 +113,14 @@ class Orders:
             for order in orders:
                 one = self._tell(order, self._clock.now(), fetched=True)
                 if one is not None:
-                    fetched[one.market, one.symbol] += 1
+                    self._fetched[one.market, one.symbol] += 1
             if not self._hears:
                 return
             self._excuse(why)
         self._lost_ns = 0
         self.losses["lost" if why else "filled"] += 1
-        self._absence.end(self._clock.now(), "lost" if why else "filled", until_ns=back_ns, fetched=fetched)
+        self._absence.end(self._clock.now(), "lost" if why else "filled", until_ns=back_ns, fetched=self._fetched)
+        self._fetched.clear()
 
     def _excuse(self, why: str) -> None:
         """Said once a reason."""

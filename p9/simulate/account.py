@@ -102,7 +102,8 @@ class Account:
         """A subscription of the spot line: signed is all but the signature, in the order of the names. (0, "") or the code and text of a refusal."""
         body = "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
         code, reason = self.signed_first(f"{body}&signature={params.get('signature', '')}", params.get("apiKey"), now_ms)
-        self.logins += not code
+        if not code:
+            self.logins += 1
         return code, reason
 
     def login_second(self, key: object, expires: object, sign: object, now_ms: int) -> tuple[int, str]:

@@ -53,7 +53,7 @@ def read(reading: Reading, frame: Any) -> None:
 
 def _read_order(reading: Reading, order: dict[str, Any], changed: str) -> None:
     """Rule 2. `changed`: the key of the time of what is told, where the time of the trigger is not."""
-    kind = KINDS.get(order.get("o")) if isinstance(order.get("o"), str) else None
+    kind = one_of(order, "o", KINDS)
     if kind is None:
         return
     at_ns, is_trade = reading.at(order, "W"), order.get("x") == "TRADE"
@@ -100,7 +100,7 @@ def read_history(reading: Reading, answer: Any, since_ns: int) -> None:
 
 def read_listing(reading: Reading, answer: Any) -> None:
     for row in reading.rows(answer):
-        if row.get("type") not in KINDS:
+        if one_of(row, "type", KINDS) is None:
             continue
         name, order_id, placed_ns = row.get("symbol"), named(row, "orderId"), reading.at(row, "time")
         if not isinstance(name, str) or order_id is None or placed_ns is None:

@@ -103,7 +103,7 @@ def _rows(reading: Reading, answer: Any) -> list[dict[str, Any]]:
     """The stop orders of an answer, which has their line once."""
     result = answer.get("result") if isinstance(answer, dict) else None
     line = result.get("category") if isinstance(result, dict) else None
-    if not isinstance(result, dict) or line not in LINES:
+    if not isinstance(result, dict) or not isinstance(line, str) or line not in LINES:
         reading.reject("unknown_line", line)
         return []
     return [{**row, "category": line} for row in reading.rows(result.get("list")) if row.get("stopOrderType") not in (None, "", "UNKNOWN")]
@@ -114,7 +114,7 @@ def read_history(reading: Reading, answer: Any, since_ns: int) -> None:
     before, reading.facts = reading.facts, []
     rows = [row for row in _rows(reading, answer) if (reading.at(row, "updatedTime") or since_ns) >= since_ns]
     read(reading, {"topic": "order", "data": rows})
-    states = {row.get("orderId"): row.get("orderStatus") for row in rows}
+    states = {str(row.get("orderId")): row.get("orderStatus") for row in rows}
     told = {order.order_id for order in reading.facts}
     for name, state in states.items():
         if state in ("Cancelled", "Rejected") and name not in told:

@@ -78,11 +78,16 @@ ORDERS: dict[str, list[Any]] = {
     "binance": [
         {"e": "ALGO_UPDATE", "T": 1, "E": 2, "o": {"caid": "c", "aid": 1000000033225453, "o": "STOP", "s": "BTCUSDT", "S": "BUY", "ps": "BOTH", "q": "38", "X": "TRIGGERING", "ai": "", "tp": "0.13855", "p": "1", "wt": "MARK_PRICE", "R": False, "tt": 1790000000123, "rm": ""}},
         {"e": "listenKeyExpired", "E": 1790000000123, "listenKey": "abcdef"},
+        {"subscriptionId": 0, "event": {"e": "executionReport", "s": "BTCUSDT", "c": "c", "C": "", "S": "BUY", "o": "STOP_LOSS_LIMIT", "q": "1.5", "Q": "0", "p": "1", "P": "2", "x": "TRADE", "X": "FILLED", "i": 7, "w": True, "W": 1790000000123, "T": 1790000000124, "d": 4}},
+        {"subscriptionId": 0, "event": {"e": "eventStreamTerminated", "E": 1790000000123}},
+        [{"algoId": 7, "clientAlgoId": "c", "orderType": "STOP", "symbol": "BTCUSDT", "side": "SELL", "positionSide": "LONG", "quantity": "1", "algoStatus": "FINISHED", "actualOrderId": "8", "triggerPrice": "5", "price": "6", "workingType": "MARK_PRICE", "reduceOnly": True, "createTime": 1790000000123, "updateTime": 1790000000124, "triggerTime": 1790000000124}],
+        [{"orderId": 7, "clientOrderId": "c", "type": "TAKE_PROFIT", "symbol": "BTCUSDT", "side": "SELL", "origQty": "1", "origQuoteOrderQty": "0", "price": "6", "stopPrice": "5", "isWorking": True, "time": 1790000000123, "updateTime": 1790000000124, "workingTime": 1790000000124, "trailingDelta": 4}],
     ],
     "bybit": [
         {"id": "5", "topic": "order", "creationTime": 1790000000123, "data": [{"category": "linear", "symbol": "BTCUSDT", "orderId": "c1c7", "orderLinkId": "sl-1", "side": "Sell", "orderType": "Limit", "price": "1", "qty": "0.100", "orderStatus": "Triggered", "stopOrderType": "Stop", "triggerPrice": "45000.00", "triggerBy": "LastPrice", "positionIdx": 1, "marketUnit": "quoteCoin", "cumExecQty": "0", "reduceOnly": True, "updatedTime": "1790000000123"}]},
+        {"retCode": 0, "retMsg": "OK", "result": {"category": "inverse", "nextPageCursor": "a%3Ab", "list": [{"symbol": "BTCUSD", "orderId": "c1c7", "orderLinkId": "sl-1", "side": "Sell", "orderType": "Market", "price": "", "qty": "3", "orderStatus": "Filled", "stopOrderType": "Stop", "triggerPrice": "45000.00", "triggerBy": "MarkPrice", "positionIdx": 2, "cumExecQty": "3", "reduceOnly": False, "createdTime": "1790000000122", "updatedTime": "1790000000123"}]}},
     ],
-    "okx": [{"arg": {"channel": "orders-algo", "uid": "7", "instType": "SWAP"}, "data": [_OKX_ORDER, _OKX_ORDER | {"ordType": "move_order_stop", "actualSide": "", "state": "order_failed", "failCode": "51008"}]}],
+    "okx": [{"code": "0", "msg": "", "data": [_OKX_ORDER | {"cTime": "1790000000123", "uTime": "1790000000124"}]}, {"arg": {"channel": "orders-algo", "uid": "7", "instType": "SWAP"}, "data": [_OKX_ORDER, _OKX_ORDER | {"ordType": "move_order_stop", "actualSide": "", "state": "order_failed", "failCode": "51008"}]}],
 }  # fmt: skip
 
 
@@ -179,13 +184,20 @@ class Orders(Target):
         except ValueError:
             return 1
         for account in self.accounts:
+            if account.over is not None:
+                account.over(said)
             if account.listen_key is not None:
-                account.listen_key.over(said)
                 key = account.listen_key.read(said)
                 if not isinstance(key, str) or (key and not key.isalnum()):
                     raise Finding("a listen key that is none", f"{key!r:.100}")
             reading = Reading(Roster(()))
             account.read(reading, said)
+            account.reconcile.read(reading, said, 0)
+            listed = Reading(Roster(()))
+            if account.reconcile.read_listing is not None:
+                account.reconcile.read_listing(listed, said)
+            for order in listed.facts:
+                _time(order.placed_ns, "Resting")
             for order in reading.facts:
                 _time(order.at_ns, "StopOrder")
                 for one in self.rows:
