@@ -22,7 +22,7 @@ from p9.delivery.bus import Bus
 from p9.delivery.epoch import next_epoch
 from p9.delivery.findings import Findings
 from p9.delivery.publisher import Publisher
-from p9.delivery.spool import Spool
+from p9.delivery.spool import Spool, SpoolSettings
 from p9.instrument import Instrument
 from p9.market.instruments import Instruments
 from p9.market.rest import RestClient
@@ -37,7 +37,8 @@ TIMEFRAMES = ("1s", "15s", "1m", "5m")
 SNAPSHOTS_S = 5
 # Slower ticks than live, as nothing waits for them but the simulation; a quarter of the back-off, so that healing can be waited for; rotations.
 FEED = FeedSettings(tick_s=1.0, backoff_most_s=15.0, silent_s=20.0, rotate_s=150.0, rotate_jitter_s=60.0)
-TIMER_S = 0.5
+TIMER_S = 1.0
+SPOOL_S = 0.2
 
 
 class Appliance:
@@ -45,7 +46,7 @@ class Appliance:
 
     def __init__(self, clock: Clock, desk: Desk, folder: Path, disk: Disk):
         self.clock, self.desk, self._folder = clock, desk, folder
-        self.spool = Spool(disk)
+        self.spool = Spool(disk, SpoolSettings(fsync_interval_s=SPOOL_S))
         self.captures: dict[str, Capture] = {}
         self.pipelines: dict[str, Pipeline] = {}
         self.clients: dict[str, RestClient] = {}

@@ -20,7 +20,7 @@ from tests.sim.redis_server import RedisServer
 FRAME_KINDS = ("drop", "duplicate", "reorder", "delay", "truncate", "corrupt", "garbage", "stranger", "gap")
 REST_KINDS = ("rest_stale", "rest_partial", "rest_cut", "rest_html", "rest_empty", "rest_429", "rest_418", "rest_500", "rest_slow", "rest_timeout", "rest_unreachable")
 KINDS: dict[str, float] = {  # mean seconds between two strikes
-    **dict.fromkeys(FRAME_KINDS, 12.0),
+    **dict.fromkeys(FRAME_KINDS, 10.0),
     **dict.fromkeys(REST_KINDS, 25.0),
     "mute": 50.0, "half_open": 90.0, "trickle": 60.0, "disconnect": 40.0, "close": 50.0, "refuse_connect": 70.0, "slow_connect": 70.0,
     "announce_shutdown": 100.0, "restart_numbers": 60.0, "lost_answer": 50.0, "refuse_subscription": 80.0, "delist": 120.0, "tick_change": 150.0,
@@ -93,7 +93,7 @@ class Faults:
             where = self.random.choice(MARKETS)
             frames = self.random.choice(FRAMES) if kind != "gap" else "book"
             n = self.random.randint(3, 12) if kind == "gap" else self.random.choice((1, 1, 1, 2, 4))
-            self._armed.append(_Armed(kind, where, frames, n, self.loop.now_s + 10.0))
+            self._armed.append(_Armed(kind, where, frames, n, self.loop.now_s + 15.0))
         elif kind in REST_KINDS:
             where = self.random.choice(MARKETS)
             self._rest.append((kind, where, self.loop.now_s + self.random.uniform(3.0, 25.0), self.random.choice((0.3, 1.0))))

@@ -67,7 +67,7 @@ class World:
         binance_row.time = time
         random = Random(f"world {seed}")
         self.random = random
-        self.exchange = Exchange(seed, self.loop, time, Random(f"exchange {seed}"), rate=random.choice((0.7, 1.2, 2.0)))
+        self.exchange = Exchange(seed, self.loop, time, Random(f"exchange {seed}"), rate=random.choice((0.4, 0.8, 1.4)))
         self.redis = RedisServer(self.loop, Random(f"redis {seed}"))
         self.loop.connect = self.redis.connect
         self.checker = Checker(self.loop, self.wall, self.exchange)
