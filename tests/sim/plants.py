@@ -5,10 +5,11 @@ An invariant that no plant can make fail proves nothing. Every plant runs in a p
 
 import asyncio
 import json
-import multiprocessing
 import re
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from random import SystemRandom
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from p9.capture.resync import Resync
 from p9.market.rest import Priority
 from tests.sim.faults import RestFault
 from tests.sim.invariants import INVARIANTS
+from tests.sim.seeds import apart
 from tests.sim.world import World, simulate
 
 SEED, MINUTES = 5, 3.5
@@ -259,8 +261,8 @@ def show(jobs: int) -> int:
     """A table of all plants; 1 if one was not caught by its invariant, or an invariant has no plant, or fails without any."""
     sound = simulate(SEED, MINUTES, None, ("gap", "drop", "disconnect", "refuse_connect", "rest_slow"))
     missed = [f"{name} fails without a plant" for name in sound.failures]
-    with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
-        for plant, failures in zip(PLANTS, pool.imap(_run, range(len(PLANTS))), strict=True):
+    with ThreadPoolExecutor(jobs) as pool:
+        for plant, failures in zip(PLANTS, pool.map(partial(apart, _run), range(len(PLANTS))), strict=True):
             caught = plant.invariant in failures
             also = ", ".join(name for name in failures if name != plant.invariant)
             print(f"{'caught' if caught else 'MISSED':7} {plant.invariant:15} {plant.what}{f' (also {also})' if also else ''}", flush=True)

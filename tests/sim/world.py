@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -51,6 +52,7 @@ class Result(msgspec.Struct):
     converged_s: float
     published: int
     frames: int
+    cpu_s: float
 
 
 class World:
@@ -105,7 +107,7 @@ class World:
         return Result(
             self.seed, self.minutes, checker.digest.hexdigest(), dict(checker.failures), dict(checker.examples), dict(sorted(self.faults.counts.items())),
             checker.books_compared, checker.losses, repaired, round(self.converged_s, 3), checker.published.total(),
-            sum(capture.pipeline.counters()["frames"] for capture in appliance.captures.values()),
+            sum(capture.pipeline.counters()["frames"] for capture in appliance.captures.values()), 0.0,
         )  # fmt: skip
 
     def _on_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -200,6 +202,7 @@ def simulate(seed: int, minutes: float, plant: Callable[[World], None] | None = 
     logging.disable(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     gc.set_threshold(50_000, 20, 20)  # else it looks through the true books again and again
+    began_s = process_time()
     result = World(seed, minutes, plant, kinds).run()
-    gc.collect()
+    result.cpu_s = round(process_time() - began_s, 3)
     return result
