@@ -109,13 +109,13 @@ class OrderHistory:
         ]  # fmt: skip
         limit = min(50, int(query.get("limit", 20)))
         if query.get("cursor") and not self.repeats:
-            last = int(query["cursor"].partition(":")[0])
+            last = int(query["cursor"].removeprefix("page_token=").removesuffix("&"))
             found = [order for order in found if order.number < last]
         rows = []
         for order in found[:limit]:
             row = second_row(order, order.changed_ns // 1_000_000)
             rows.append({key: value for key, value in row.items() if key != "category"})
-        more = f"{found[limit - 1].number}%3A{found[limit - 1].placed_ns // 1_000_000}" if len(found) > limit else ""
+        more = f"page_token%3D{found[limit - 1].number}%26" if len(found) > limit else ""
         return _second_envelope(0, "OK", {"list": rows, "nextPageCursor": more, "category": category})
 
     # ------------------------------------------------------------------ the third venue
