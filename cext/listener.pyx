@@ -23,6 +23,7 @@ cdef class Door(WSListener):
     """
 
     cdef readonly int64_t frames
+    cdef readonly int64_t pings         # of the venue's
     cdef readonly int64_t bytes
     cdef readonly int64_t last_recv_ns
     cdef readonly object owner
@@ -52,6 +53,7 @@ cdef class Door(WSListener):
             transport.disconnect()
             return
         elif frame.msg_type == WSMsgType.PING:
+            self.pings += 1
             transport.send_pong(frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.TEXT or frame.msg_type == WSMsgType.BINARY or frame.msg_type == WSMsgType.CONTINUATION:
             self._assemble(transport, frame, now_ns)

@@ -66,6 +66,7 @@ class Ping(msgspec.Struct, frozen=True):
     every_s: float = 20.0
     only_idle: bool = False  # only when nothing was received for `every_s`
     within_s: float = 20.0  # no answer for so long: the socket is dead
+    venue_s: float = 0.0  # the venue's own pings are never further apart than this; 0: nobody promised any
 
 
 class SequenceRule(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from p9.secret import censored
 from p9.trust import context_of
 from p9.venue import Control, Market
 
+DEAD_AFTER_PINGS = 3  # that did not come
 LOGIN_HINT = "check the key, its rights, the addresses that it may come from, and the clock"
 HELD_TOGETHER_S = 1.0  # after a refusal, the other topics of its request get this long to be acknowledged; then each is asked for alone
 
@@ -88,7 +89,7 @@ class Connection:
         self._next_id = 1
         self._pinged_s = self._heard_s = self.opened_s
         self._awaits_pong = False
-        self._n_frames = 0
+        self._n_heard = 0  # frames, and pings where there is no other sign of life
         self._login = login
         self._logged_in_by_s = 0.0  # 0: nothing is awaited
         self.login_refused = False
@@ -263,9 +264,12 @@ class Connection:
 
     def _heartbeat(self, now_s: float) -> None:
         ping = self.market.ping
-        if self.listener.frames != self._n_frames:
-            self._n_frames, self._heard_s, self._awaits_pong = self.listener.frames, now_s, False
+        n_heard = self.listener.frames + (self.listener.pings if not ping.text else 0)
+        if n_heard != self._n_heard:
+            self._n_heard, self._heard_s, self._awaits_pong = n_heard, now_s, False
         if not ping.text:
+            if ping.venue_s and now_s - self._heard_s > DEAD_AFTER_PINGS * ping.venue_s:
+                self._drop(f"neither a frame nor a ping for {DEAD_AFTER_PINGS * ping.venue_s:g} s")
             return
         if self._awaits_pong and now_s - self._pinged_s > ping.within_s:
             self._drop(f"no answer to our ping within {ping.within_s:g} s")

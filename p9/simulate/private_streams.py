@@ -168,7 +168,7 @@ class UserDataSocket:
                 self.open[connection] = False
 
     async def socket(self, request: web.Request) -> web.StreamResponse:
-        ws = web.WebSocketResponse(compress=False, max_msg_size=1 << 20)
+        ws = web.WebSocketResponse(compress=False, max_msg_size=1 << 20, heartbeat=20.0)
         await ws.prepare(request)
         connection = Connection(ws, "binance_spot", self.faults)
         connection.route = "ws-api"

@@ -276,6 +276,7 @@ _FUTURES_TOPICS = (
     TopicForm("trades", "{lower}@trade", raw=True),  # undocumented
     TopicForm("liquidations", "{lower}@forceOrder", route="market"),  # of a symbol at most one a second
 )
+_PING = Ping(venue_s=180.0)  # spot's come each 20 s, those of futures and of spot's private socket each three minutes
 _FUTURES_DEPTHS = ((5, 2), (10, 2), (20, 2), (50, 2), (100, 5), (500, 10), (1000, 20))
 _FUTURES_SEQUENCE = SequenceRule("prev", rest_seeded=True, repeats_are_stale=True)
 
@@ -293,7 +294,7 @@ MARKETS = {
                 TopicForm("trades", "{lower}@aggTrade"),
                 TopicForm("blocks", "{lower}@blockTrade"),
             ),
-            limits=_LIMITS, ping=Ping(), sequence=SequenceRule("next", rest_seeded=True, repeats_are_stale=True),
+            limits=_LIMITS, ping=_PING, sequence=SequenceRule("next", rest_seeded=True, repeats_are_stale=True),
             rest_path="/api/v3", rest_budget=SPOT_WEIGHT, image_depths=((100, 5), (500, 25), (1000, 50), (5000, 250)), trades_numbered=True,
             default_symbols=("BTC-USDT", "ETH-USDT"), polls=binance_reference.SPOT_POLLS,
             missing=SPOT_HAS_NO | {"liquidations": "spot has none", "risk": "told against a key only"},
@@ -301,7 +302,7 @@ MARKETS = {
         Market(
             name="binance_usdm", venue=BINANCE, product="usdm", rest_url="https://fapi.binance.com", ws_url="wss://fstream.binance.com",
             routes={"public": "/public/stream", "market": "/market/stream"}, topics=_FUTURES_TOPICS,
-            limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
+            limits=_LIMITS, ping=_PING, sequence=_FUTURES_SEQUENCE,
             rest_path="/fapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
             default_symbols=("BTC-USDT-PERP", "ETH-USDT-PERP"),
             polls=(*binance_facts.USDM_POLLS, *binance_reference.POLLS), live=(*binance_facts.LIVE, *binance_reference.LIVE),
@@ -311,7 +312,7 @@ MARKETS = {
             name="binance_coinm", venue=BINANCE, product="coinm", rest_url="https://dapi.binance.com", ws_url="wss://dstream.binance.com",
             routes={"public": "/stream", "market": "/stream"},
             topics=tuple(msgspec.structs.replace(form, route="public") for form in _FUTURES_TOPICS),
-            limits=_LIMITS, ping=Ping(), sequence=_FUTURES_SEQUENCE,
+            limits=_LIMITS, ping=_PING, sequence=_FUTURES_SEQUENCE,
             rest_path="/dapi/v1", rest_budget=FUTURES_WEIGHT, image_depths=_FUTURES_DEPTHS, trades_numbered=True,
             default_symbols=("BTC-USD-PERP", "ETH-USD-PERP"),
             polls=binance_facts.POLLS, live=(*binance_facts.LIVE, *binance_reference.LIVE),

@@ -128,7 +128,7 @@ OPTIONS = OptionMarket(
             spacing_s=0.25, messages=Budget("messages", 4, 1.05),
             connects=(Budget("binance connects", 150, 300.0), Budget("binance connects a second", 4, 1.0)),
         ),
-        ping=Ping(), sequence=SequenceRule("none", rest_seeded=True, repeats_are_stale=True),
+        ping=Ping(venue_s=300.0), sequence=SequenceRule("none", rest_seeded=True, repeats_are_stale=True),
         rest_path="/eapi/v1", rest_budget=OPTIONS_WEIGHT, image_depths=((50, 1), (100, 5), (500, 10), (1000, 20)), trades_numbered=True,
         default_symbols=(),
     ),

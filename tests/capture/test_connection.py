@@ -163,6 +163,20 @@ async def test_our_pings_are_sent_and_their_answers_wanted(venue, linear):
     assert "ping" in connection.lost.result()
 
 
+async def test_a_quiet_socket_without_pings_of_the_venue_s_is_dead(venue):
+    """One that may be silent for ever, as a private stream: only the venue's pings tell that the line is there."""
+    row = market("binance_usdm").at("http://127.0.0.1:1", venue.url)
+    assert row.ping.venue_s == 180.0
+    connection = await opened(msgspec.structs.replace(row, ping=Ping(venue_s=0.2)), [], venue)
+    for _ in range(10):
+        venue.visitors[0].transport.send_ping(b"7")
+        connection.tick()
+        await asyncio.sleep(0.1)
+    assert not connection.lost.done() and connection.listener.pings >= 5 and connection.listener.frames == 0
+    await tick(connection, connection.lost.done)
+    assert connection.lost.result() == "neither a frame nor a ping for 0.6 s"
+
+
 async def test_a_socket_that_talks_needs_no_ping_where_only_idle_ones_do(venue):
     row = market("okx_spot").at("http://127.0.0.1:1", venue.url)
     row = msgspec.structs.replace(row, ping=Ping(b"ping", every_s=0.3, only_idle=True, within_s=0.3))
