@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from p9.simulate.instrument import Instrument
 from tests.sim.desk import Desk, Line
 from tests.sim.disk import Disk
 from tests.sim.exchange import MARKETS, Exchange
@@ -30,6 +31,7 @@ KINDS: dict[str, float] = {  # mean seconds between two strikes
     "redis_forgets": 80.0, "appliance_kill": 110.0, "power_cut": 150.0, "disk_full": 60.0, "disk_flip": 150.0,
     "clock_jump": 50.0, "clock_drift": 80.0, "clock_stop": 80.0, "cpu_stall": 50.0,
 }  # fmt: skip
+RESTARTS_S = 60.0  # between two of one book's numbers
 FRAMES = ("book", "touch", "trade")
 
 
@@ -68,6 +70,7 @@ class Faults:
         self._slow_connects: dict[str, float] = {}
         self._lost_answers: dict[str, float] = {}
         self._refused_subscriptions: dict[str, float] = {}
+        self._restarted_s: dict[Instrument, float] = {}
         self._doomed: set[Line] = set()  # topics of theirs were refused: they end with the fault
         desk.faults = self
 
@@ -291,7 +294,11 @@ class Faults:
     # strikes on a venue
 
     def _restart_numbers(self) -> str:
+        """Not twice a minute: who misses all that one book said between two restarts cannot tell the second's numbers from the first's."""
         one = self.random.choice([one for one in self.exchange.instruments.values() if not one.market.startswith("binance")])
+        if self.loop.now_s - self._restarted_s.get(one, -RESTARTS_S) < RESTARTS_S:
+            return ""
+        self._restarted_s[one] = self.loop.now_s
         self.exchange.restart(one)
         return f"{one.market} {one.symbol}"
 
