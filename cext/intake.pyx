@@ -61,7 +61,8 @@ cdef class Intake(Store):
         return channel
 
     cpdef leave(self, Channel channel):
-        """Nobody writes to `channel` any more: what waits in its slot is withdrawn. Its name may be taken again, and goes on with its `seq`."""
+        """Nobody writes to `channel` any more. What was emitted into its slot still goes out; what its source would have had to write is withdrawn. Its name may
+        be taken again, and goes on with its `seq`."""
         if self._by_name.pop(channel.name, None) is None:
             return
         self.n_channel_changes += 1

@@ -115,12 +115,12 @@ cdef class Outbox(Intake):
         channel_begin(channel, w, channel.n_pending, channel.ts_event, channel.ts_recv, now_ns, channel.flags)
         empty = w.size
         channel.n_pending = 0
-        if channel.orphan:
-            return False
         if channel.has_source:
             channel.source.render(channel, w)
             if w.size == empty:
                 return False
+        elif channel._held_at == NULL:  # its source left
+            return False
         else:
             put_bytes(w, channel._held_at, channel._held_size)
         put_bytes(w, b"}", 1)

@@ -35,10 +35,12 @@ def test_the_quick_test_passes_on_simulated_venues_and_its_recording_replays_to_
     assert report["planted"]["dropped depth frame"] == 9
     assert report["detection_ms"]["n"] >= 18 and report["repair_ms"]["n"] >= 18
     assert 0 <= report["detection_ms"]["p50"] <= report["detection_ms"]["p99"] <= report["detection_ms"]["worst"] < report["repair_ms"]["worst"]
-    assert len(report["checks"]) >= 30
+    assert len(report["checks"]) >= 40 and set(report["not_asked"]) >= {"spoofing", "signals:all"} and "not asked of so short a run" in ran.stdout
     assert {
         "a wrong file while it runs changes nothing and is told", "thresholds change while it runs, without a reconnect",
         "a venue's clock that is off is told, and its end", "every book is the true book", "every candle is the venue's kline",
+        "book_ticker is the true book's", "depth is the true book's", "snapshots is the true book's", "liquidity is the true book's", "every trade is the tape's",
+        "every forming candle is the venue's kline", "cumulative volume delta is the tape's",
         "every figure is the venue's", "every insurance pool is the venue's", "every option is the venue's", "planted orders are found, as they were", "deleveraging is told where it is",
         "reference data are the venue's", "every channel is alive", "no hole in any stream",
     } <= set(report["checks"])  # fmt: skip

@@ -14,7 +14,8 @@ class BusWatcher:
     def __init__(self, url: str):
         self._client = Redis.from_url(url)
         self.events: Counter[str] = Counter()  # by type
-        self.heard: dict[str, set[tuple[str, str]]] = {}  # {type: (exchange, symbol)}
+        self.heard: dict[str, set[tuple[str, str]]] = {}  # {type: (exchange, symbol, or symbol:timeframe)}
+        self.depths: dict[str, dict[str, Any]] = {}  # the newest increment of each book: of `depth` nothing is kept in Redis
         self.flags: Counter[tuple[str, str]] = Counter()  # (exchange, flag)
         self.holes = self.repeats = self.unreadable = 0
         self.examples: list[str] = []
@@ -40,13 +41,15 @@ class BusWatcher:
     def _hear(self, channel: str, payload: bytes) -> None:
         try:
             event = ujson.loads(payload)
-            kind, exchange, symbol, epoch, seq = (event[name] for name in ("type", "exchange", "symbol", "epoch", "seq"))
+            kind, exchange, _, epoch, seq = (event[name] for name in ("type", "exchange", "symbol", "epoch", "seq"))
         except (ValueError, KeyError, TypeError):
             self.unreadable += 1
             self.examples.append(f"{channel}: {payload[:80]!r}")
             return
         self.events[kind] += 1
-        self.heard.setdefault(kind, set()).add((exchange, symbol))
+        self.heard.setdefault(kind, set()).add((exchange, channel.split(":", 2)[2]))
+        if kind == "depth":
+            self.depths[channel] = event
         for flag in event.get("flags", ()):
             self.flags[exchange, flag] += 1
         known = self._seq.get(channel)

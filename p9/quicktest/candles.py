@@ -35,7 +35,7 @@ async def check(trial: Trial) -> None:
                         continue
                     n += 1
                     unlike = [
-                        key for key, theirs in _same_fields(row.contract)
+                        key for key, theirs in same_fields(row.contract)
                         if candle[key] is not None and Decimal(candle[key]) != Decimal(str(bar[theirs]))  # null: the venue's history does not tell
                     ]  # fmt: skip
                     if unlike:
@@ -61,7 +61,7 @@ def _partial(candle: dict[str, Any]) -> bool:
     return not candle["complete"] or "maybe_bad" in candle.get("flags", ())
 
 
-def _same_fields(contract: str) -> list[tuple[str, str]]:
+def same_fields(contract: str) -> list[tuple[str, str]]:
     """(ours, the simulator's), by the unit that the venue counts in."""
     fields = [("open", "open"), ("high", "high"), ("low", "low"), ("close", "close")]
     if contract == "base":

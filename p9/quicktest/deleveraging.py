@@ -1,6 +1,5 @@
 """Every venue that tells whether it deleverages says that it does, once its insurance pools have lost what was planted."""
 
-from p9.quicktest.channels import word_of
 from p9.quicktest.trial import Trial
 
 SETTLED_S = 20.0
@@ -9,7 +8,7 @@ SETTLED_S = 20.0
 async def check(trial: Trial) -> None:
     if not trial.appliance.config.analytics.adl.enabled:
         return
-    channels = [f"{word_of(trial, 'adl')}:{exchange}:{symbol}" for kind, exchange, symbol in sorted(trial.caused) if kind == "adl"]
+    channels = [f"{trial.word('adl')}:{exchange}:{symbol}" for kind, exchange, symbol in sorted(trial.caused) if kind == "adl"]
 
     async def look() -> list[str]:
         newest = {channel: events[-1] for channel in channels if (events := await trial.stream(channel))}

@@ -3,7 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-from p9.quicktest.channels import word_of
 from p9.quicktest.trial import Trial
 
 SETTLED_S = 30.0
@@ -23,7 +22,7 @@ async def check(trial: Trial) -> None:
 
             async def look(exchange: str = exchange, underlying: str = underlying, options: dict[str, Any] = options) -> list[str]:
                 nonlocal n
-                event = await trial.last(f"{word_of(trial, 'options_iv')}:{exchange}:{underlying}")
+                event = await trial.last(f"{trial.word('options_iv')}:{exchange}:{underlying}")
                 if event is None:
                     return ["nobody told it"]
                 assert trial.simulator is not None

@@ -5,68 +5,106 @@ from decimal import Decimal
 from typing import Any
 
 from p9.instrument import Instrument
-from p9.quicktest.channels import word_of
-from p9.quicktest.rails import MAJOR_FLOOR, OTHER_FLOOR
+from p9.quicktest import whales
+from p9.quicktest.amounts import amounts, native
 from p9.quicktest.trial import Trial
 
-MS = 1_000_000
+MS, SECOND = 1_000_000, 1_000_000_000
 TOLD_S = 5.0
 
 
 async def check(trial: Trial) -> None:
     assert trial.simulator is not None
     wrong: list[str] = []
-    n_forced = n_blocks = 0
+    n_forced = 0
     plants = {plant["id"]: plant for plant in await trial.simulator.get("/oracle/plants")}
     for row, answer in trial.orders:
         plant = plants[answer["id"]]
         if plant["what"] == "cascade":
             n, unlike = await _cascade(trial, row, plant)
             n_forced += n
-        else:
-            n, unlike = await _whale(trial, row, plant)
-            n_blocks += n
-        wrong += [f"{row.market} {row.symbol}: {text}" for text in unlike]
-    figure = f"{n_forced:,} liquidations, {n_blocks:,} blocks"
-    trial.note("planted orders are found, as they were", not wrong and n_forced and n_blocks, "; ".join(wrong[:3]) or figure)
+            wrong += [f"{row.market} {row.symbol}: {text}" for text in unlike]
+    told, n_pieces, unlike = await whales.judged(trial, plants)
+    wrong += unlike
+    figure = f"{n_forced:,} liquidations; of {told} whales each as the one order that it was" + (f", {n_pieces} more in pieces" if n_pieces else "")
+    trial.note("planted orders are found, as they were", not wrong and n_forced and told, "; ".join(wrong[:3]) or figure)
     await check_stops(trial)
     await check_blocks(trial)
 
 
 async def _told(trial: Trial, kind: str, rows: Iterable[Instrument]) -> list[dict[str, Any]]:
-    return [event for row in rows for event in await trial.stream(f"{word_of(trial, kind)}:{row.exchange}:{row.symbol}")]
+    return [event for row in rows for event in await trial.stream(f"{trial.word(kind)}:{row.exchange}:{row.symbol}")]
 
 
 async def check_stops(trial: Trial) -> None:
-    """Each stop order that was placed here and triggered is told once, as it was; and none that was not. Those that the account places by itself may have been
-    triggered while its stream was lost."""
+    """Each stop order that triggered is told once, as it was, also those that the account places by itself, and those that the venue had to be asked for; but for
+    what was triggered within a gap that was not filled. And none is told that was not."""
     assert trial.simulator is not None
     if not trial.stops or not trial.appliance.config.analytics.stop_triggers.enabled:
         return
-    rows = [row for row, _ in trial.stops]
-    markets = {(row.market, row.venue_symbol) for row in rows}
-    placed = [order for order in await trial.simulator.get("/oracle/stop_orders") if (order["market"], order["symbol"]) in markets]
-    true = {order["client_id"]: order for order in placed if order["triggered_ms"]}
     here = {id for _, id in trial.stops}
-    ours = {name for name, order in true.items() if order["id"] in here}
-
-    async def told() -> list[dict[str, Any]]:
-        return [event for event in await _told(trial, "stop_triggers", rows) if event["kind"] == "stop_order_triggered"]
+    true: dict[str, tuple[Instrument, dict[str, Any]]] = {}
+    rows = {(row.market, row.venue_symbol): row for row, _ in trial.stops}
+    for order in await trial.simulator.get("/oracle/stop_orders"):
+        if order["triggered_ms"] and (order["market"], order["symbol"]) in rows:
+            true[order["client_id"]] = (rows[order["market"], order["symbol"]], order)
+    planted = [order for _, order in true.values() if order["id"] in here]
+    lost = {row.market: await _gaps(trial, row) for row in rows.values()}
 
     async def look() -> list[str]:
-        events = await told()
+        events = [event for event in await _told(trial, "stop_triggers", rows.values()) if event["kind"] == "stop_order_triggered"]
         names = [event["client_id"] for event in events]
-        wrong = [f"{name} was not told" for name in ours - set(names)] + ([] if len(names) == len(set(names)) else ["one was told twice"])
+        wrong = ["one was told twice"] if len(names) != len(set(names)) else []
+        wrong += [f"{name} was not told" for name, (row, order) in true.items() if name not in names and order["state"] != "triggered" and not _in_a_gap(order, lost[row.market])]
         for event in events:
-            order = true.get(event["client_id"])
-            at_ms = event["ts_event"] // MS if event["ts_event"] is not None else None  # not every history of a venue tells it
-            figures = (event["side"], at_ms, Decimal(event["trigger_price"]), _native(event))
-            if order is None or figures != (order["side"], None if at_ms is None and "backfill" in event.get("flags", ()) else order["triggered_ms"], Decimal(order["trigger_price"]), Decimal(order["quantity"])):
-                wrong.append(f"{event['market']} {event['client_id']} is told otherwise than it was")
+            unlike = _unlike(event, *true[event["client_id"]]) if event["client_id"] in true else "nobody's"
+            if unlike:
+                wrong.append(f"{event['market']} {event['client_id']} is told otherwise than it was: {unlike}")
         return wrong
 
     wrong = await trial.settled(look, TOLD_S)
-    trial.note("stop orders of one's own are told, as they were", not wrong and ours, "; ".join(wrong[:3]) or f"{len(ours)} of {len(here)} were triggered, {len(true) - len(ours)} others")
+    n_lost = sum(_in_a_gap(order, lost[row.market]) for row, order in true.values())
+    figure = f"{len(planted)} of {len(here)} were triggered, {len(true) - len(planted)} others, in {len(FIELDS)} fields; {n_lost} in gaps that stay"
+    trial.note("stop orders of one's own are told, as they were", not wrong and planted, "; ".join(wrong[:3]) or figure)
+
+
+FIELDS = (
+    "ts_event", "side", "position", "order_kind", "order_type", "trigger_price", "trigger_price_type", "order_price", "quantity", "quote_quantity", "contracts",
+    "contract_value", "contract_unit", "order_id", "placed_order_id", "reduce_only", "failure",
+)  # fmt: skip
+
+
+async def _gaps(trial: Trial, row: Instrument) -> list[dict[str, Any]]:
+    """Those in which triggers stay unknown."""
+    newest = {gap["gap"]: gap for gap in await _told(trial, "gaps", [row]) if gap["kind"] == "stop_triggers"}
+    return [gap for gap in newest.values() if gap["state"] != "filled"]
+
+
+def _in_a_gap(order: dict[str, Any], gaps: list[dict[str, Any]]) -> bool:
+    at_ns = order["triggered_ms"] * MS
+    return any((gap["since"] or 0) - SECOND <= at_ns and (gap["until"] is None or at_ns <= gap["until"] + SECOND) for gap in gaps)
+
+
+def _unlike(event: dict[str, Any], row: Instrument, order: dict[str, Any]) -> str:
+    """The first field that is not the order's; empty: none."""
+    amount, price = Decimal(order["quantity"]), Decimal(order["trigger_price"])
+    coins, quote = amounts(row, amount, price)
+    contracts = row.contract != "base"
+    fetched = "backfill" in event.get("flags", ())
+    true = {
+        "ts_event": order["triggered_ms"] * MS, "side": order["side"], "position": None, "order_type": order["venue_type"], "trigger_price": price,
+        "order_kind": order["kind_told"], "trigger_price_type": order["price_type"], "order_price": None,
+        "quantity": coins, "quote_quantity": quote, "contracts": amount if contracts else None, "contract_value": Decimal(row.contract_value) if contracts else None,
+        "contract_unit": None if not contracts else "quote" if row.contract == "inverse" else "base", "order_id": order["venue_id"], "reduce_only": order["reduce_only"], "failure": None,
+        "placed_order_id": order["placed_id"] if order["placed_when_told"] else None,
+    }  # fmt: skip
+    for name in FIELDS:
+        value = event.get(name)
+        if fetched and ((name == "ts_event" and value is None) or (name == "placed_order_id" and value == order["placed_id"])):
+            continue  # one venue's history does not tell the time; all of them tell what was placed since
+        if (Decimal(value) if isinstance(true[name], Decimal) and value is not None else value) != true[name]:
+            return f"{name} is {value}, not {true[name]}"
+    return ""
 
 
 async def check_blocks(trial: Trial) -> None:
@@ -75,6 +113,7 @@ async def check_blocks(trial: Trial) -> None:
     made = {(block["market"], block["id"]): block for block in await trial.simulator.get("/oracle/blocks") if block["heard"]}
     if not made or not trial.appliance.config.analytics.block_trades.enabled:
         return
+    by_market = {row.market: row for row in trial.first()}  # where they were made
     rows = [row for row in trial.instruments() if any(row.market == market for market, _ in made)]
 
     async def look() -> list[str]:
@@ -83,8 +122,8 @@ async def check_blocks(trial: Trial) -> None:
         wrong = [f"{' '.join(name)} was not told" for name in made.keys() - set(names)] + ([] if len(names) == len(set(names)) else ["one was told twice"])
         for name, event in zip(names, events, strict=True):
             block = made.get(name)
-            figures = (event["side"], event["ts_event"] // MS, Decimal(event["price"]), _native(event))
-            if block is None or figures != (block["side"], block["at_ms"], Decimal(block["price"]), Decimal(block["quantity"])):
+            figures = (event["side"], event["ts_event"] // MS, Decimal(event["price"]), native(event), Decimal(event["quantity"]), Decimal(event["quote_quantity"]))
+            if block is None or figures != (block["side"], block["at_ms"], Decimal(block["price"]), amount := Decimal(block["quantity"]), *amounts(by_market[name[0]], amount, Decimal(block["price"]))):
                 wrong.append(f"{' '.join(name)} is told otherwise than it was")
         return wrong
 
@@ -92,39 +131,16 @@ async def check_blocks(trial: Trial) -> None:
     trial.note("negotiated trades are told, as they were", not wrong, "; ".join(wrong[:3]) or f"{len(made)} on {len({market for market, _ in made})} markets")
 
 
-def _native(event: dict[str, Any]) -> Decimal:
-    """In the unit that the venue counts in."""
-    return Decimal(event.get("contracts", event["quantity"]))
-
-
 async def _cascade(trial: Trial, row: Instrument, plant: dict[str, Any]) -> tuple[int, list[str]]:
     """Some venues tell a sample; what they tell is true, and of a cascade it is something."""
     assert trial.simulator is not None
     forced = await trial.simulator.get(f"/oracle/{row.market}/{row.venue_symbol}/liquidations?limit=20000")
     true = {(each["at_ms"], each["side"], each["position"], Decimal(each["quantity"])) for each in forced}
-    events = await trial.stream(f"{word_of(trial, 'liquidations')}:{row.exchange}:{row.symbol}")
-    ours = [(event["ts_event"] // MS, event["side"], event["position"], _native(event)) for event in events]
+    events = await trial.stream(f"{trial.word('liquidations')}:{row.exchange}:{row.symbol}")
+    ours = [(event["ts_event"] // MS, event["side"], event["position"], native(event)) for event in events]
     wrong = [f"nobody was liquidated like {each}" for each in ours if each not in true]
     if len(ours) != len(set(ours)):
         wrong.append("told twice")
     if not any(plant["begins_ns"] <= event["ts_event"] + MS and event["side"] == plant["side"] for event in events):
         wrong.append("the cascade was not told")
     return len(ours), wrong
-
-
-async def _whale(trial: Trial, row: Instrument, plant: dict[str, Any]) -> tuple[int, list[str]]:
-    """Most of the one order at least is told as a block, over the threshold that was configured while it ran: on a machine that is busy its fills may come
-    too far apart for one print, and where trades are folded over 100 ms somebody else's among them cut it in pieces."""
-    events = await trial.stream(f"{word_of(trial, 'block_trades')}:{row.exchange}:{row.symbol}")
-    wrong = [
-        f"a threshold of {event['threshold']}"
-        for event in events
-        if event["kind"] == "print" and event["threshold_reason"] == "floor" and event["ts_event"] >= plant["begins_ns"]
-        and Decimal(str(event["threshold"])) not in (Decimal(MAJOR_FLOOR), Decimal(OTHER_FLOOR))
-    ]  # fmt: skip
-    for played in plant["played"]:
-        size = Decimal(played["quantity"])
-        told = [_native(event) for event in events if event["side"] == plant["side"] and abs(event["ts_event"] - played["at_ns"]) < 1000 * MS]
-        if sum(told) < size / 2:
-            wrong.append(f"a whale of {size} was not told, but {', '.join(map(str, told)) or 'nothing'}")
-    return len(events), wrong or ([] if plant["played"] else ["the whale was not played"])

@@ -4,14 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from p9 import coverage
+from p9.quicktest import news, patterns, whales
 from p9.quicktest.gaps import REPAIR_S
 from p9.quicktest.trial import Trial
 
 Plant = tuple[str, Callable[[], Awaitable[Any]]]
-WHALE = 600_000  # quote coins: more than what a block begins at
 CASCADE = 2_000_000
 HEARD_S = 10.0
 DECLINE_PERCENT = 40  # of every insurance pool: more than what venues deleverage at
@@ -23,15 +24,18 @@ def orders(trial: Trial) -> list[Plant]:
     simulator = trial.simulator
     plants: list[Plant] = []
 
-    def order(what: str, kind: str, row: Any, side: str, quote: float) -> Callable[[], Awaitable[Any]]:
-        async def plant() -> None:
+    def order(kind: str, row: Any, plant: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        async def planted() -> None:
             if trial.appliance.config.analytics.trades.enabled:  # what is traded before its socket is open is nobody's to tell
                 await trial.hears("trades", {(row.exchange, row.symbol)}, HEARD_S)
             trial.caused.add((kind, row.exchange, row.symbol))
-            body = {"what": what, "market": row.market, "symbol": row.venue_symbol, "side": side, "quote": quote}
-            trial.orders.append((row, await simulator.post("/oracle/plant", body)))
+            await plant()
 
-        return plant
+        return planted
+
+    async def cascade(row: Any) -> None:
+        body = {"what": "cascade", "market": row.market, "symbol": row.venue_symbol, "side": "sell", "quote": CASCADE}
+        trial.orders.append((row, await simulator.post("/oracle/plant", body)))
 
     async def decline() -> None:
         watched = trial.appliance.config.analytics.insurance_fund_monitor
@@ -49,38 +53,44 @@ def orders(trial: Trial) -> list[Plant]:
         streams = trial.appliance.markets.accounts.orders.values() if trial.appliance.markets is not None else ()
         await trial.until(lambda: all(stream.feed.state == "live" for stream in streams), HEARD_S)
         told = {name for stream in streams if stream.feed.state == "live" for name in stream.account.markets}
-        for _, row in first:
+        for row in first:
             if row.market in told:
                 trial.caused.add(("stop_triggers", row.exchange, row.symbol))
                 body = {"market": row.market, "symbol": row.venue_symbol, "side": "buy", "distance": 1}
                 trial.stops.append((row, (await simulator.post("/oracle/stop_order", body))["id"]))
 
     async def negotiated() -> None:
-        for _, row in first:  # where the venue does not tell them, nobody hears of it
+        for row in first:  # where the venue does not tell them, nobody hears of it
             body = {"market": row.market, "symbol": row.venue_symbol, "side": "sell", "quantity": str(100 * Decimal(row.step))}
             await simulator.post("/oracle/block", body)
 
-    first = [(capture.market, next(iter(capture.instruments.values()))) for capture in trial.appliance.captures.values()]
-    for capture in trial.appliance.captures.values():
-        row = next(iter(capture.instruments.values()))
+    first = trial.first()
+    for row in first:
         trial.caused.add(("signals", row.exchange, ""))
-        plants.append(("whale", order("whale", "block_trades", row, "buy", WHALE)))
-        if "liquidations" in coverage.kinds_of(capture.market, occasions=True) and row.kind != "spot":
-            plants.append(("cascade of liquidations", order("cascade", "liquidations", row, "sell", CASCADE)))
-    return [("stop orders of one's own", stops), ("negotiated trades", negotiated), *plants, ("decline of insurance funds", decline)]
+        plants.append(("whale", order("block_trades", row, partial(whales.plant, trial, row))))
+        if "liquidations" in coverage.kinds_of(trial.appliance.captures[row.market].market, occasions=True):
+            plants.append(("cascade of liquidations", order("liquidations", row, partial(cascade, row))))
+    found = [("stop orders of one's own", stops), ("negotiated trades", negotiated), *plants, ("decline of insurance funds", decline)]
+    return [*found, ("spoofs", lambda: patterns.plant_spoofs(trial)), ("runs of stops", lambda: patterns.plant_runs(trial))] if trial.full else found
+
+
+def last(trial: Trial) -> list[Plant]:
+    """What hangs on what came before it, or needs a long time before it."""
+    found: list[Plant] = [("whales where none was told whole", lambda: whales.again(trial))]
+    return [*found, ("news", lambda: news.plant(trial))] if trial.full else found
 
 
 def faults(trial: Trial) -> list[Plant]:
     assert trial.simulator is not None
     simulator = trial.simulator
 
-    def frame(market: str, fault: str, kind: str = "book") -> Callable[[], Awaitable[None]]:
+    def frame(market: str, fault: str, kind: str = "book", symbol: str = "*") -> Callable[[], Awaitable[None]]:
         async def plant() -> None:
             # a fault on a book that is being repaired would be one gap with the one before
             deadline_s = time.monotonic() + REPAIR_S
             while not trial.appliance.captures[market].synced and time.monotonic() < deadline_s:
                 await asyncio.sleep(0.02)
-            await simulator.post("/oracle/fault", {"fault": fault, "market": market, "kind": kind, "count": 1})
+            await simulator.post("/oracle/fault", {"fault": fault, "market": market, "symbol": symbol, "kind": kind, "count": 1})
 
         return plant
 
@@ -94,6 +104,10 @@ def faults(trial: Trial) -> list[Plant]:
         found += [(name, frame(market, fault)) for market in markets]
     found.append(("repeated depth frame", frame(markets[0], "duplicate")))
     folding = [name for name, capture in trial.appliance.captures.items() if any(form.folds_ms for form in capture.forms)]
+    if trial.full:  # where trades have no numbers, only a line that was cut shows that some may be missing
+        for row in trial.first():
+            numbered = trial.appliance.captures[row.market].market.trades_numbered
+            found.append(("lost trades", frame(row.market, "drop", "trade", row.venue_symbol)) if numbered else ("cut line", frame(row.market, "disconnect")))
     found.append(("disconnected socket", frame((folding or markets)[-1], "disconnect")))  # whose candles are not compared anyway
     found.append(("Redis connections cut", cut_redis))
     return found

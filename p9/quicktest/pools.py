@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from p9.quicktest.channels import word_of
 from p9.quicktest.trial import Trial
 
 SETTLED_S = 20.0
@@ -26,7 +25,7 @@ async def check(trial: Trial) -> None:
         async def look(venue: str = venue, asset: str = asset) -> list[str]:
             assert trial.simulator is not None
             nonlocal n
-            event = await trial.last(f"{word_of(trial, 'insurance_fund')}:{venue}:{asset}")
+            event = await trial.last(f"{trial.word('insurance_fund')}:{venue}:{asset}")
             if event is None or not event["pools"]:
                 return ["nobody told it"]
             found = []

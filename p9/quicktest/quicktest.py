@@ -17,7 +17,25 @@ from p9.app import Appliance
 from p9.config import Config
 from p9.delivery.publisher import Left
 from p9.errors import P9Error
-from p9.quicktest import books, candles, channels, deleveraging, delivery, figures, gaps, options, orders, plants, pools, rails, reference
+from p9.quicktest import (
+    books,
+    candles,
+    channels,
+    deleveraging,
+    delivery,
+    figures,
+    gaps,
+    news,
+    options,
+    orders,
+    patterns,
+    plants,
+    pools,
+    rails,
+    reference,
+    tape,
+    views,
+)
 from p9.quicktest.bus_watcher import BusWatcher
 from p9.quicktest.trial import Trial
 from p9.simulate.process import SimulatorProcess
@@ -25,6 +43,7 @@ from p9.simulate.process import SimulatorProcess
 READY_S = 5.0  # to the first moment when every book is synced, on simulated venues
 LIVE_READY_S = 60.0
 SETTLE_S = 1.5
+LAST_S = 15.0  # what the last plants of a full run take
 
 
 class QuickTest:
@@ -91,11 +110,15 @@ class QuickTest:
         """Let it run; plant in the first two thirds, then leave it in peace."""
         trial, first_s = self.trial, time.monotonic()
         clocks = asyncio.create_task(rails.skew(trial)) if self.simulator else None
-        waiting = [*plants.orders(trial), *plants.faults(trial)] if self.simulator else []
+        waiting = [*plants.orders(trial), *plants.faults(trial), *plants.last(trial)] if self.simulator else []
         ends_s = first_s + max(self.seconds - (time.monotonic() - trial.began_s) - SETTLE_S, 3.0)
-        gap_s = (ends_s - gaps.REPAIR_S - first_s) * 0.9 / max(len(waiting), 1) if waiting else 1.0
-        gap_s = max(gap_s, 0.2)
-        next_s = first_s + min(1.0, gap_s)
+        next_s = first_s + 1.0
+
+        def gap_s() -> float:
+            """Until the next plant: some of them take their time."""
+            left_s = ends_s - gaps.REPAIR_S - (LAST_S if trial.full else 0.0) - time.monotonic()
+            return max(0.2, left_s * 0.9 / max(len(waiting), 1))
+
         while (now_s := time.monotonic()) < ends_s or waiting:
             if self.stop.is_set():
                 trial.note("ran its time", False, f"stopped after {now_s - trial.began_s:.0f} s")
@@ -104,11 +127,11 @@ class QuickTest:
                 name, plant = waiting.pop(0)
                 await plant()
                 trial.planted[name] += 1
-                next_s += gap_s
+                next_s = time.monotonic() + gap_s()
                 if not waiting:
                     ends_s = max(ends_s, time.monotonic() + gaps.REPAIR_S)
             self._progress(ends_s)
-            await asyncio.sleep(min(0.25, gap_s))
+            await asyncio.sleep(min(0.25, max(0.02, next_s - time.monotonic())) if waiting else 0.25)
         sys.stderr.write("\r\x1b[2K" if sys.stderr.isatty() else "")
         if clocks is not None:
             if self.stop.is_set():
@@ -159,7 +182,7 @@ class QuickTest:
         await self.simulator.post("/oracle/freeze")
         await asyncio.sleep(SETTLE_S)
         self._check_synced()
-        for part in (books, candles, figures, pools, deleveraging, options, orders, reference):
+        for part in (books, views, candles, tape, figures, pools, deleveraging, options, orders, patterns, news, reference):
             await part.check(trial)
 
     def _check_synced(self) -> None:
@@ -174,12 +197,15 @@ class QuickTest:
         width = max(len(check.name) for check in trial.checks)
         for check in trial.checks:
             print(f"{'PASS' if check.passed else 'FAIL'}  {check.name:{width}}  {check.figure}")
+        later = channels.not_asked(trial)
+        for channel, why in later.items():
+            print(f"----  {channel + ': not asked of so short a run':{width}}  {why}")
         redis = self.appliance.redis
         print(json.dumps({
             "ok": not failed, "passed": len(trial.checks) - len(failed), "failed": [check.name for check in failed],
             "seconds": round(time.monotonic() - trial.began_s, 1), "simulated": self.simulator is not None, "redis": redis.kind if redis else None,
             "ready_s": round(self.appliance.ready_s, 3) if self.appliance.ready_s else None, "rss_start_mb": round(self._rss_start_mb, 1),
             "rss_mb": round(delivery.rss_mb(), 1), "heard": sum(watcher.events.values()), "loop_lag_ms": round(self._loop_lag_s * 1000, 1),
-            "planted": dict(trial.planted), **self._gaps, "checks": {check.name: check.figure for check in trial.checks},
+            "planted": dict(trial.planted), "not_asked": later, **self._gaps, "checks": {check.name: check.figure for check in trial.checks},
         }))  # fmt: skip
         return 1 if failed else 0

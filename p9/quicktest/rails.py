@@ -1,6 +1,5 @@
 """What keeps a running appliance on its rails: a configuration that is wrong, another one that is good, a venue's clock that is set."""
 
-import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from p9.errors import ConfigError
 from p9.quicktest.trial import Trial
 
 RELOAD_S = 10.0
-SLOTS_S = 0.5  # until what waited in the slots of channels that were left is withdrawn
 CLOCK_S = 30.0
 AHEAD_S = 0.4  # over what is suspect, below what is suspended
 MAJOR_FLOOR, OTHER_FLOOR = 123_457.0, 23_457.0  # of a block trade; nobody's default
@@ -60,17 +58,17 @@ async def change(trial: Trial, file: ConfigFile) -> None:
     """Thresholds and intervals of what runs; on simulated venues also those that what follows would have to wait for."""
     reload, sockets, analytics = trial.appliance.reload, _sockets(trial), file.tree["analytics"]
     assert reload is not None
-    before, shed = reload.reloads, trial.shed()
+    before = reload.reloads
     analytics["block_trades"] |= {"major_floor": MAJOR_FLOOR, "other_floor": OTHER_FLOOR}
     if trial.simulator is not None:
         file.tree["monitors"] |= {"clock_interval": "1s", "calm": "1s"}
         for section in ("open_interest", "insurance_fund_monitor"):
             analytics[section]["poll_interval"] = "2s"
+        analytics["spoofing"]["least_adds"] = 100
+        analytics["stop_triggers"] |= {"swing_bar": "1s", "swing_bars": 2}
     file.write()
     reload.wake()
     applied = await trial.until(lambda: reload.reloads > before, RELOAD_S)
-    await asyncio.sleep(SLOTS_S)
-    trial.withdrawn = trial.shed() - shed
     now = _sockets(trial)
     lost = sum(now.get(name) != state for name, state in sockets.items())
     in_force = trial.appliance.config.analytics.block_trades.major_floor == MAJOR_FLOOR and not reload.restart

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from p9.quicktest.channels import word_of
 from p9.quicktest.trial import Trial
 
 
@@ -13,7 +12,7 @@ async def check(trial: Trial) -> None:
     wrong: list[str] = []
     n = 0
     for exchange in sorted({row.exchange for row in trial.instruments()}):
-        event = await trial.last(f"{word_of(trial, 'reference')}:{exchange}:-")
+        event = await trial.last(f"{trial.word('reference')}:{exchange}:-")
         rows = {(row["market"], row["venue_symbol"]): row for row in event["instruments"]} if event is not None else {}
         for one in trial.instruments():
             if one.exchange != exchange:

@@ -16,21 +16,30 @@ from p9.quicktest.check import Check
 from p9.simulate.process import SimulatorProcess
 
 CUTS_BORNE = 20
+FULL_S = 100.0
+# where a channel's section of the configuration has another name
+SECTIONS = {
+    "book_ticker": "book_ticker_aggregator", "candles_open": "candles", "snapshots": "periodic_snapshots", "options_iv": "options_iv_monitor",
+    "insurance_fund": "insurance_fund_monitor", "insurance_alerts": "insurance_fund_monitor",
+}  # fmt: skip
 
 
 class Trial:
-    """`simulator` is None on live venues; `seconds`: how long it runs."""
+    """`simulator` is None on live venues; `seconds`: how long it runs. `full`: so long that every channel of docs/events.md is asked for; what a shorter run
+    leaves out, and why, stands in channels.LATER."""
 
     def __init__(self, appliance: Appliance, simulator: SimulatorProcess | None, seconds: float):
         self.appliance, self.simulator, self.seconds = appliance, simulator, seconds
+        self.full = simulator is not None and seconds >= FULL_S
         self.watcher: BusWatcher | None = None
         self.checks: list[Check] = []
         self.planted: Counter[str] = Counter()
         self.caused: set[tuple[str, str, str]] = set()  # (kind, exchange, symbol) of channels that something was planted for
         self.orders: list[tuple[Instrument, dict[str, Any]]] = []  # that were planted, with the simulator's answer
         self.stops: list[tuple[Instrument, int]] = []  # stop orders that were placed, by the simulator's number
+        self.patterns: list[tuple[Instrument, int]] = []  # spoofs and runs of stops that were planted, by the simulator's number
+        self.news: list[dict[str, Any]] = []  # that broke, with what momentum came to
         self.began_s = time.monotonic()
-        self.withdrawn: Counter[str] = Counter()  # by class: what waited in channels that the change of configuration left, and will be told anew
         self.frozen_ms = 0  # when the simulator was frozen; 0: it is not
 
     def note(self, name: str, passed: object, figure: object) -> None:
@@ -46,6 +55,19 @@ class Trial:
     def epoch(self) -> int:
         assert self.appliance.outbox is not None
         return self.appliance.outbox.epoch
+
+    def first(self) -> list[Instrument]:
+        """Of each market the first instrument: what is planted, is planted there."""
+        return [next(iter(capture.instruments.values())) for capture in self.appliance.captures.values()]
+
+    def word(self, kind: str) -> str:
+        """The first word of a kind's channels."""
+        section: Any = getattr(self.appliance.config.analytics, SECTIONS.get(kind, kind))
+        return (section.alerts_channel if kind == "insurance_alerts" else section.publish_channel) or kind
+
+    def enabled(self, kind: str, exchange: str = "") -> bool:
+        section = getattr(self.appliance.config.analytics, SECTIONS.get(kind, kind))
+        return getattr(section, "enabled", True) and exchange in ("", "all", *getattr(section, "exchanges", (exchange,)))
 
     def instruments(self) -> list[Instrument]:
         return [row for capture in self.appliance.captures.values() for row in capture.instruments.values()]
@@ -65,9 +87,14 @@ class Trial:
         event = ujson.loads(text) if text is not None else None
         return event if event is not None and event["epoch"] == self.epoch else None
 
-    async def stream(self, channel: str) -> list[dict[str, Any]]:
+    async def stream(self, channel: str, since_ns: int = 0) -> list[dict[str, Any]]:
         """What this run wrote into a channel's stream."""
-        events = [ujson.loads(fields[b"e"]) for _, fields in await self._asked(lambda: self.client.xrange(f"stream:{{{channel}}}"))]
+        events = [ujson.loads(fields[b"e"]) for _, fields in await self._asked(lambda: self.client.xrange(f"stream:{{{channel}}}", min=since_ns // 1_000_000))]
+        return [event for event in events if event["epoch"] == self.epoch]
+
+    async def newest(self, channel: str, n: int) -> list[dict[str, Any]]:
+        """The last `n` of what this run wrote into a channel's stream, newest first."""
+        events = [ujson.loads(fields[b"e"]) for _, fields in await self._asked(lambda: self.client.xrevrange(f"stream:{{{channel}}}", count=n))]
         return [event for event in events if event["epoch"] == self.epoch]
 
     async def eventually(self, ask: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
@@ -83,11 +110,6 @@ class Trial:
         while (wrong := await look()) and time.monotonic() < deadline_s:
             await asyncio.sleep(0.25)
         return wrong
-
-    def shed(self) -> Counter[str]:
-        """Events that were dropped before they had a number, by class."""
-        assert self.appliance.publisher is not None
-        return Counter({name: row["shed"] for name, row in self.appliance.publisher.stats()["classes"].items()})
 
     async def hears(self, kind: str, whose: set[tuple[str, str]], timeout_s: float) -> bool:
         """Wait until the channels of a kind and of these (exchange, symbol) were heard."""

@@ -26,6 +26,13 @@ BLOCK = 64  # bytes, of the hash's
 KEPT = 1000
 HUM_MS = 15_000  # an order of its own, in each market
 FORWARD_NS = 2_000_000  # from the trigger to the market order
+WORDS = {  # of each venue, or of a market where it has its own, for what is kept of its kind
+    "binance": {"stop": "STOP_MARKET", "take_profit": "TAKE_PROFIT_MARKET", "trailing": "TRAILING_STOP_MARKET"},
+    "binance_spot": {"stop": "STOP_LOSS", "take_profit": "TAKE_PROFIT", "trailing": "STOP_LOSS"},
+    "bybit_spot": dict.fromkeys(("stop", "take_profit", "trailing"), "tpslOrder"),
+    "bybit": {"stop": "Stop", "take_profit": "TakeProfit", "trailing": "TrailingStop"},
+    "okx": {"stop": "trigger", "take_profit": "conditional", "trailing": "move_order_stop"},
+}
 
 
 @dataclass
@@ -55,6 +62,17 @@ class StopOrder:
         return f"sim-{self.number}"
 
     @property
+    def venue_id(self) -> str:
+        """As the venue writes it."""
+        if self.market.startswith("bybit"):
+            return f"c1c73e96-daef-4492-8cdd-{self.number:012d}"
+        return str(706_620_792_000_000_000 + self.number if self.market.startswith("okx") else self.number)
+
+    @property
+    def venue_type(self) -> str:
+        return WORDS.get(self.market, WORDS[self.market.split("_")[0]])[self.kind]
+
+    @property
     def placed_id(self) -> str:
         """Of the order that it placed."""
         return str(88_000_000_000 + self.number) if self.state in ("placed", "filled") else ""
@@ -64,7 +82,9 @@ class StopOrder:
         return {
             "id": self.number, "client_id": self.client_id, "market": one.market, "symbol": one.symbol, "side": "buy" if self.is_buy else "sell",
             "kind": self.kind, "trigger_price": one.px.trim(self.tick), "quantity": one.qty.trim(self.lots), "price_type": self.price_type,
-            "state": self.state, "triggered_ms": self.triggered_ns // 1_000_000, "placed_id": self.placed_id,
+            "state": self.state, "triggered_ms": self.triggered_ns // 1_000_000, "placed_id": self.placed_id, "venue_id": self.venue_id,
+            "venue_type": self.venue_type, "placed_when_told": self.market.startswith("okx"),
+            "reduce_only": None if self.market == "binance_spot" else False, "kind_told": "other" if self.market == "bybit_spot" else self.kind,
         }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ class Index:
         self._path = [self._anchor]
         self._minutes: dict[int, Samples] = {}  # since the start
         self._hours: dict[int, Samples] = {}  # before it
+        self._leap = 1.0  # what the next point is further off by
         self._note(self._first, self._anchor)
 
     def at(self, now_ns: int) -> float:
@@ -32,13 +33,19 @@ class Index:
         while wanted >= len(self._path):
             last = self._path[-1]
             pull = (self._anchor / last - 1.0) * 1e-4
-            self._path.append(last * (1.0 + pull + self._random.gauss(0.0, self._sigma * 0.316)))
+            self._path.append(last * (1.0 + pull + self._random.gauss(0.0, self._sigma * 0.316)) * self._leap)
+            self._leap = 1.0
             self._note(self._first + len(self._path) - 1, self._path[-1])
             if len(self._path) > 2 * KEPT:
                 del self._path[:KEPT]
                 self._first += KEPT
                 wanted -= KEPT
         return self._path[max(0, wanted)]
+
+    def leap(self, share: float) -> None:
+        """The next point is so much higher (below 0: lower) than it would have been, and so is what the path is drawn to: it stays there."""
+        self._leap *= 1.0 + share
+        self._anchor *= 1.0 + share
 
     def bar(self, open_ms: int, length_ms: int) -> Samples | None:
         """(open, high, low, close) of its samples in this interval of whole minutes: one in 15 s before the start, ten a second since."""

@@ -42,6 +42,7 @@ class Instrument:
         self.symbol, self.market = listing.symbol, listing.market
         self.px, self.qty = Scale(listing.tick), Scale(listing.lot)
         self.is_spot, self.is_inverse = listing.kind == "spot", listing.kind == "inverse"
+        self.lends = listing.market == "okx_spot"  # a spot market whose positions on margin can be liquidated, and are told
         numbers = sum(map(ord, listing.market + listing.symbol))
         dated = listing.expiry_ms is not None
         premium = 0.0 if self.is_spot else (0.006 if dated else 0.0001) + (numbers % 7 - 3) * 1e-5

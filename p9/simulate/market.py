@@ -42,12 +42,13 @@ class Liquidation(NamedTuple):
 
 
 class Resting:
-    """A limit order that somebody asked for, `bps` from the mid; `tick` once it is there. Nobody else cancels it; the flow may take it."""
+    """A limit order that somebody asked for, `bps` from the mid; `tick` once it is there. Nobody else cancels it; the flow may take it. `alone`: it stands at a
+    price of its own, so that what is seen there is this order."""
 
-    __slots__ = ("bps", "tick")
+    __slots__ = ("alone", "bps", "tick")
 
-    def __init__(self, bps: float):
-        self.bps = bps
+    def __init__(self, bps: float, alone: bool = False):
+        self.bps, self.alone = bps, alone
         self.tick: int | None = None
 
 
@@ -154,6 +155,8 @@ class Market:
         self._next_ns = start_ns + self._pause()
         self._planned: list[Planned] = []
         self._asked_for: dict[tuple[int, int], int] = {}  # {(side, tick): lots of it that rest on request}
+        self._alone: set[tuple[int, int]] = set()  # (side, tick) where nobody else may stand
+        self.calm_until_ns = start_ns  # before then the flow liquidates nobody
 
     @property
     def next_ns(self) -> int:
@@ -243,10 +246,16 @@ class Market:
         if not planned.pulls:
             bid, _, ask, _ = self._best
             tick = max(1, round((bid + ask) / 2 * (1 - side.sign * order.bps / 1e4)))
-            order.tick = min(tick, bid) if number == BID else max(tick, ask)
+            tick = min(tick, bid) if number == BID else max(tick, ask)
+            while order.alone and tick in side.lots and tick > 1:
+                tick -= side.sign
+            if order.alone:
+                self._alone.add((number, tick))
+            order.tick = tick
             side.add(order.tick, planned.lots)
             self._asked_for[number, order.tick] = planned.lots
         else:
+            self._alone.discard((number, order.tick))
             there = side.lots.get(order.tick, 0)
             left = min(there, self._asked_for.pop((number, order.tick), 0))
             if not left:
@@ -292,7 +301,7 @@ class Market:
         else:
             self._far(number, touched)
             return
-        if rank * side.sign > 0:
+        if rank * side.sign > 0 and (number, rank * side.sign) not in self._alone:
             side.add(rank * side.sign, self._size())
             touched.append((number, rank * side.sign))
 
@@ -301,7 +310,7 @@ class Market:
         widest = 0.3 * abs(side.ranks[-1])
         for _ in range(8):
             rank = side.ranks[-1] - int(self._near * (widest / self._near) ** self._random.random())
-            if rank * side.sign > 0:
+            if rank * side.sign > 0 and (number, rank * side.sign) not in self._alone:
                 side.add(rank * side.sign, self._size())
                 touched.append((number, rank * side.sign))
                 return
@@ -322,7 +331,7 @@ class Market:
         touched.append((number, tick))
 
     def _market(self, is_buy: bool, at_ns: int, sweeps: bool, touched: list, fills: list[Fill]) -> Liquidation | None:
-        forced = self._liquidations and self._random.random() < 0.02
+        forced = self._liquidations and self._random.random() < 0.02 and at_ns >= self.calm_until_ns
         left = self._size() * (8 if forced or self._random.random() < 0.05 else 1)
         limit = round(self.fair(at_ns)) * self.sides[ASK if is_buy else BID].sign if sweeps else None
         return self._take(is_buy, 1 << 60 if sweeps else left, limit, at_ns, forced, touched, fills)

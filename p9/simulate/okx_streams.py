@@ -353,13 +353,13 @@ class Liquidations(Channel):
                 continue
             side, position = ("sell", "long") if forced.is_sell else ("buy", "short")
             detail = (
-                f'{{"bkLoss":"0","bkPx":"{one.px.trim(forced.tick)}","ccy":"","posSide":"{position}","side":"{side}",'
+                f'{{"bkLoss":"0","bkPx":"{one.px.trim(forced.tick)}","ccy":"{one.listing.base if one.is_spot else ""}","posSide":"{position}","side":"{side}",'
                 f'"sz":"{one.qty.trim(forced.lots)}","ts":"{forced.at_ns // 1_000_000}"}}'
             )
             family = one.listing.pair
             self.publish(
                 f'"data":[{{"details":[{detail}],"instFamily":"{family}","instId":"{one.symbol}",'
-                f'"instType":"{inst_type(one)}","uly":"{family}"}}]}}',
+                f'"instType":"{"MARGIN" if one.is_spot else inst_type(one)}","uly":"{family}"}}]}}',
                 one,
             )
 

@@ -46,6 +46,7 @@ class Oracle:
         router.add_get("/oracle/{market}/{symbol}/klines", self._klines)
         router.add_get("/oracle/{market}/{symbol}/figures", self._figures)
         router.add_get("/oracle/{market}/{symbol}/trades", self._trades)
+        router.add_get("/oracle/{market}/{symbol}/folded", self._folded)
 
     def _find(self, request: web.Request) -> Instrument:
         key = (request.match_info["market"], request.match_info["symbol"])
@@ -141,15 +142,27 @@ class Oracle:
         return _json(rows)
 
     async def _trades(self, request: web.Request) -> web.Response:
-        """The newest `limit` fills, oldest first: [id as the venue writes it, price, quantity, aggressor's side, ns]."""
-        one = self._find(request)
+        """The newest `limit` fills, or those of them since the ms `since`, oldest first: [id as the venue writes it, price, quantity, aggressor's side, ns]."""
+        one, since_ns = self._find(request), int(_number(request, "since", 0)) * 1_000_000
         bybit = one.market.startswith("bybit")
         return _json([
             [
                 bybit_streams.trade_id(one, fill) if bybit else str(fill.id), one.px.trim(fill.tick), one.qty.trim(fill.lots),
                 "sell" if fill.buyer_is_maker else "buy", fill.at_ns,
             ]
-            for fill in one.newest_fills(int(_number(request, "limit", 1000)))
+            for fill in one.newest_fills(int(_number(request, "limit", 1000))) if fill.at_ns >= since_ns
+        ])  # fmt: skip
+
+    async def _folded(self, request: web.Request) -> web.Response:
+        """The rows that the venue makes of fills, where it folds those of some time into one, since the ms `since`."""
+        one, since_ns = self._find(request), int(_number(request, "since", 0)) * 1_000_000
+        tapes = getattr(self._simulator.binance.get(one.market), "aggregates", {})
+        return _json([
+            {
+                "id": made.id, "first_id": made.first_id, "last_id": made.last_id, "price": one.px.trim(made.tick), "quantity": one.qty.trim(made.lots),
+                "side": "sell" if made.buyer_is_maker else "buy", "at_ms": made.at_ns // 1_000_000,
+            }
+            for made in (tapes[one.symbol].tape if one.symbol in tapes else ()) if made.at_ns >= since_ns
         ])  # fmt: skip
 
     async def _insurance(self, request: web.Request) -> web.Response:

@@ -14,7 +14,7 @@ from aiohttp import web
 from p9.simulate.account import Account, StopOrder
 from p9.simulate.binance_weights import Weights, error
 from p9.simulate.faults import Faults
-from p9.simulate.private_streams import ALGO_STATES, ALGO_TYPES, INST_TYPES, SPOT_TYPES, second_row, third_row
+from p9.simulate.private_streams import ALGO_STATES, INST_TYPES, second_row, third_row
 from p9.simulate.rest import Refusal, dumps, json_response
 
 DAY_MS = 86_400_000
@@ -144,7 +144,7 @@ class OrderHistory:
 def _first_row(order: StopOrder) -> Mapping[str, Any]:
     one = order.one
     return {
-        "algoId": order.number, "clientAlgoId": order.client_id, "algoType": "CONDITIONAL", "orderType": ALGO_TYPES[order.kind], "symbol": one.symbol,
+        "algoId": int(order.venue_id), "clientAlgoId": order.client_id, "algoType": "CONDITIONAL", "orderType": order.venue_type, "symbol": one.symbol,
         "side": "BUY" if order.is_buy else "SELL", "positionSide": "BOTH", "timeInForce": "GTC", "quantity": one.qty.trim(order.lots),
         "algoStatus": ALGO_STATES[order.state], "actualOrderId": order.placed_id, "actualPrice": "0.00000", "triggerPrice": one.px.pad(order.tick),
         "price": "0.000", "icebergQuantity": None, "tpTriggerPrice": "0.000", "tpPrice": "0.000", "slTriggerPrice": "0.000", "slPrice": "0.000",
@@ -158,9 +158,9 @@ def _spot_row(order: StopOrder) -> Mapping[str, Any]:
     one, works = order.one, order.triggered_ns > 0
     status = {"filled": "FILLED", "cancelled": "CANCELED"}.get(order.state, "NEW")
     row = {
-        "symbol": one.symbol, "orderId": order.number, "orderListId": -1, "clientOrderId": order.client_id, "price": "0.00000000",
+        "symbol": one.symbol, "orderId": int(order.venue_id), "orderListId": -1, "clientOrderId": order.client_id, "price": "0.00000000",
         "origQty": one.qty.pad(order.lots), "executedQty": one.qty.pad(order.lots) if order.state == "filled" else "0.00000000",
-        "cummulativeQuoteQty": "0.00000000", "status": status, "timeInForce": "GTC", "type": SPOT_TYPES[order.kind],
+        "cummulativeQuoteQty": "0.00000000", "status": status, "timeInForce": "GTC", "type": order.venue_type,
         "side": "BUY" if order.is_buy else "SELL", "stopPrice": one.px.pad(order.tick), "icebergQty": "0.00000000", "time": order.placed_ns // 1_000_000,
         "updateTime": order.changed_ns // 1_000_000, "isWorking": works, "workingTime": order.triggered_ns // 1_000_000 if works else -1,
         "origQuoteOrderQty": "0.00000000", "selfTradePreventionMode": "NONE",

@@ -10,10 +10,7 @@ from p9.simulate.connection import Connection
 from p9.simulate.faults import Faults
 
 ALGO_STATES = {"resting": "NEW", "triggered": "TRIGGERING", "placed": "TRIGGERED", "filled": "FINISHED", "cancelled": "CANCELED"}
-ALGO_TYPES = {"stop": "STOP_MARKET", "take_profit": "TAKE_PROFIT_MARKET", "trailing": "TRAILING_STOP_MARKET"}
-SPOT_TYPES = {"stop": "STOP_LOSS", "take_profit": "TAKE_PROFIT", "trailing": "STOP_LOSS"}
 ORDER_STATES = {"resting": "Untriggered", "triggered": "Triggered", "placed": "New", "filled": "Filled", "cancelled": "Deactivated"}
-ORDER_TYPES = {"stop": "Stop", "take_profit": "TakeProfit", "trailing": "TrailingStop"}
 ORDER_PRICES = {"last": "LastPrice", "mark": "MarkPrice", "index": "IndexPrice"}
 STATES = {"resting": "live", "placed": "effective", "cancelled": "canceled"}
 INST_TYPES = {"okx_spot": "SPOT", "okx_swap": "SWAP", "okx_futures": "FUTURES"}
@@ -26,8 +23,8 @@ def first(order: StopOrder, now_ms: int) -> str:
     more = f'"ap":"0","aq":"{one.qty.trim(order.lots) if order.state == "filled" else "0"}","act":"MARKET",' if after else ""
     kind = "MARK_PRICE" if order.price_type == "mark" else "CONTRACT_PRICE"
     return (
-        f'{{"e":"ALGO_UPDATE","T":{now_ms},"E":{now_ms + 1},"o":{{"caid":"{order.client_id}","aid":{order.number},"at":"CONDITIONAL",'
-        f'"o":"{ALGO_TYPES[order.kind]}","s":"{one.symbol}","S":"{"BUY" if order.is_buy else "SELL"}","ps":"BOTH","f":"GTC","q":"{one.qty.trim(order.lots)}",'
+        f'{{"e":"ALGO_UPDATE","T":{now_ms},"E":{now_ms + 1},"o":{{"caid":"{order.client_id}","aid":{order.venue_id},"at":"CONDITIONAL",'
+        f'"o":"{order.venue_type}","s":"{one.symbol}","S":"{"BUY" if order.is_buy else "SELL"}","ps":"BOTH","f":"GTC","q":"{one.qty.trim(order.lots)}",'
         f'"X":"{ALGO_STATES[order.state]}","ai":"{order.placed_id}",{more}"tp":"{one.px.pad(order.tick)}","p":"0","V":"EXPIRE_MAKER","wt":"{kind}",'
         f'"pm":"NONE","cp":false,"pP":false,"R":false,"tt":{order.triggered_ns // 1_000_000},"gtd":0}}}}'
     )
@@ -43,9 +40,9 @@ def first_spot(order: StopOrder, now_ms: int) -> str | None:
     works, done = order.triggered_ns > 0, one.qty.pad(order.lots) if order.state == "filled" else "0.00000000"
     event = {
         "e": "executionReport", "E": now_ms, "s": one.symbol, "c": f"{order.client_id}-cancel" if order.state == "cancelled" else order.client_id,
-        "S": "BUY" if order.is_buy else "SELL", "o": SPOT_TYPES[order.kind], "f": "GTC", "q": one.qty.pad(order.lots), "p": "0.00000000",
+        "S": "BUY" if order.is_buy else "SELL", "o": order.venue_type, "f": "GTC", "q": one.qty.pad(order.lots), "p": "0.00000000",
         "P": one.px.pad(order.tick), "F": "0.00000000", "g": -1, "C": order.client_id if order.state == "cancelled" else "", "x": told[0], "X": told[1],
-        "r": "NONE", "i": order.number, "l": done, "z": done, "L": one.px.pad(order.tick) if order.state == "filled" else "0.00000000", "n": "0", "N": None,
+        "r": "NONE", "i": int(order.venue_id), "l": done, "z": done, "L": one.px.pad(order.tick) if order.state == "filled" else "0.00000000", "n": "0", "N": None,
         "T": now_ms, "t": order.number if order.state == "filled" else -1, "I": order.number, "w": works and order.state != "filled", "m": False, "M": False,
         "O": order.placed_ns // 1_000_000, "Z": "0.00000000", "Y": "0.00000000", "Q": "0.00000000", "V": "NONE",
     }  # fmt: skip
@@ -61,9 +58,9 @@ def second_row(order: StopOrder, now_ms: int) -> dict:
     one = order.one
     at_ms = order.triggered_ns // 1_000_000 if order.state == "triggered" else now_ms
     return {
-        "category": one.market.removeprefix("bybit_"), "symbol": one.symbol, "orderId": f"c1c73e96-daef-4492-8cdd-{order.number:012d}",
+        "category": one.market.removeprefix("bybit_"), "symbol": one.symbol, "orderId": order.venue_id,
         "orderLinkId": order.client_id, "side": "Buy" if order.is_buy else "Sell", "orderType": "Market", "price": "", "qty": one.qty.pad(order.lots),
-        "timeInForce": "IOC", "orderStatus": ORDER_STATES[order.state], "stopOrderType": "tpslOrder" if one.is_spot else ORDER_TYPES[order.kind], "triggerPrice": one.px.pad(order.tick),
+        "timeInForce": "IOC", "orderStatus": ORDER_STATES[order.state], "stopOrderType": order.venue_type, "triggerPrice": one.px.pad(order.tick),
         "triggerDirection": 1 if order.rises else 2, "triggerBy": ORDER_PRICES[order.price_type], "reduceOnly": False, "closeOnTrigger": False,
         "positionIdx": 0, "cumExecQty": one.qty.pad(order.lots) if order.state == "filled" else "0", "createdTime": str(order.placed_ns // 1_000_000),
         "updatedTime": str(at_ms),
@@ -84,17 +81,17 @@ def third_row(order: StopOrder, now_ms: int) -> dict | None:
     kind = INST_TYPES[one.market]
     effective = state == "effective"
     row = {
-        "algoId": str(706_620_792_000_000_000 + order.number), "algoClOrdId": order.client_id, "instId": one.symbol, "instType": kind, "state": state,
-        "side": "buy" if order.is_buy else "sell", "posSide": "net", "sz": one.qty.trim(order.lots), "tgtCcy": "base_ccy" if one.is_spot else "",
+        "algoId": order.venue_id, "algoClOrdId": order.client_id, "instId": one.symbol, "instType": kind, "state": state,
+        "side": "buy" if order.is_buy else "sell", "posSide": "net", "ordType": order.venue_type, "sz": one.qty.trim(order.lots), "tgtCcy": "base_ccy" if one.is_spot else "",
         "actualPx": "", "actualSz": one.qty.trim(order.lots) if effective else "", "ordId": order.placed_id, "ordIdList": [order.placed_id] if effective else [],
         "triggerTime": str(order.triggered_ns // 1_000_000) if effective else "", "failCode": "", "tdMode": "cash" if one.is_spot else "cross",
         "reduceOnly": "false", "cTime": str(order.placed_ns // 1_000_000), "uTime": str(now_ms),
     }  # fmt: skip
     price = one.px.trim(order.tick)
     if order.kind == "take_profit":
-        row |= {"ordType": "conditional", "actualSide": "tp" if effective else "", "tpTriggerPx": price, "tpTriggerPxType": order.price_type, "tpOrdPx": "-1"}
+        row |= {"actualSide": "tp" if effective else "", "tpTriggerPx": price, "tpTriggerPxType": order.price_type, "tpOrdPx": "-1"}
     else:
-        row |= {"ordType": "trigger" if order.kind == "stop" else "move_order_stop", "actualSide": ""}
+        row["actualSide"] = ""
         row |= {"triggerPx": price, "triggerPxType": order.price_type, "ordPx": "-1"}
     return row
 

@@ -88,10 +88,10 @@ def test_what_cannot_be_planted_is_refused(wrong):
         world.plants.plant(**{"what": "whale", "one": world.one, "side": "buy", "orders": 1, "every_ms": 0, "quote": 1.0, **wrong})
 
 
-def test_nobody_is_liquidated_on_a_spot_market():
+def test_nobody_is_liquidated_on_a_spot_market_without_margin():
     world = World("1")
     with pytest.raises(ValueError, match="spot"):
-        world.plants.plant("cascade", SimpleNamespace(is_spot=True), side="buy", orders=1, every_ms=0, quote=1.0)
+        world.plants.plant("cascade", SimpleNamespace(is_spot=True, lends=False), side="buy", orders=1, every_ms=0, quote=1.0)
 
 
 def test_what_was_not_asked_for_is_the_same_with_and_without_a_plant_until_it_begins():
