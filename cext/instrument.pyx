@@ -357,10 +357,15 @@ cdef class Instrument:
         """Is this frame, whose ids the book has passed, newer than the book all the same?
 
         So it is where the venue began to count anew and the very frame that said so was lost: every later one would be dropped as a repeat, and
-        the book would stand still for ever and claim to be synced. A repeat (of a venue, of a socket that takes over, of what was held for an
-        image) is not: it was sent, or came, no later than what last moved the book. Times are compared each within its own clock.
+        the book would stand still for ever and claim to be synced, or go on with the first one whose new number fits the old ones. A repeat (of a
+        venue, of a socket that takes over, of what was held for an image) is not: where the matching engine counts too, and that goes on, its
+        count is no higher; and it was sent, or came, no later than what last moved the book. Times are compared each within its own clock.
         """
-        return event.last_id < self.sequence.id and ts_recv - self._moved_recv > LEFT_BEHIND_NS and (
+        if event.last_id >= self.sequence.id:
+            return False
+        if self.cross_id != NO_ID and event.cross_id > self.cross_id:
+            return True
+        return ts_recv - self._moved_recv > LEFT_BEHIND_NS and (
             self._moved_event == NO_TIME or event.ts_event == NO_TIME or event.ts_event - self._moved_event > LEFT_BEHIND_NS)
 
     cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil:

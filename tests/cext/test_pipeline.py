@@ -294,8 +294,8 @@ def test_an_answer_that_is_no_order_book_is_refused(body):
     assert pipeline.image(0, image(10), NOW_NS) == "events", "what was held is still there"
 
 
-def bybit(kind: str, u: int, bids=(), asks=()) -> bytes:
-    data = {"s": "BTCUSDT", "b": bids, "a": asks, "u": u, "seq": u * 10}
+def bybit(kind: str, u: int, bids=(), asks=(), seq: int | None = None) -> bytes:
+    data = {"s": "BTCUSDT", "b": bids, "a": asks, "u": u, "seq": u * 10 if seq is None else seq}
     return json.dumps({"topic": "orderbook.50.BTCUSDT", "type": kind, "ts": 1, "data": data, "cts": 1}).encode()
 
 
@@ -355,6 +355,17 @@ def test_pain_28_a_venue_that_counts_anew_is_noticed_even_if_the_frame_that_said
         assert pipeline.image(0, image(3), NOW_NS + 2 * S_NS) == "events", "the frame that showed it was held"
         pipeline.feed_bytes(at(frames[2], 1200), NOW_NS + 2 * S_NS)
         assert pipeline.book(0)["id"] == 4
+
+
+def test_pain_28_where_the_engine_counts_too_the_very_next_frame_shows_that_the_venue_counts_anew():
+    """It waited a second, in which a new number might come that the old ones fit: the book went on without what lay between (simulation, seed 7020)."""
+    pipeline = pipeline_for("bybit_linear")
+    pipeline.feed_bytes(bybit("snapshot", 900, [["100", "1"]], [["101", "1"]], seq=9000), NOW_NS)
+    pipeline.feed_bytes(bybit("delta", 899, seq=8990), NOW_NS)
+    assert pipeline.states() == ["synced"], "a repeat"
+    pipeline.feed_bytes(bybit("delta", 899, seq=9010), NOW_NS)
+    assert pipeline.states() == ["invalid"]
+    assert pipeline.feed_bytes(bybit("delta", 901, seq=9020), NOW_NS) == "events" and pipeline.states() == ["invalid"]
 
 
 def test_an_image_of_the_old_count_is_found_out_too():
