@@ -26,6 +26,7 @@ cdef class Door(WSListener):
     cdef readonly int64_t pings         # of the venue's
     cdef readonly int64_t bytes
     cdef readonly int64_t last_recv_ns
+    cdef readonly int64_t last_ping_ns
     cdef readonly object owner
     cdef public object recorder
     cdef public bint standby            # this socket waits to take over from another: its frames go to owner.on_standby(ts_recv_ns, payload)
@@ -54,6 +55,7 @@ cdef class Door(WSListener):
             return
         elif frame.msg_type == WSMsgType.PING:
             self.pings += 1
+            self.last_ping_ns = now_ns
             transport.send_pong(frame.get_payload_as_bytes())
         elif frame.msg_type == WSMsgType.TEXT or frame.msg_type == WSMsgType.BINARY or frame.msg_type == WSMsgType.CONTINUATION:
             self._assemble(transport, frame, now_ns)

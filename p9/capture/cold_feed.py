@@ -70,7 +70,7 @@ class ColdFeed(Line):
         self._silent_s = self.settings.silent_s
         self._patient()
         self.counts: Counter[str] = Counter()
-        self.last_recv_ns = 0  # of the last frame on the socket that was lost
+        self.last_recv_ns = 0  # of the last frame, or ping of the venue's, on the socket that was lost
         self._clock, self._on_frame, self._login, self._make_address, self._dial = clock, on_frame, login, address, dial
         self._heard_of_loss = on_lost or (lambda: None)
         self._asked: dict[str, tuple[int, float]] = {}  # silent topics: how often they were subscribed anew, and when last
@@ -113,7 +113,8 @@ class ColdFeed(Line):
 
     def _let_go(self, reason: str) -> None:
         self.counts["login_refused"] += self.connection.login_refused
-        self.last_recv_ns = self.connection.listener.last_recv_ns
+        listener = self.connection.listener
+        self.last_recv_ns = max(listener.last_recv_ns, listener.last_ping_ns)
         super()._let_go(reason)
 
     def _take(self, payload: bytes, recv_ns: int) -> None:

@@ -226,8 +226,11 @@ class Orders:
         return one
 
     def status(self) -> dict[str, Any]:
+        """`reconciles`: what is triggered while the stream is lost can be asked for."""
+        asks = self._reconciler
         return {
-            "feed": self.feed.status(), "counts": dict(self.counts), "losses": dict(self.losses), "bad": dict(self.bad + (self._reconciler.bad if self._reconciler is not None else Counter())), "gaps": self._absence.open, "reconciles": self._reconciler is not None and self._reconciler.ready,
+            "feed": self.feed.status(), "counts": dict(self.counts), "losses": dict(self.losses), "gaps": self._absence.open,
+            "bad": dict(self.bad + asks.bad if asks is not None else self.bad), "reconciles": asks is not None and asks.ready,
         }  # fmt: skip
 
 

@@ -33,8 +33,7 @@ class Reconciler:
         self.how = how
         self.bad: Counter[str] = Counter()
         self._market, self._client, self._key, self._now_ns = market, client, key, now_ns
-        self._oldest: dict[str, int] = {}  # {unit: when the oldest order was placed that rested as of the list}
-        self._listed_ns = 0  # 0: there is no list
+        self._lists: list[tuple[int, dict[str, int]]] = []  # (when it was asked for, {unit: when the oldest order was placed that rested then}), the last two
         self._unlisted = "what rests was not listed yet"
         self._due_s = 0.0
         self._known: set[str] | None = None  # orders that were triggered before we listened, and are open still
@@ -47,7 +46,7 @@ class Reconciler:
     @property
     def ready(self) -> bool:
         """Whether it can be told which orders may be triggered while nobody listens."""
-        return bool(self._listed_ns) or not self.how.listing
+        return bool(self._lists) or not self.how.listing
 
     async def list_resting(self, live_ns: int, again_s: float) -> str:
         """Learn what rests; the reason why it is not known, or nothing. `live_ns`: since when the stream tells what is triggered."""
@@ -57,19 +56,22 @@ class Reconciler:
         self._due_s = time.monotonic() + (again_s if why else LIST_S)
         self._unlisted = why
         if not why:
-            self._listed_ns, self._oldest = at_ns, {}
+            oldest: dict[str, int] = {}
             for order in reading.facts:
-                self._oldest[order.unit] = min(order.placed_ns, self._oldest.get(order.unit, at_ns))
+                oldest[order.unit] = min(order.placed_ns, oldest.get(order.unit, at_ns))
+            self._lists = [*self._lists[-1:], (at_ns, oldest)]
             if self._known is None:
                 self._known = {f"{order.market} {order.order_id}" for order in reading.facts if order.changed_ns is not None and order.changed_ns < live_ns - self.how.earlier_ns}
         return why
 
     async def triggered(self, instruments: Sequence[Instrument], since_ns: int) -> tuple[list[StopOrder], str]:
-        """What was triggered from then on, and why that may not be all of it (nothing: it is)."""
-        if not self.ready:
-            return [], self._unlisted
+        """What was triggered from then on, and why that may not be all of it (nothing: it is). A list that was made later knows nothing of those that were
+        triggered in between."""
+        listed_ns, oldest = next((each for each in reversed(self._lists) if each[0] <= since_ns), (0 if self.how.listing else since_ns, {}))
+        if not listed_ns:
+            return [], self._unlisted or "what rested was listed only after the line was lost"
         reading = Reading(Roster(()))
-        questions = self.how.questions(instruments, lambda unit: min(self._oldest.get(unit, self._listed_ns), since_ns) - self.how.earlier_ns, self._now_ns())
+        questions = self.how.questions(instruments, lambda unit: min(oldest.get(unit, listed_ns), since_ns) - self.how.earlier_ns, self._now_ns())
         why = await self._ask(questions, reading, lambda reading, answer: self.how.read(reading, answer, since_ns - self.how.earlier_ns))
         return [order for order in reading.facts if f"{order.market} {order.order_id}" not in (self._known or ())], why
 

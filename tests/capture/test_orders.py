@@ -192,7 +192,7 @@ async def test_a_stream_that_the_venue_ends_is_opened_anew(run):
     now = await run("binance_spot", also=[lambda names: StopTriggers(names, inferred=False)])
     account, user_data = now.simulator.account, now.simulator.binance["binance_spot"].user_data
     one = next(one for (name, _), one in now.simulator.instruments.items() if name == now.name)
-    async with listening(now) as orders:
+    async with listening(now, settings=msgspec.structs.replace(QUICK, standby_most_s=0.5)) as orders:
         await until(lambda: orders.feed.state == "live" and orders.status()["reconciles"])
         made = [account.place(one, is_buy=False, kind="take_profit", distance=1), place(now)]
         await until(lambda: sorted(told(now)) == [order.client_id for order in made] and orders.counts["repeated"] == 1)
