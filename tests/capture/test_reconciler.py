@@ -12,6 +12,7 @@ from cext.streams.stop_triggers import StopTriggers
 
 from p9.capture import orders as orders_of_ours
 from p9.key import Key
+from p9.market.rest import RestSettings
 from p9.simulate.account import KEY, SECRET, Account
 from p9.simulate.faults import Scope
 from p9.venues import binance_signed, bybit_orders, okx_orders
@@ -76,10 +77,11 @@ def check(now, order):
     assert event["placed_order_id"] == (None if truth["market"].startswith(("bybit", "binance_spot")) else truth["placed_id"]) and event["failure"] is None
 
 
-@pytest.mark.parametrize("name", ["okx_swap", "binance_spot", "binance_usdm", "binance_coinm", "bybit_inverse", "bybit_spot"])
+@pytest.mark.parametrize("name", ["okx_swap", "binance_spot", "binance_usdm", "binance_coinm", "bybit_spot"])
 async def test_what_was_triggered_while_nobody_listened_is_asked_for_and_told_once(run, name, monkeypatch):
     monkeypatch.setattr(okx_orders, "PAGE", 2)
     now = await run(name, also=TOLD)
+    now.client.tune(RestSettings(share=1.0))
     account = now.simulator.account
     rested = account.place(first(now), is_buy=True, distance=900_000)
     rested.placed_ns -= 20 * DAY_NS
@@ -143,6 +145,7 @@ SPOILS = {  # {what the venue does to its answer: what is counted}
 async def test_an_answer_that_cannot_be_used_tells_nothing_wrong_and_the_gap_stays_lost(run, name, monkeypatch):
     monkeypatch.setattr(okx_orders, "TYPES", ("trigger",))  # which is enough, and quicker
     now = await run(name, also=TOLD)
+    now.client.tune(RestSettings(share=1.0, attempts=2, retry_first_s=0.05))
     history, exchange = now.simulator.order_history, now.row.exchange
     missed = place(now)
     await until(lambda: missed.state == "filled")
