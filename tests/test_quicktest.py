@@ -40,7 +40,7 @@ def test_the_quick_test_passes_on_simulated_venues_and_its_recording_replays_to_
         "a wrong file while it runs changes nothing and is told", "thresholds change while it runs, without a reconnect",
         "a venue's clock that is off is told, and its end", "every book is the true book", "every candle is the venue's kline",
         "book_ticker is the true book's", "depth is the true book's", "snapshots is the true book's", "liquidity is the true book's", "every trade is the tape's",
-        "every forming candle is the venue's kline", "cumulative volume delta is the tape's",
+        "every forming candle is the venue's kline", "cumulative volume delta is the tape's", "declines of insurance pools are told, as they were",
         "every figure is the venue's", "every insurance pool is the venue's", "every option is the venue's", "planted orders are found, as they were", "deleveraging is told where it is",
         "reference data are the venue's", "every channel is alive", "no hole in any stream",
     } <= set(report["checks"])  # fmt: skip

@@ -1,5 +1,7 @@
 """Every venue that tells whether it deleverages says that it does, once its insurance pools have lost what was planted."""
 
+from decimal import Decimal
+
 from p9.quicktest.trial import Trial
 
 SETTLED_S = 20.0
@@ -15,6 +17,13 @@ async def check(trial: Trial) -> None:
         states = {channel: event["state"] for channel, event in newest.items() if event["state"] is not None}  # one venue tells its likelihood alone
         venues = {channel.split(":")[1] for channel in states}
         wrong = [f"{channel} is {state}" for channel, state in states.items() if state != "adl"]
+        for channel, event in newest.items():
+            if event["balance"] is not None and event["ts_event"] is not None:
+                assert trial.simulator is not None
+                rows = await trial.simulator.get(f"/oracle/insurance?at={event['ts_event'] // 1_000_000}")
+                true = {row["balance"] for row in rows if row["venue"] == event["exchange"] and event["venue_symbol"] in row["symbols"]}
+                if Decimal(event["balance"]) not in set(map(Decimal, true)):
+                    wrong.append(f"{channel} has a pool of {event['balance']}, not {', '.join(sorted(true))}")
         return wrong + ([] if len(venues) > 1 else [f"only {', '.join(venues) or 'nobody'} tells it"])
 
     wrong = await trial.settled(look, SETTLED_S)

@@ -10,12 +10,12 @@ from typing import Any
 from p9 import coverage
 from p9.quicktest import news, patterns, whales
 from p9.quicktest.gaps import REPAIR_S
+from p9.quicktest.pools import DECLINE_PERCENT
 from p9.quicktest.trial import Trial
 
 Plant = tuple[str, Callable[[], Awaitable[Any]]]
 CASCADE = 2_000_000
 HEARD_S = 10.0
-DECLINE_PERCENT = 40  # of every insurance pool: more than what venues deleverage at
 
 
 def orders(trial: Trial) -> list[Plant]:

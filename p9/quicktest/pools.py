@@ -5,6 +5,8 @@ from decimal import Decimal
 from p9.quicktest.trial import Trial
 
 SETTLED_S = 20.0
+DECLINE_PERCENT = 40  # of every insurance pool: more than what venues deleverage at
+DRIFT_PERCENT = 0.1  # pools are never still
 
 
 async def check(trial: Trial) -> None:
@@ -41,3 +43,26 @@ async def check(trial: Trial) -> None:
 
         wrong += [f"{venue} {asset}: {text}" for text in await trial.settled(look, SETTLED_S)]
     trial.note("every insurance pool is the venue's", keys and not wrong, "; ".join(wrong[:3]) or f"{n} balances of {len(keys)} funds")
+    await check_alerts(trial)
+
+
+async def check_alerts(trial: Trial) -> None:
+    """Of each fund that lost what was planted: a pool's balance at the time that it tells, and a decline of no less than the loss."""
+    assert trial.simulator is not None
+    funds = sorted((exchange, asset) for kind, exchange, asset in trial.caused if kind == "insurance_alerts")
+    if not funds:
+        return
+    wrong: list[str] = []
+    n = 0
+    for venue, asset in funds:
+        events = await trial.stream(f"{trial.word('insurance_alerts')}:{venue}:{asset}")
+        declines = [event["decline_1h_percent"] for event in events if event["kind"] == "fast_decline"]
+        if not any(abs(float(decline)) >= DECLINE_PERCENT - DRIFT_PERCENT for decline in declines):
+            wrong.append(f"{venue} {asset}: declines of {', '.join(map(str, declines)) or 'nothing'}, not of {DECLINE_PERCENT} %")
+        for event in events:
+            n += 1
+            rows = await trial.simulator.get(f"/oracle/insurance?at={event['as_of'] // 1_000_000}")
+            true = [row["balance"] for row in rows if (row["venue"], row["asset"], row["pool"]) == (venue, asset, event["pool"])]
+            if not true or Decimal(event["balance"]) != Decimal(true[0]):
+                wrong.append(f"{venue} {asset}: {event['pool']} had {event['balance']}, not {', '.join(true) or 'such a name'}")
+    trial.note("declines of insurance pools are told, as they were", not wrong, "; ".join(wrong[:3]) or f"{n} of {len(funds)} funds")

@@ -25,6 +25,7 @@ from p9.quicktest import (
     delivery,
     figures,
     gaps,
+    losses,
     news,
     options,
     orders,
@@ -182,7 +183,7 @@ class QuickTest:
         await self.simulator.post("/oracle/freeze")
         await asyncio.sleep(SETTLE_S)
         self._check_synced()
-        for part in (books, views, candles, tape, figures, pools, deleveraging, options, orders, patterns, news, reference):
+        for part in (books, views, candles, tape, figures, pools, deleveraging, options, orders, patterns, news, losses, reference):
             await part.check(trial)
 
     def _check_synced(self) -> None:

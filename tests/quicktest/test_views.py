@@ -6,7 +6,7 @@ import pytest
 
 from p9.config import Config
 from p9.instrument import Instrument
-from p9.quicktest import news, tape, views
+from p9.quicktest import losses, news, pools, tape, views
 from p9.quicktest.check import Check
 from p9.quicktest.trial import Trial
 
@@ -39,9 +39,9 @@ class Desk(Trial):
     """What Redis holds, and what the simulator says."""
 
     def __init__(self, held: dict, truth: dict, rows=(ROW, OTHER)):
-        captures = {row.market: SimpleNamespace(instruments={0: row}, depth=1000, forms=()) for row in rows}
+        captures = {row.market: SimpleNamespace(instruments={0: row}, depth=1000, forms=(), market=SimpleNamespace(trades_numbered=True)) for row in rows}
         super().__init__(SimpleNamespace(captures=captures, config=Config()), None, 120.0)
-        self.held, self.truth, self.simulator = held, truth, self
+        self.held, self.truth, self.simulator, self.full = held, truth, self, True
         self.watcher = SimpleNamespace(depths={key: value for key, value in held.items() if key.startswith("depth:")})
 
     async def last(self, channel):
@@ -59,7 +59,7 @@ class Desk(Trial):
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
-    for module in (views, tape):
+    for module in (views, tape, losses):
         monkeypatch.setattr(module, "SETTLED_S", 0.0)
 
 
@@ -180,3 +180,36 @@ async def test_news_and_what_became_of_it():
     assert not (await told(signal | {"ts_pub": 0}, all_venues())).passed, "before the news"
     assert not (await told(signal, all_venues(), height=5.0)).passed, "it hardly moved"
     assert not (await told(signal, all_venues(), height=60.0)).passed, "more than was traded"
+
+
+GAP = {"kind": "trades", "gap": 1, "state": "filled", "first_id": 7, "last_id": 8, "missing": 2, "fetched": 2, "left": []}
+MARK = {"kind": "watermark", "whole_since": {"1m": 60_000_000_000}}
+
+
+@pytest.mark.parametrize(
+    "channel, told, passed",
+    [
+        ("gaps", [GAP | {"state": "open", "fetched": 0}, GAP], True), ("gaps", [GAP | {"state": "lost"}], False), ("gaps", [GAP | {"missing": 3}], False),
+        ("gaps", [GAP | {"fetched": 1}], False), ("gaps", [GAP | {"last_id": 10, "missing": 4, "fetched": 4}], False), ("gaps", [GAP | {"left": [[8, 8]]}], False), ("gaps", [], False),
+        ("audits", [MARK], True), ("audits", [], False), ("audits", [MARK | {"whole_since": {"15s": 0}}], False),
+    ],
+)  # fmt: skip
+async def test_what_was_lost_is_held_against_the_tape(channel, told, passed):
+    name = "okx:BTC-USDT-PERP"
+    candles = {f"candles_open:{name}:{frame}": {"open_time": 60_000_000_000, "complete": frame == "1m"} for frame in ("1m", "15s")}
+    held = {f"gaps:{name}": [GAP], f"audits:{name}": [MARK]} | candles | {f"{channel}:{name}": told}
+    found = await verdicts(losses.check, held, {f"{PATH}/trades": FILLS, f"{PATH}/folded": []}, rows=(ROW,))
+    assert {"gaps": "what was lost is told, and found again", "audits": "since when candles are whole is told"}[channel] in {name for name, check in found.items() if check.passed == passed}
+
+
+ALERT = {"kind": "fast_decline", "pool": "BTC", "balance": "60", "decline_1h_percent": "-40.0003", "as_of": 5_000_000}
+
+
+@pytest.mark.parametrize(
+    "told, passed", [([ALERT], True), ([ALERT | {"balance": "61"}], False), ([ALERT | {"pool": "ETH"}], False), ([ALERT | {"decline_1h_percent": "-4"}], False), ([], False)]
+)  # fmt: skip
+async def test_a_decline_is_held_against_what_was_planted(told, passed):
+    desk = Desk({"insurance_alerts:okx:USDT": told}, {"/oracle/insurance": [{"venue": "okx", "asset": "USDT", "pool": "BTC", "balance": "60"}]})
+    desk.caused = {("insurance_alerts", "okx", "USDT")}
+    await pools.check_alerts(desk)
+    assert desk.checks[-1].passed == passed
