@@ -44,7 +44,7 @@ def test_the_quick_test_passes_on_simulated_venues_and_its_recording_replays_to_
         "every figure is the venue's", "every insurance pool is the venue's", "every option is the venue's", "planted orders are found, as they were", "deleveraging is told where it is",
         "reference data are the venue's", "every channel is alive", "no hole in any stream",
     } <= set(report["checks"])  # fmt: skip
-    assert all(report["planted"][name] == n for name, n in (("whale", 9), ("cascade of liquidations", 6), ("decline of insurance funds", 1)))
+    assert all(report["planted"][name] == n for name, n in (("whale", 9), ("cascade of liquidations", 7), ("decline of insurance funds", 1)))
     replays_to_the_same_books(folder, tmp_path / "books.json", environment)
 
 

@@ -46,6 +46,7 @@ def orders(trial: Trial) -> list[Plant]:
         for capture in trial.appliance.captures.values():
             if "adl" in coverage.kinds_of(capture.market, occasions=True):
                 trial.caused |= {("adl", row.exchange, row.symbol) for row in capture.instruments.values() if row.kind != "spot"}
+        trial.declined_ns = trial.appliance.clock.now()
         await simulator.post("/oracle/insurance", {"percent": DECLINE_PERCENT})
 
     async def stops() -> None:

@@ -57,7 +57,8 @@ async def check_alerts(trial: Trial) -> None:
     for venue, asset in funds:
         events = await trial.stream(f"{trial.word('insurance_alerts')}:{venue}:{asset}")
         declines = [event["decline_1h_percent"] for event in events if event["kind"] == "fast_decline"]
-        if not any(abs(float(decline)) >= DECLINE_PERCENT - DRIFT_PERCENT for decline in declines):
+        before = any(event["kind"] == "fast_decline" and event["ts_pub"] < trial.declined_ns for event in events)  # by what was known of yesterday: it goes on
+        if not before and not any(abs(float(decline)) >= DECLINE_PERCENT - DRIFT_PERCENT for decline in declines):
             wrong.append(f"{venue} {asset}: declines of {', '.join(map(str, declines)) or 'nothing'}, not of {DECLINE_PERCENT} %")
         for event in events:
             n += 1

@@ -40,6 +40,7 @@ class Trial:
         self.patterns: list[tuple[Instrument, int]] = []  # spoofs and runs of stops that were planted, by the simulator's number
         self.news: list[dict[str, Any]] = []  # that broke, with what momentum came to
         self.began_s = time.monotonic()
+        self.declined_ns = 0  # when the insurance pools were made to lose
         self.frozen_ms = 0  # when the simulator was frozen; 0: it is not
 
     def note(self, name: str, passed: object, figure: object) -> None:

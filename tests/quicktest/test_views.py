@@ -202,7 +202,7 @@ async def test_what_was_lost_is_held_against_the_tape(channel, told, passed):
     assert {"gaps": "what was lost is told, and found again", "audits": "since when candles are whole is told"}[channel] in {name for name, check in found.items() if check.passed == passed}
 
 
-ALERT = {"kind": "fast_decline", "pool": "BTC", "balance": "60", "decline_1h_percent": "-40.0003", "as_of": 5_000_000}
+ALERT = {"kind": "fast_decline", "pool": "BTC", "balance": "60", "decline_1h_percent": "-40.0003", "as_of": 5_000_000, "ts_pub": 6_000_000}
 
 
 @pytest.mark.parametrize(
