@@ -14,7 +14,7 @@ from cext.grid cimport Grid, Timeframe
 from cext.outbox cimport MARK_BACKFILL, MARK_ROUNDED
 from cext.symbols cimport CONTRACT_INVERSE
 from cext.turnover cimport FINE_PLACES
-from cext.units cimport NO_ID, px_t
+from cext.units cimport NO_ID, NO_TIME, ns_t, px_t
 from cext.wide cimport Wide
 
 cdef enum:
@@ -110,10 +110,11 @@ def known(Grid grid not None):
     return {name: grid.frames[grid.frame_of(name)].known_s for name in grid.timeframes} if grid.first != NO_ID else {}
 
 
-def seed_seconds(Grid grid not None, int64_t from_s, list pieces, px_t close_before, int64_t last_id=NO_ID):
+def seed_seconds(Grid grid not None, int64_t from_s, list pieces, px_t close_before, int64_t last_id=NO_ID,
+                 ns_t last_at=NO_TIME):
     """The seconds from `from_s` to that of the first trade, whole: a Piece each, None where nothing was traded. `close_before`: the last price
-    before them. `last_id`: the number of the last trade in them, where trades are numbered: a live one of these seconds that comes later and has a
-    higher one was not in that memory, and is added. False if they do not fit what is kept or seen; then nothing was changed."""
+    before them. `last_id` and `last_at`: number and time of the last trade in them, where trades are numbered: a live one of these seconds that comes
+    later and has a higher number was not in that memory, and is added. False if they do not fit what is kept or seen; then nothing was changed."""
     cdef Timeframe* frame = &grid.frames[0]
     cdef int64_t first = grid.first
     cdef int64_t at
@@ -140,6 +141,9 @@ def seed_seconds(Grid grid not None, int64_t from_s, list pieces, px_t close_bef
         made.closed = True
         made.settled_s = first + 1
         made.settled_id = last_id
+        if at == first and last_id != NO_ID:
+            made.close_id = last_id
+            made.close_at = last_at
         _put_back(grid, 0, bar, &made)
     grid.first = from_s
     frame.known_s = from_s

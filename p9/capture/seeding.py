@@ -228,10 +228,8 @@ class Seeding:
             return False
         close = found[max(found)][1].close if found else trades[0].price
         entries = self._entries(ix, seed, openings, found, opening)
-        last_id = max((trade.last_id for trade in trades if trade.time < (first + 1) * S and trade.last_id is not None), default=-1)
-        if not self.market.trades_numbered:
-            last_id = -1
-        if not seeding.seed_seconds(stream, opening, pieces[: first + 1 - opening], scaled(exact(close), scales[0]), last_id):
+        last = max(((trade.last_id, trade.time) for trade in trades if trade.time < (first + 1) * S and trade.last_id is not None), default=())
+        if not seeding.seed_seconds(stream, opening, pieces[: first + 1 - opening], scaled(exact(close), scales[0]), *(last if self.market.trades_numbered else ())):
             self.counts["late"] += 1
             return False
         seed.source = "trades"

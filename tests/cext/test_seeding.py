@@ -181,13 +181,15 @@ def test_a_trade_that_history_had_not_is_added_when_it_comes_at_last():
     desk, candles = begun()
     scales = seeding.scales(candles)
     pieces = [piece(within([*BEFORE, *LIVE], at, at + 1), scales) for at in range(60, 91)]
-    assert seeding.seed_seconds(candles, START_S + 60, pieces, 99 * 10**scales[0], 10)
+    pieces[-1] = pieces[-1]._replace(close_at=START + 91 * S - 1)  # as a venue's second ends
+    assert seeding.seed_seconds(candles, START_S + 60, pieces, 99 * 10**scales[0], 10, START + 90_500_000_000)
     minutes_of(candles, BEFORE, 60, {"1m": [60], "5m": [0]}, scales, "base", 1)
     desk.trade(90.9, "50", "1", own=12, recv_s=96)
     desk.trade(90.2, "97", "1", own=9, recv_s=96)
     desk.tick(121)
     newest = {event["channel"].split(":")[-1]: event for event in desk.published() if event["open_time"] // S - START_S in (90, 60)}
     assert [newest[name]["trades"] for name in ("1s", "5s", "1m")] == [3, 4, 11] and {newest[name]["low"] for name in newest} == {"50"}
+    assert (newest["1s"]["close"], newest["1m"]["close"]) == ("50", "102"), "the last of its second"
 
 
 def test_history_that_lacks_what_was_seen_is_not_taken():

@@ -128,11 +128,14 @@ class Wire(asyncio.Transport):
         if self._closing:
             return
         self._closing = True
-        self._loop.call_soon(self._protocol.connection_lost, error)
+        self._loop.call_soon(self._tell_lost, error)
         if server_knows and self._up:  # what was written before the close still gets there
             self._loop.call_later(self._server.latency_s() + 0.001, self._last_words)
         else:
             self._server.sessions.discard(self.session)
+
+    def _tell_lost(self, error: Exception | None) -> None:
+        self._protocol.connection_lost(error)  # whoever that is by then, as asyncio has it: a lane may have taken over from the handshake
 
     def _last_words(self) -> None:
         while self._up and not self.gone and self._server.up:
