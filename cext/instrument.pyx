@@ -32,7 +32,7 @@ from cext.stream cimport (
 from cext.measures.survey cimport Survey
 from cext.symbols cimport Symbol
 from cext.tape cimport (
-    NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, TAPE_FILLED, TAPE_HOLE, TAPE_NEW, TAPE_REPEAT, TAPE_RESTART, Hole,
+    NEWS_FILLED, NEWS_HOLE, NEWS_INTERRUPTED, NEWS_LOST, NEWS_RESUMED, TAPE_FILLED, TAPE_HOLE, TAPE_NEW, TAPE_OVERLAP, TAPE_REPEAT, TAPE_RESTART, Hole,
     NewsList, Numbering, TapeNews, TapeVerdict, news_add, tape_check, tape_close, tape_free, tape_init, tape_since,
 )
 from cext.touch cimport Touch, touches_add, touches_at, touches_clear, touches_first, touches_free, touches_init
@@ -210,16 +210,20 @@ cdef class Instrument:
         if verdict == TAPE_REPEAT:
             self.n.repeated_trades += 1
             return
-        self.n.trades += 1
-        if event.flags & EVENT_BACKFILL:
-            self.n.backfilled_trades += 1
+        if verdict == TAPE_OVERLAP:
+            self.n.repeated_trades += 1
+        else:
+            self.n.trades += 1
+            self.n.backfilled_trades += event.flags & EVENT_BACKFILL != 0
         if verdict != TAPE_NEW and self.tape.dropped.number > 0:
             self._tell_tape(NEWS_LOST, &self.tape.dropped, ts_recv)
-        if verdict == TAPE_HOLE or verdict == TAPE_RESTART:
+        if verdict == TAPE_HOLE or verdict == TAPE_RESTART or verdict == TAPE_OVERLAP:
             self.n.trade_gaps += 1
             self._tell_tape(NEWS_HOLE, &self.tape.holes[self.tape.n_holes - 1], ts_recv)
         if interrupted and not self.tape.interrupted:
             self._tell_tape(NEWS_RESUMED, &gap, ts_recv)
+        if verdict == TAPE_OVERLAP:
+            return
         for i in range(self._n_streams):
             if (<Stream>self._streams[i]).hears & HEARS_TRADES:
                 (<Stream>self._streams[i]).on_trade(event, ts_recv)

@@ -16,6 +16,7 @@ cdef enum TapeVerdict:
     TAPE_FILLS          # was missing; the rest of its hole still is
     TAPE_FILLED         # was the last one missing of its hole (Tape.filled)
     TAPE_RESTART        # new, of a numbering that began anew: what lies between nobody can tell
+    TAPE_OVERLAP        # a row of fills of which the first were seen: it is not to be told, and the rest of it is missing (the newest hole)
 
 cdef enum:
     MAX_HOLES = 32      # pieces; beyond it the oldest hole is given up

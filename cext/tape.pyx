@@ -123,7 +123,7 @@ cdef TapeVerdict _fill(Tape* t, int64_t first, int64_t last) noexcept nogil:
     t.dropped.number = 0
     while i < t.n_holes:
         hole = t.holes[i]
-        if hole.first_id == NO_ID or last < hole.first_id or first > hole.last_id:
+        if hole.first_id == NO_ID or first < hole.first_id or last > hole.last_id:  # a row that is not all of it missing would tell some twice
             i += 1
             continue
         verdict = TAPE_FILLS
@@ -205,6 +205,10 @@ cdef TapeVerdict tape_check(Tape* t, const Event* event, ns_t ts) noexcept nogil
     if ts > t.last_ts:
         t.last_ts = ts
     before, t.interrupted = (before if before < ts else ts), False
+    if first <= t.last_id:
+        _open(t, t.last_id + 1, last, before, ts)
+        t.last_id = last
+        return TAPE_OVERLAP
     if first > t.last_id + 1:
         _open(t, t.last_id + 1, first - 1, before, ts)
         t.last_id = last

@@ -139,6 +139,23 @@ def test_one_trade_of_an_absurd_time_does_not_make_all_that_follow_look_old(numb
     assert desk.pipeline.last_trade(0)[1] == T0 + 70 * S
 
 
+def test_a_row_of_fills_of_which_some_were_seen_is_not_told_and_the_rest_of_it_is_fetched():
+    """REST tells single fills, and its answer may end in the midst of what the stream tells as one row: that row came a moment later, and two fills were
+    told twice (simulation, seed 1834505484)."""
+    desk = Desk()
+
+    def row(first: int, last: int) -> tuple[int, int]:
+        return desk.pipeline.backfill(0, [(str(last), "100.5", str(last - first + 1), "sell", T0 + S, first, last, False, False, False, None)], T0 + S)
+
+    desk.live(10)
+    assert row(9, 12) == (0, 0) and desk.news() == [("hole", 11, 12)]
+    assert row(9, 12) == (0, 0) == row(10, 11) and desk.pipeline.holes(0) == [(1, 11, 12)], "late, and no better for it"
+    assert desk.fetched(9, 10, 11, 12) == (2, 0) and desk.news() == [("filled", 12, 12)]
+    desk.live(15)
+    assert row(13, 14) == (1, 0) and desk.pipeline.holes(0) == [], "one that is missing as a whole is told"
+    assert desk.counters["trades"] == 5
+
+
 def test_numbers_that_begin_anew_are_not_taken_for_repeats_for_ever():
     desk = Desk()
     desk.live(1_000_000, 1)
