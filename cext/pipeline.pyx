@@ -194,12 +194,12 @@ cdef class Pipeline:
 
     cdef void _lost_frame(self, ns_t ts_recv) noexcept nogil:
         """The batch is of a frame that could not be read. A book is invalid from here on, where it is known whose it was, or its numbers tell. Trades
-        whose ids are mere names would be missing unseen: they may be whoever's it could have been."""
+        would be missing until the next one's number tells, and for ever where ids are mere names: then they may be whoever's it could have been."""
         cdef int32_t ix = self.batch.instrument
         cdef int32_t i
         if self.batch.topic == TOPIC_DEPTH and ix >= 0:
             (<Instrument>self._instruments[ix]).lost_frame(REASON_MALFORMED, ts_recv)
-        elif self.numbering == NAMED and self.batch.topic == TOPIC_TRADES and ix >= 0:
+        elif self.batch.topic == TOPIC_TRADES and ix >= 0:
             (<Instrument>self._instruments[ix]).interrupt(True, ts_recv)
         elif self.numbering == NAMED and (self.batch.topic == TOPIC_NONE or self.batch.topic == TOPIC_TRADES):
             for i in range(self._n_instruments):

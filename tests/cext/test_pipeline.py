@@ -157,6 +157,17 @@ def test_trades_without_numbers_that_came_torn_are_missed_although_no_number_tel
     assert [news.news for news in pipeline.take_news()] == (["hole", "resumed"] if 0 in doubted else [])
 
 
+def test_a_numbered_trade_that_came_torn_is_asked_for_and_not_only_by_the_next_one():
+    """None came for a minute, and the candle that lacked it said that it was complete (simulation, seed 358427650)."""
+    pipeline = pipeline_for("binance_spot")
+    frame = '{"stream":"btcusdt@trade","data":{"e":"trade","E":1,"s":"BTCUSDT","t":%d,"p":"%s","q":"1","T":1,"m":true,"M":true}}'
+    assert pipeline.feed_bytes((frame % (1, "100")).encode(), NOW_NS) == "events"
+    assert pipeline.feed_bytes((frame % (2, "nan")).encode(), NOW_NS) == "malformed"
+    assert [news.news for news in pipeline.take_news()] == ["interrupted"] and pipeline.last_trade(0)[2]
+    assert pipeline.feed_bytes((frame % (3, "100")).encode(), NOW_NS) == "events"
+    assert [(news.news, news.first_id) for news in pipeline.take_news()] == [("hole", 2), ("resumed", -1)]
+
+
 def test_pain_04_a_crossed_book_is_invalid_after_the_whole_frame_and_not_within_it():
     pipeline = synced()
     pipeline.feed_bytes(spot(11, 11, [["101", "1"]], [["101", "0"], ["102", "1"]]), NOW_NS)

@@ -377,11 +377,13 @@ class Checker:
             self.blame("candles_true", f"{where} revision {said['revision']}, with history: said {[*map(str, found)]}, the venue {[*map(str, true)]}")
 
     def _untold(self, one: Instrument, said: dict[str, Any]) -> bool:
-        """Trades of the candle, since the first that came, never came, and nothing says so."""
-        if one.market not in UNNUMBERED:
-            return False
-        came = self._trades[one.market, one.symbol].came
+        """Trades of the candle, since the first that came, never came, and nothing says so: not even the number of a later one."""
+        trades = self._trades[one.market, one.symbol]
+        came = trades.came
         within = {id: at_ns for id, at_ns in self.exchange.truths[one.market, one.symbol].trades.items() if said["open_time"] <= at_ns < said["close_time"]}
+        if one.market not in UNNUMBERED:
+            newest = max(map(int, came), default=0)
+            return any(int(id) > newest and not trades.published[id] for id in within)
         first_ns = min((at_ns for id, at_ns in within.items() if came[id]), default=said["close_time"])
         return any(at_ns > first_ns and not came[id] for id, at_ns in within.items())
 
