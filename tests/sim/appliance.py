@@ -36,7 +36,7 @@ SYMBOLS = {"binance_spot": ("BTCUSDT", "ETHUSDT"), "binance_usdm": ("BTCUSDT", "
 TIMEFRAMES = ("1s", "15s", "1m", "5m")
 SNAPSHOTS_S = 5
 # Slower ticks than live, as nothing waits for them but the simulation; a quarter of the back-off, so that healing can be waited for; rotations.
-FEED = FeedSettings(tick_s=1.0, backoff_most_s=15.0, silent_s=20.0, rotate_s=150.0, rotate_jitter_s=60.0)
+FEED = FeedSettings(tick_s=1.0, backoff_most_s=15.0, silent_s=45.0, rotate_s=150.0, rotate_jitter_s=60.0)
 TIMER_S = 1.0
 SPOOL_S = 0.2
 
