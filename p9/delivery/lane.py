@@ -140,6 +140,8 @@ class Lane:
         wire = self._wire
         if not self.ready or wire is None or wire.paused or self.sent_s is not None or self._resting is not None:
             return
+        if wire.transport.is_closing():  # its loss is told in a moment; one loop raises where others pass over what is written
+            return
         if not self.circuit.lets_through:
             return
         data = self.outbox.take(self.ix)

@@ -66,8 +66,9 @@ async def _trades(trial: Trial, row: Instrument) -> tuple[int, list[str]]:
     return len(events), found
 
 
-async def _bars(trial: Trial, row: Instrument, timeframe: str, open_ms: int) -> Bars:
-    """This one and the one before, by when they opened. No venue has those between a second and a minute: they are put together of seconds."""
+async def _bars(trial: Trial, row: Instrument, timeframe: str, open_ms: int) -> tuple[Bars, int]:
+    """This one and the one before, by when they opened, and from which opening on they are whole. No venue has those between a second and a minute: they are
+    put together of seconds, which begin with the simulator."""
     assert trial.simulator is not None
     length_ms = SECONDS[timeframe] * 1000
     known = timeframe == "1s" or length_ms >= 60_000
@@ -78,7 +79,7 @@ async def _bars(trial: Trial, row: Instrument, timeframe: str, open_ms: int) -> 
             continue
         at_ms = bar["open_ms"] if known else bar["open_ms"] // length_ms * length_ms
         found[at_ms] = _joined(found[at_ms], bar) if at_ms in found else bar
-    return found
+    return found, 0 if known else min((bar["open_ms"] for bar in bars), default=open_ms) + 1000
 
 
 def _joined(one: dict[str, Any], next_: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +97,11 @@ async def _forming(trial: Trial, row: Instrument) -> tuple[int, list[str]]:
         event = await trial.last(f"{trial.word('candles_open')}:{row.exchange}:{row.symbol}:{timeframe}")
         if event is None or not event["complete"] or "maybe_bad" in event.get("flags", ()):
             continue
-        bar = (await _bars(trial, row, timeframe, event["open_time"] // MS)).get(event["open_time"] // MS)
+        open_ms = event["open_time"] // MS
+        bars, whole_ms = await _bars(trial, row, timeframe, open_ms)
+        if open_ms < whole_ms:
+            continue
+        bar = bars.get(open_ms)
         n += 1
         fields = [pair for pair in same_fields(row.contract) if pair[0] == "close" or "rounded" not in event.get("flags", ()) or not pair[0].endswith("volume")]
         unlike = ["it is none"] if bar is None else [f"{ours} {event[ours]}, not {bar[theirs]}" for ours, theirs in fields if event[ours] is not None and Decimal(event[ours]) != Decimal(str(bar[theirs]))]
@@ -116,9 +121,9 @@ async def _delta(trial: Trial, row: Instrument) -> tuple[int, list[str]]:
             found.append(f"{timeframe}: nobody told it")
             continue
         open_ms = event["open_time"] // MS
-        bars = await _bars(trial, row, timeframe, open_ms)
+        bars, whole_ms = await _bars(trial, row, timeframe, open_ms)
         for name, whole, at_ms in ((delta, event["complete"], open_ms), (previous, event["previous_complete"], open_ms - SECONDS[timeframe] * 1000)):
-            if not whole or event[name] is None:
+            if not whole or event[name] is None or at_ms < whole_ms:
                 continue
             n += 1
             bar = bars.get(at_ms)

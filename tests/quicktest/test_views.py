@@ -121,6 +121,7 @@ async def test_a_snapshot_that_differs_in_one_level_or_is_short_is_seen(side, le
 # ---- trades: two fills of one order, and one of another, in contracts
 FILLS = [["7", "100", "2", "buy", 61_001_000_000], ["8", "100", "3", "buy", 61_001_000_000], ["9", "99", "4", "sell", 62_000_000_000]]
 BAR = {"open_ms": 60_000, "open": "100", "high": "100", "low": "99", "close": "99", "volume": "9", "value": "8.96", "trades": 3, "buy_volume": "5", "buy_value": "5"}
+QUIET = BAR | {"open_ms": 30_000, "trades": 0, "volume": "0", "value": "0", "buy_volume": "0", "buy_value": "0"}
 TRADES = [
     {"trade_id": "8", "first_trade_id": 7, "last_trade_id": 8, "price": "100", "quantity": "0.05", "contracts": "5", "side": "buy", "ts_event": 61_001_000_000},
     {"trade_id": "9", "price": "99", "quantity": "0.04", "contracts": "4", "side": "sell", "ts_event": 62_000_000_000},
@@ -133,7 +134,7 @@ def of_the_tape() -> tuple[dict, dict]:
     name = "okx:BTC-USDT-PERP"
     candle = {"open_time": 60_000_000_000, "open": "100", "high": "100", "low": "99", "close": "99", "complete": True}
     held = {f"trades:{name}": TRADES, f"candles_open:{name}:1m": candle} | {f"cvd:{name}:{frame}": DELTA for frame in ("1m", *(frame for frame in tape.SECONDS if frame != "1m"))}
-    return held, {f"{PATH}/trades": FILLS, f"{PATH}/klines": [BAR]}
+    return held, {f"{PATH}/trades": FILLS, f"{PATH}/klines": [QUIET, BAR]}
 
 
 async def test_what_is_made_of_trades_is_held_against_the_tape():
@@ -153,6 +154,14 @@ async def test_what_is_made_of_trades_is_held_against_the_tape():
 async def test_a_lie_about_the_tape_is_seen(name, channel, lie):
     held, truth = of_the_tape()
     assert not (await verdicts(tape.check, held | {channel: lie}, truth, rows=(ROW,)))[name].passed
+
+
+async def test_an_interval_that_began_before_the_simulator_is_held_against_no_seconds():
+    """It has none of before its start: half a minute's first trade was another one there, on a machine that was slow to start."""
+    held, truth = of_the_tape()
+    held["cvd:okx:BTC-USDT-PERP:15s"] = DELTA | {"contracts_delta": "-1", "contracts_previous": "1"}
+    truth[f"{PATH}/klines"] = [BAR]
+    assert (await verdicts(tape.check, held, truth, rows=(ROW,)))["cumulative volume delta is the tape's"].passed
 
 
 def all_venues(**change) -> dict:
