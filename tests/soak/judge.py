@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 from cext.outbox import bucket_bounds_s
 
 MOST_RSS_MB = 512.0
-MOST_SLOPE = 0.1  # percent an hour, once all windows are full
-FULL_S = 26 * 3600.0  # the longest of them: an insurance pool's balances of a day
-MOST_GROWTH = 5.0  # percent after the warm-up, while they fill
-LEAST_SLOPE_S = 1200.0  # a shorter time tells no slope
+MOST_SLOPE = 0.1  # percent an hour
+LEAST_SLOPE_S = 1200.0  # after the warm-up: a shorter time tells no slope of that size
 LEAST_DRIFT_S = 300.0
 WARM_UP = 0.25  # of the time, …
 WARM_UP_S = 900.0  # … and no more
@@ -66,16 +64,13 @@ def judge(samples: Sequence[Sample]) -> dict[str, Any]:
     after_s = last.at_s - warm[0].at_s
     quarters = [min(warm, key=lambda sample, share=share: abs(sample.at_s - (warm[0].at_s + after_s * share))) for share in (0.0, 0.25, 0.75, 1.0)]
     rss = statistics.median(sample.rss for sample in warm)
-    full = [sample for sample in samples if sample.at_s >= first.at_s + FULL_S]
-    is_full = bool(full) and last.at_s - full[0].at_s >= LEAST_SLOPE_S
-    slope = slope_a_second([(sample.at_s, sample.rss) for sample in (full if is_full else warm)]) * 3600 / rss * 100
-    growth = slope * after_s / 3600
+    slope = slope_a_second([(sample.at_s, sample.rss) for sample in warm]) * 3600 / rss * 100
     cpu_us = [(b.cpu_s - a.cpu_s) / max(b.frames - a.frames, 1) * 1e6 for a, b in (quarters[:2], quarters[2:])]
     early, late = (quantile_s(*pair, 0.5) for pair in (quarters[:2], quarters[2:]))
     figures = {
         "seconds": round(span_s), "frames_per_s": round((last.frames - first.frames) / span_s), "events_per_s": round((last.accepted - first.accepted) / span_s),
         "rss_mb": round(rss / 1e6, 1), "rss_most_mb": round(max(sample.rss for sample in samples) / 1e6, 1), "rss_first_mb": round(warm[0].rss / 1e6, 1),
-        "rss_last_mb": round(last.rss / 1e6, 1), "rss_slope_percent_per_h": round(slope, 3), "slope_judged": is_full, "growth_percent": round(growth, 2),
+        "rss_last_mb": round(last.rss / 1e6, 1), "rss_slope_percent_per_h": round(slope, 3), "slope_judged": after_s >= LEAST_SLOPE_S,
         "open_files": [warm[0].files, max(sample.files for sample in warm), last.files], "tasks": [warm[0].tasks, max(sample.tasks for sample in warm), last.tasks],
         "cpu_us_per_frame": [round(each, 1) for each in cpu_us], "threads": [warm[0].threads, last.threads], "confirm_p50_ms": [round(early * 1e3, 3), round(late * 1e3, 3)],
         "confirm_p99_ms": [round(quantile_s(*pair, 0.99) * 1e3, 3) for pair in (quarters[:2], quarters[2:])],
@@ -85,8 +80,7 @@ def judge(samples: Sequence[Sample]) -> dict[str, Any]:
     }  # fmt: skip
     failed = [
         (figures["rss_most_mb"] >= MOST_RSS_MB, f"memory rose to {figures['rss_most_mb']} MB, bound {MOST_RSS_MB:.0f}"),
-        (is_full and slope >= MOST_SLOPE, f"memory grows by {slope:.2f} % an hour, bound {MOST_SLOPE}"),
-        (not is_full and after_s >= LEAST_SLOPE_S and growth >= MOST_GROWTH, f"memory grew by {growth:.1f} % after the warm-up, bound {MOST_GROWTH:g}"),
+        (figures["slope_judged"] and slope >= MOST_SLOPE, f"memory grows by {slope:.2f} % an hour, bound {MOST_SLOPE}"),
         (last.files > warm[0].files + MORE_FILES, f"open files rose from {warm[0].files} to {last.files}"),
         (last.tasks > warm[0].tasks + MORE_TASKS, f"tasks rose from {warm[0].tasks} to {last.tasks}"),
         (after_s >= LEAST_DRIFT_S and cpu_us[1] > DRIFT * cpu_us[0], f"a frame costs {cpu_us[1]:.0f} µs of CPU, at first {cpu_us[0]:.0f}"),

@@ -1,4 +1,4 @@
-"""`make soak`: the appliance on simulated venues for an hour. Memory must not grow but for windows that fill, nor files, tasks or delays at all.
+"""`make soak`: the appliance on simulated venues for an hour. Memory must not grow by a thousandth an hour, nor files, tasks or delays at all.
 
     python -m tests.soak.soak [--minutes 60] [--instruments 2] [--rate 5]
 
