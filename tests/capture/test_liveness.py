@@ -143,7 +143,9 @@ async def test_trades_that_stay_silent_cost_their_socket_in_the_end_and_what_was
     await venue.run(60, 20)
     venue.n["trades"] += 5
     venue.n["backfilled_trades"] += 5
-    await venue.run(400, 60)
+    await venue.run(62, 60)
+    assert venue.liveness.status()["odd"] == ["trades: silent"], "what was fetched did not come by the topic"
+    await venue.run(400, 62)
     assert venue.renewed[:2] == [["trades"], ["trades"]] and venue.recycled[0] == "trades stays silent"
 
 
