@@ -56,7 +56,9 @@ class Bench:
                 "spoofing": {"least_adds": 100}, "stop_triggers": {"swing_bar": "1s", "swing_bars": 2},
             },
         }  # fmt: skip
-        self.appliance = Appliance(parse(yaml.safe_dump(tree)))
+        config = parse(yaml.safe_dump(tree))
+        self.file = rails.ConfigFile(self.folder / "config.yaml", config)
+        self.appliance = Appliance(config, config_path=self.file.path)
         await self.appliance.start()
         self.trial = Trial(self.appliance, self.simulator, 30.0)
         self.watcher = self.trial.watcher = BusWatcher(self.redis.url)
@@ -135,6 +137,7 @@ async def test_every_channel_that_a_venue_has_is_alive_in_redis_and_true_and_a_l
         await bench.simulator.post("/oracle/fault", {"fault": "disconnect", "market": "bybit_linear"})
         await bench.until(lambda: _heard(bench, "gaps"))
         await bench.until(lambda: _ready(trial))
+        assert (await bench.verdict(lambda trial: rails.refuse(trial, bench.file)))[0]
         for _, plant in plants.orders(trial):
             await plant()
         await whales.again(trial)
