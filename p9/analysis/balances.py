@@ -16,11 +16,13 @@ from pathlib import Path
 import msgspec
 
 from p9.number import exact
+from p9.samples import Samples
 
 HOUR_NS = 3600 * 10**9
 KEPT_NS = 26 * HOUR_NS
 SPACING_NS = 4 * 60 * 10**9  # between two samples of a balance that changes
 HEARTBEAT_NS = HOUR_NS // 2  # and of one that does not
+SAMPLES = KEPT_NS // SPACING_NS + 1
 COMPACT_NS = 6 * HOUR_NS
 FLUSH_S = 5.0
 
@@ -39,35 +41,35 @@ class Past:
     """One balance's samples, ascending."""
 
     def __init__(self) -> None:
-        self.times: list[int] = []
-        self.values: list[Decimal] = []
+        self.samples = Samples(SAMPLES)
 
     def add(self, at_ns: int, value: Decimal) -> bool:
         """Take a sample; False where the ones before it say as much."""
-        if self.times:
-            since_ns = at_ns - self.times[-1]
-            if since_ns < SPACING_NS or (value == self.values[-1] and since_ns < HEARTBEAT_NS):
+        samples, newest = self.samples, len(self.samples) - 1
+        if newest >= 0:
+            since_ns = at_ns - samples.time(newest)
+            if since_ns < SPACING_NS or (since_ns < HEARTBEAT_NS and value == samples.value(newest)):
                 return False
-        self.times.append(at_ns)
-        self.values.append(value)
-        old = bisect_right(self.times, at_ns - KEPT_NS)
-        if old > 64:
-            del self.times[:old], self.values[:old]
+        samples.append(at_ns, value)
+        samples.drop(self._until(at_ns - KEPT_NS))
         return True
 
     def at(self, when_ns: int, tolerance_ns: int) -> Decimal | None:
         """The balance at that time: the sample before it if it is not older than the tolerance, else the first one after it; None: not known."""
-        after = bisect_right(self.times, when_ns)
-        if after and when_ns - self.times[after - 1] <= tolerance_ns:
-            return self.values[after - 1]
-        if after < len(self.times) and self.times[after] - when_ns <= tolerance_ns:
-            return self.values[after]
+        samples, after = self.samples, self._until(when_ns)
+        if after and when_ns - samples.time(after - 1) <= tolerance_ns:
+            return samples.value(after - 1)
+        if after < len(samples) and samples.time(after) - when_ns <= tolerance_ns:
+            return samples.value(after)
         return None
 
     def greatest(self, since_ns: int) -> Decimal | None:
         """Of the samples since then, and the one that stood when that began."""
-        first = max(0, bisect_right(self.times, since_ns) - 1)
-        return max(self.values[first:], default=None)
+        return max(map(self.samples.value, range(max(0, self._until(since_ns) - 1), len(self.samples))), default=None)
+
+    def _until(self, when_ns: int) -> int:
+        """How many samples are not younger."""
+        return bisect_right(range(len(self.samples)), when_ns, key=self.samples.time)
 
 
 class Balances:
@@ -137,9 +139,9 @@ class Balances:
 
     def _all(self, now_ns: int) -> Iterable[bytes]:
         for (exchange, asset, pool), past in self._pasts.items():
-            for at_ns, value in zip(past.times, past.values, strict=True):
+            for n, at_ns in enumerate(past.samples.times()):
                 if at_ns >= now_ns - KEPT_NS:
-                    yield msgspec.json.encode(Sample(exchange, asset, pool, at_ns, str(value)))
+                    yield msgspec.json.encode(Sample(exchange, asset, pool, at_ns, str(past.samples.value(n))))
 
 
 def _append(path: Path, lines: Iterable[bytes]) -> None:

@@ -5,7 +5,7 @@ to what lets venues deleverage: a drawdown of 30 % in 8 h (one venue's published
 itself; 1 is there, bands are 0.33, 0.66 and 1. A pool whose balance the venue has not told anew for long is stale: it raises no stress.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from cext.outbox import Outbox
 from p9.analysis.balances import Balances, Past
 from p9.fact import InsurancePool
 from p9.number import EXACT, exact, plain
+from p9.samples import Samples
 
 CRITICAL, MEDIUM = CLASS_NAMES.index("CRITICAL"), CLASS_NAMES.index("MEDIUM")
 LEVELS = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
@@ -112,7 +113,7 @@ class InsuranceFunds:
         self.counts: Counter[str] = Counter()
         self._outbox = outbox
         self._funds: dict[tuple[str, str], _Fund] = {}
-        self._liquidated: dict[tuple[str, str, str], deque[tuple[int, Decimal]]] = {}  # (exchange, asset, venue symbol): minutes of an hour
+        self._liquidated: dict[tuple[str, str, str], Samples] = {}  # (exchange, asset, venue symbol): minutes of an hour
         self._listeners: list[Callable[[str, str | None, Mapping[str, Any]], None]] = []
         self._log = log or (lambda *_, **__: None)
 
@@ -143,11 +144,16 @@ class InsuranceFunds:
 
     def liquidated(self, exchange: str, asset: str, venue_symbol: str, amount: Decimal, at_ns: int) -> None:
         """A position of so much was liquidated."""
-        minutes = self._liquidated.setdefault((exchange, asset, venue_symbol), deque(maxlen=MINUTES))
-        if minutes and at_ns - minutes[-1][0] < MINUTE_NS:
-            minutes[-1] = (minutes[-1][0], minutes[-1][1] + amount)
+        minutes = self._liquidated.get((exchange, asset, venue_symbol))
+        if minutes is None:
+            hour_ns = at_ns - HOUR_NS  # contracts come and go: whose last one is so long ago is forgotten
+            self._liquidated = {key: one for key, one in self._liquidated.items() if one.time(len(one) - 1) >= hour_ns}
+            minutes = self._liquidated[exchange, asset, venue_symbol] = Samples(MINUTES)
+        newest = len(minutes) - 1
+        if newest >= 0 and at_ns - minutes.time(newest) < MINUTE_NS:
+            minutes.amend(EXACT.add(minutes.value(newest), amount))
         else:
-            minutes.append((at_ns, amount))
+            minutes.append(at_ns, amount)
 
     def keep(self, exchanges: Collection[str]) -> None:
         """Nobody asks the other venues any more: their channels can be taken again."""
@@ -214,8 +220,12 @@ class InsuranceFunds:
         return fund.channels
 
     def _liquidated_of(self, fund: _Fund, pool: _Pool, now_ns: int) -> Decimal:
-        known = (self._liquidated.get((fund.exchange, fund.asset, symbol), ()) for symbol in pool.fact.symbols)
-        return sum((amount for minutes in known for at_ns, amount in minutes if at_ns >= now_ns - HOUR_NS), Decimal(0))
+        total = Decimal(0)
+        for key in [(fund.exchange, fund.asset, symbol) for symbol in pool.fact.symbols if (fund.exchange, fund.asset, symbol) in self._liquidated]:
+            minutes = self._liquidated[key]
+            amounts = [minutes.value(n) for n, at_ns in enumerate(minutes.times()) if at_ns >= now_ns - HOUR_NS]
+            total = sum(amounts, total)
+        return total
 
     def _tell_level(self, fund: _Fund, worst: tuple, now_ns: int) -> None:
         """A level is told as soon as it is reached, and left when the change has recovered a bit. The first one known is told if it is not the lowest."""

@@ -6,7 +6,7 @@ what it is over its own median of ten minutes. A topic that is degraded or stale
 
 import asyncio
 import statistics
-from collections import deque
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -31,9 +31,35 @@ class VenueDelaySettings(msgspec.Struct, frozen=True):
     calm_s: float = 30.0
 
 
+class _Medians:
+    """The newest `most` figures, in memory that is there from the first one on."""
+
+    def __init__(self, most: int):
+        self._ring, self._next, self.n = array("d", bytes(8 * most)), 0, 0
+
+    def append(self, each: float) -> None:
+        self._ring[self._next] = each
+        self._next = (self._next + 1) % len(self._ring)
+        self.n = min(self.n + 1, len(self._ring))
+
+    def middle(self) -> float:
+        return statistics.median(self._ring[: self.n])
+
+    def sized(self, most: int) -> "_Medians":
+        """As many of them as the other size takes, the newest."""
+        made = _Medians(most)
+        for back in range(min(self.n, most), 0, -1):
+            made.append(self._ring[self._next - back])
+        return made
+
+
+def _most(settings: VenueDelaySettings) -> int:
+    return max(2, round(settings.window_s / TICK_S))
+
+
 class _Topic:
     def __init__(self, settings: VenueDelaySettings):
-        self.medians: deque[float] = deque(maxlen=max(2, round(settings.window_s / TICK_S)))
+        self.medians = _Medians(_most(settings))
         self.usual_s: float | None = None
         self.now_s = 0.0
         self.p99_s = 0.0
@@ -44,7 +70,7 @@ class _Topic:
 
     def tune(self, settings: VenueDelaySettings) -> None:
         self.breaker.tune((settings.degraded_s, settings.stale_s), settings.calm_s, settings.over_times)
-        self.medians = deque(self.medians, maxlen=max(2, round(settings.window_s / TICK_S)))
+        self.medians = self.medians.sized(_most(settings))
 
 
 class VenueDelay:
@@ -84,8 +110,8 @@ class VenueDelay:
                 self._clock.one_way(least_ns)
             topic.medians.append(topic.now_s)
             if topic.usual_s is None or self._n_ticks % REFRESH == 0:
-                topic.usual_s = statistics.median(topic.medians)
-            if len(topic.medians) * TICK_S < self.settings.learn_s or (self._clock is not None and self._clock.state == "suspended"):
+                topic.usual_s = topic.medians.middle()
+            if topic.medians.n * TICK_S < self.settings.learn_s or (self._clock is not None and self._clock.state == "suspended"):
                 continue
             before = topic.breaker.state
             if topic.breaker.judge(topic.now_s - topic.usual_s, now_s):

@@ -10,7 +10,9 @@ from decimal import Decimal
 
 import msgspec
 
-KEPT = 256  # values of each
+from p9.samples import Samples
+
+KEPT = 256  # values of the stream
 
 
 class Tolerance(msgspec.Struct, frozen=True):
@@ -28,11 +30,11 @@ class Agreement:
         self.tolerance, self.in_a_row = tolerance, in_a_row
         self.agreed = self.differed = self.row = 0
         self._within_ns = round(tolerance.within_s * 1e9)
-        self._streamed: deque[tuple[int, Decimal]] = deque(maxlen=KEPT)
-        self._polled: deque[tuple[int, Decimal]] = deque(maxlen=KEPT)
+        self._streamed = Samples(KEPT)
+        self._polled: deque[tuple[int, Decimal]] = deque(maxlen=KEPT)  # not judged yet: some seconds' or a minute's
 
     def streamed(self, value: Decimal, at_ns: int) -> None:
-        self._streamed.append((at_ns, value))
+        self._streamed.append(at_ns, value)
 
     def polled(self, value: Decimal, at_ns: int) -> None:
         self._polled.append((at_ns, value))
@@ -47,9 +49,7 @@ class Agreement:
         finding = ""
         while self._polled and self._polled[0][0] + self._within_ns <= now_ns:
             at_ns, value = self._polled.popleft()
-            first_ns = at_ns - self._within_ns
-            stood = [said for said_ns, said in self._streamed if said_ns < first_ns][-1:]
-            around = stood + [said for said_ns, said in self._streamed if first_ns <= said_ns <= at_ns + self._within_ns]
+            around = self._around(at_ns - self._within_ns, at_ns + self._within_ns)
             if not around:
                 continue
             slack = abs(value) * self.tolerance.share + self.tolerance.absolute
@@ -62,3 +62,13 @@ class Agreement:
             if self.row % self.in_a_row == 0:
                 finding = f"{value:f} by poll, {min(around):f} to {max(around):f} by stream"
         return finding
+
+    def _around(self, first_ns: int, last_ns: int) -> list[Decimal]:
+        """What the stream said in that span, and what stood when it began."""
+        stood, within = -1, []
+        for n, at_ns in enumerate(self._streamed.times()):
+            if at_ns < first_ns:
+                stood = n
+            elif at_ns <= last_ns:
+                within.append(n)
+        return [self._streamed.value(n) for n in ([stood] if stood >= 0 else []) + within]

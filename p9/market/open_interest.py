@@ -11,10 +11,12 @@ from p9.fact import OpenInterest
 from p9.market.agreement import Tolerance
 from p9.market.sheet import MARKS, Other, Record
 from p9.number import EXACT, plain, rounded
+from p9.samples import Samples
 
 COIN_PLACES = QUOTE_PLACES = 8
 WINDOW_NS = 3600 * 10**9
 SAMPLE_NS = 10 * 10**9
+SAMPLES = WINDOW_NS // SAMPLE_NS + 2  # one of them older than the window
 
 
 class OpenInterestSheet:
@@ -31,7 +33,7 @@ class OpenInterestSheet:
         if contracts is None:
             if record.fields is None:
                 return None
-            record.past.clear()
+            record.past = None
             return {"contracts": None, "base": None, "quote": None, "sides": "one", "change": None, "change_since": None}, 0
         one = record.one
         price = (other("mark_price", one) or {}).get("mark")
@@ -45,13 +47,15 @@ class OpenInterestSheet:
             base = plain(amount)
             quote = rounded(EXACT.multiply(amount, Decimal(price)), QUOTE_PLACES) if price is not None else None
         at_ns = record.said["contracts"].at_ns
+        if record.past is None:
+            record.past = Samples(SAMPLES)
         past = record.past
-        while len(past) > 1 and past[1][0] <= at_ns - WINDOW_NS:
-            past.popleft()
-        if not past or at_ns - past[-1][0] >= SAMPLE_NS:
-            past.append((at_ns, contracts))
-        since_ns, before = past[0]
-        change = plain(EXACT.subtract(Decimal(contracts), Decimal(before))) if since_ns < at_ns else None
+        while len(past) > 1 and past.time(1) <= at_ns - WINDOW_NS:
+            past.drop(1)
+        if not past or at_ns - past.time(len(past) - 1) >= SAMPLE_NS:
+            past.append(at_ns, Decimal(contracts))
+        since_ns, before = past.time(0), past.value(0)
+        change = plain(EXACT.subtract(Decimal(contracts), before)) if since_ns < at_ns else None
         return {
             "contracts": contracts, "base": base, "quote": quote, "sides": "one", "change": change,
             "change_since": since_ns if since_ns < at_ns else None,

@@ -1,6 +1,5 @@
 """What a board publishes of one kind: which facts it takes, and how an event is written from what was last said of each field."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -10,6 +9,7 @@ from cext.channel import MARK_NAMES
 from p9.fact import Fact
 from p9.instrument import Instrument
 from p9.market.agreement import Agreement, Tolerance
+from p9.samples import Samples
 
 MARKS = {name: mark for mark, name in MARK_NAMES.items()}
 POLL, STREAM = "poll", "stream"
@@ -36,7 +36,7 @@ class Record(msgspec.Struct):
     changed: bool = False  # since then
     confirmed: bool = False  # by a poll, since then
     doubted: bool = False  # its sources disagree
-    past: deque[tuple[int, str]] = msgspec.field(default_factory=deque)  # (received, value) of what a sheet compares with
+    past: Samples | None = None  # of what a sheet compares with
 
     def value(self, field: str) -> Any:
         statement = self.said.get(field)

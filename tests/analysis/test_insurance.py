@@ -212,6 +212,18 @@ def test_who_listens_hears_the_stress_of_the_worst_asset_also_when_another_one_w
     assert heard[-1] == ("venue", None, None, None), "nobody asks that venue any more"
 
 
+def test_liquidations_of_contracts_that_come_and_go_are_kept_for_an_hour_alone():
+    """Dated futures expire: an hour of minutes of each that was ever liquidated stayed, for good."""
+    desk = Desk()
+    desk.say(T, pool(1000, symbols=("LAST",)))
+    for n in range(500):
+        desk.funds.liquidated("venue", "USDT", f"F{n}", Decimal(1), T + n * 600 * S)
+    assert len(desk.funds._liquidated) <= 8
+    desk.funds.liquidated("venue", "USDT", "LAST", Decimal(250), T + 500 * 600 * S)
+    (event,) = funds(desk.say(T + 500 * 600 * S + S, pool(1000, symbols=("LAST",))))
+    assert event["score"] == 0.25
+
+
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 2000)), max_size=20), st.integers(-10, 2000), st.integers(0, 3000))
 def test_the_score_never_fails_and_falls_with_the_balance_s_growth(rows, balance, liquidated):
     past = Past()
