@@ -75,8 +75,9 @@ class Run:
     def symbols(self, name):
         return sorted(row.symbol for row in self.appliance.captures[name].instruments.values())
 
-    def trail(self):
-        return [row["event"] for row in self.appliance.audit_trail.recent]
+    async def trail(self):
+        await self.appliance.audit_trail.flush()
+        return [json.loads(line)["event"] for line in self.appliance.audit_trail.path.read_text().splitlines()]
 
 
 def stored(client, channel):
@@ -124,7 +125,7 @@ async def test_pain_21_what_changed_is_carried_out_and_nothing_else_is_touched(t
         await run.until(lambda: not appliance.not_ready())
         assert run.symbols("bybit_linear") == BOTH == run.symbols("binance_usdm")
         assert {name: n for name, n in run.sockets().items() if "bybit" not in name} == {name: n for name, n in sockets.items() if "bybit" not in name}
-        assert run.trail().count("configuration applied") == 3
+        assert (await run.trail()).count("configuration applied") == 3
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ async def test_a_file_that_is_wrong_changes_nothing_and_is_told(tmp_path, text, 
         assert run.appliance.config is before and run.sockets() == sockets
         await run.until(lambda: any(event["kind"] == "configuration" for event in stored(run.redis.client(), "integrity:all:-")))
         status = await run.reload(yaml.safe_dump({**run.tree, "monitors": {"calm": "20s"}}))
-        assert status["successful"] and status["error"] == "" and run.trail().count("configuration applied") == 1
+        assert status["successful"] and status["error"] == "" and (await run.trail()).count("configuration applied") == 1
 
 
 async def test_a_port_that_is_taken_is_refused_and_the_pages_stay_where_they_are(tmp_path):

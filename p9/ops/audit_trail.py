@@ -3,7 +3,6 @@ clocks, starts and stops."""
 
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from p9.line_file import LineFile
 MAX_FILE = 32 << 20  # bytes; then it is set aside under the time of its end, and the oldest of those beyond KEPT_FILES is removed
 KEPT_FILES = 12
 MAX_WAITING = 10_000
-RECENT = 500
 
 
 class AuditTrail(LineFile):
@@ -24,7 +22,6 @@ class AuditTrail(LineFile):
     def __init__(self, path: Path | None, *, run_id: int, now_ns: Callable[[], int] = time.time_ns, log: Callable[..., None] | None = None):
         super().__init__(path, "audit trail", _append, most_waiting=MAX_WAITING, log=log)
         self.run_id = run_id
-        self.recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._now_ns = now_ns
         self._n = 0
 
@@ -33,7 +30,6 @@ class AuditTrail(LineFile):
         self._n += 1
         row = {"ts_ns": self._now_ns(), "run": self.run_id, "n": self._n, "event": event, **more}
         self.counts["noted"] += 1
-        self.recent.append(row)
         self.write(msgspec.json.encode(row, enc_hook=str))
 
     def status(self) -> dict[str, Any]:

@@ -6,16 +6,16 @@ A part that repeats itself is cut short: of one event, so many lines in ten seco
 import logging
 import sys
 import time
-from collections import deque
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from p9.ops.log_file import LogFile
+from p9.records import Records
 from p9.secret import censored
 
-KEPT = 500
+KEPT, KEPT_BYTES = 500, 200_000
 MOST_TEXT = 2000  # of one line's value that is kept
 MOST_LINES = 50
 SPAN_S = 10.0
@@ -34,7 +34,7 @@ class Recent:
     """The last lines, for who looks at them later, each with its number `n`, which only grows. A processor of structlog."""
 
     def __init__(self) -> None:
-        self.lines: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.lines = Records(KEPT, KEPT_BYTES)
         self.n = 0
 
     def __call__(self, logger: Any, method: str, line: Any) -> Any:

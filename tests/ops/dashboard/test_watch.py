@@ -57,3 +57,26 @@ async def test_the_chronicle_remembers_what_happened_before_anybody_looked():
     await chronicle.recall(Before())
     assert [event["state"] for event in chronicle.events] == ["lost", "open", "filled"]
     assert [event["n"] for event in chronicle.events] == sorted({event["n"] for event in chronicle.events})
+
+
+async def test_the_chronicle_lets_go_of_channels_that_are_gone_and_takes_nothing_twice():
+    """Instruments come and go for months: each left its channel in the chronicle's hands."""
+    box = outbox()
+    watch = Watch(box)
+    chronicle = Chronicle(watch)
+    first, second = channel(box, "gaps", HIGH), channel(box, "audits", HIGH, "ETH-USDT")
+    chronicle.look()
+    box.emit(second, b'{"kind":"book"}', ts_event=2_000_000)
+    box.leave(first)
+    chronicle.look()
+    assert len(watch) == 1 and len(chronicle.events) == 1
+
+    class Before(NoHistory):
+        async def before(self, channels, n):
+            box.emit(second, b'{"kind":"candle"}', ts_event=3_000_000)
+            row = {"type": "audits", "exchange": "venue", "symbol": "ETH-USDT", "epoch": box.epoch}
+            return [{**row, "seq": seq, "kind": kind, "ts_event": seq * 1_000_000} for seq, kind in ((1, "book"), (2, "candle"), (3, "late"))]
+
+    await chronicle.recall(Before())
+    chronicle.look()
+    assert [event["kind"] for event in chronicle.events] == ["book", "candle", "late"], "what was recalled is not heard again"

@@ -20,9 +20,8 @@ class System(View):
         self._told = 0
 
     def look(self, now_s: float) -> dict[str, Any]:
-        fresh = [line for line in logs.RECENT.lines if line["n"] > self._told]
+        self.add("log", *logs.RECENT.lines.newest(min(logs.RECENT.n - self._told, self.kept["log"])))
         self._told = logs.RECENT.n
-        self.add("log", *fresh[-self.kept["log"] :])
         feeds = {
             feed.name: {
                 "state": feed.state, "books": len(feed.books), "failures": feed.failures, "losses": feed.losses, "rotations": feed.rotations,

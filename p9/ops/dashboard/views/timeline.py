@@ -25,9 +25,8 @@ class Timeline(View):
         await self._chronicle.recall(self._sources.history)
 
     def look(self, now_s: float) -> dict[str, Any]:
-        fresh = [event for event in self._chronicle.events if event["n"] > self._told]
+        self.add("events", *self._chronicle.events.newest(min(self._chronicle.n - self._told, self.kept["events"])))
         self._told = self._chronicle.n
-        self.add("events", *fresh[-self.kept["events"] :])
         since_ns = time.time_ns() - SPAN_NS
         gaps = [gap for gap in self._sources.ledger.rows() if (gap.settled_ns or since_ns) >= since_ns][-MOST_GAPS:]
         states: dict[str, str] = {}

@@ -1,0 +1,62 @@
+"""The newest rows: those of a plain list, and not a byte more however long it goes on."""
+
+import json
+import tracemalloc
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from p9.ops import logs
+from p9.ops.dashboard.chronicle import KEPT, Chronicle
+from p9.records import Records
+
+MOST_MORE = 5_000  # bytes: the newest row's own objects and the interpreter's free lists; the rows as objects are hundreds of thousands
+
+
+@given(st.integers(1, 6), st.integers(8, 90), st.lists(st.text("aZ0 \"\\äß€🙂", max_size=40), max_size=30), st.integers(0, 9))
+def test_they_are_the_newest_of_a_plain_list_that_fit(most, room, texts, n):
+    records, model = Records(most, room), []
+    for number, text in enumerate(texts):
+        row = {"n": number, "text": text, "none": None}
+        size = len(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode())
+        records.append(row)
+        if size <= room:
+            model.append((row, size))
+        while len(model) > most or sum(size for _, size in model) > room:
+            del model[0]
+        assert list(records) == [row for row, _ in model] and len(records) == len(model)
+        assert records.newest(n) == [row for row, _ in model][max(0, len(model) - n) :]
+    records.clear()
+    assert list(records) == [] and len(records) == 0
+    records.append({"n": 1})
+    assert list(records) == [{"n": 1}][: room >= 7]
+
+
+def log_lines():
+    recent = logs.Recent()
+    return lambda n: recent(None, "info", {"event": f"socket lost {n}", "market": "there", "reason": "x" * 80, "n_": n}), logs.KEPT
+
+
+def chronicle():
+    heard = Chronicle(SimpleNamespace())
+    event = {"type": "audits", "exchange": "there", "symbol": "BTC-USDT", "epoch": 1, "kind": "candle", "ts_event": 1_790_000_000 * 10**9}
+    return lambda n: heard._hear({**event, "seq": n, "detail": f"minute {n}: " + "y" * 60}), KEPT
+
+
+@pytest.mark.parametrize("kept", [log_lines, chronicle])
+def test_what_is_kept_to_be_looked_at_takes_the_memory_at_first_that_it_takes_for_ever(kept):
+    """A row a few seconds, thousands of them, each some hundred bytes of objects: that is growth for a day."""
+    step, most = kept()
+    tracemalloc.start()
+    try:
+        for n in range(40):
+            step(n)
+        before, _ = tracemalloc.get_traced_memory()
+        for n in range(40, 40 + 3 * most):
+            step(n)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < MOST_MORE
