@@ -123,6 +123,8 @@ class Balances:
             if self.path is None:
                 return
             compact = now_ns - self._compacted_ns >= COMPACT_NS
+            if compact:
+                self._forget(now_ns)
             if not lines and not compact:
                 return
             try:
@@ -136,6 +138,10 @@ class Balances:
                     self._log("balances not written", file=str(self.path), reason=str(error))
                 self.counts["unwritten"] += 1
                 self._lines = lines + self._lines
+
+    def _forget(self, now_ns: int) -> None:
+        """Pools come and go: one of which nothing was heard for so long is none."""
+        self._pasts = {key: past for key, past in self._pasts.items() if past.at(now_ns, KEPT_NS) is not None}
 
     def _all(self, now_ns: int) -> Iterable[bytes]:
         for (exchange, asset, pool), past in self._pasts.items():

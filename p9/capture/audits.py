@@ -169,7 +169,9 @@ class Audits:
             self._tell(ix, "candle", f"minute {at}: {detail}", open_time=kline.open_time_ns)
         elif not detail:
             self.counts["candles_equal"] += 1
-        told[kline.open_time_ns] = detail
+        told.pop(kline.open_time_ns, None)
+        if detail:
+            told[kline.open_time_ns] = detail
         while len(told) > 60:
             del told[min(told)]
 

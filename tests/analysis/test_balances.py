@@ -71,3 +71,14 @@ async def test_a_disk_that_refuses_delays_nothing_and_loses_nothing(tmp_path):
     again = Balances(path)
     again.load(T + 2 * HOUR_NS)
     assert again.counts["loaded"] == 2
+
+
+async def test_pools_that_are_gone_are_forgotten(tmp_path):
+    """Contracts and their pools come and go: each that ever was kept its samples."""
+    balances = Balances(tmp_path / "insurance.jsonl")
+    for n in range(40):
+        balances.add("venue", "USDT", f"P{n}", T + n * COMPACT_NS, Decimal(n))
+        balances.add("venue", "USDT", "stays", T + n * COMPACT_NS, Decimal(n))
+        await balances.flush(T + n * COMPACT_NS)
+    assert len(balances._pasts) <= KEPT_NS // COMPACT_NS + 2
+    assert balances.past("venue", "USDT", "stays").at(T + 36 * COMPACT_NS, 0) == 36
