@@ -5,7 +5,7 @@ from libc.stdlib cimport free, malloc, realloc
 
 from cext.events cimport Level
 from cext.ladder cimport (
-    Ladder, Walk, ladder_best, ladder_better, ladder_change, ladder_cut, ladder_empty, ladder_free, ladder_init, ladder_load, ladder_n_levels,
+    SLOTS, Ladder, Walk, ladder_best, ladder_better, ladder_change, ladder_cut, ladder_empty, ladder_free, ladder_init, ladder_load, ladder_n_levels,
     ladder_quantity, ladder_walk, ladder_worst, walk_next,
 )
 from cext.units cimport px_t, qty_t
@@ -169,6 +169,11 @@ cdef class Book:
     def n_laid(self):
         """How often a ladder was laid anew."""
         return self._sides[BIDS].n_laid + self._sides[ASKS].n_laid
+
+    @property
+    def room_bytes(self):
+        """Memory of the levels of both sides."""
+        return sum([self._sides[i].max_far * sizeof(Level) + (SLOTS * sizeof(qty_t) if self._sides[i].slots != NULL else 0) for i in range(2)])
 
     def levels(self, int side, int32_t n=0):
         """The best `n` levels (0: all) of side 0 (bids) or 1 (asks) as (price, quantity) integers, best first."""

@@ -18,6 +18,7 @@ cdef enum:
     SLOTS_A_LAYING = 4      # changes a level that pay for laying it
     CHANGES_AT_ONCE = 64    # of a frame, whose places are looked up before the first of them is made
     NEAR = 32               # entries of the overflow on either side in which a dead one is looked for
+    DEAD_SHIFT = 3          # an overflow that is full, of which more than an eighth is dead, grows no further
     INVERSE_SHIFT = 51
     MAX_INVERSE_TICK = 1 << 19  # offset * inverse fits 64 bits and its quotient is exact for offsets below SLOTS * tick up to this tick
 
@@ -70,10 +71,23 @@ cdef void _far_compact(Ladder* side) noexcept nogil:
     side.n_dead = 0
 
 
+cdef bint _far_room(Ladder* side, int32_t n) noexcept nogil:
+    """Room for `n` entries at least. False when memory ends."""
+    cdef Level* grown
+    if side.max_far < n:
+        grown = <Level*>realloc(side.far, n * sizeof(Level))
+        if grown == NULL:
+            return False
+        side.far = grown
+        side.max_far = n
+    return True
+
+
 cdef bint _far_insert(Ladder* side, int32_t at, px_t px, qty_t qty) noexcept nogil:
     """A price that `far` has no entry for, at its place. False only when memory ends."""
     cdef Level* far = side.far
     cdef int32_t i
+    cdef int32_t n_dead = 0
     for i in range(NEAR if side.n_dead > 0 else 0):
         if at + i < side.n_far and far[at + i].qty == 0:
             memmove(&far[at + 1], &far[at], i * sizeof(Level))
@@ -85,12 +99,14 @@ cdef bint _far_insert(Ladder* side, int32_t at, px_t px, qty_t qty) noexcept nog
             side.n_dead -= 1
             break
     else:
-        if side.n_far == side.max_far:
-            far = <Level*>realloc(far, (2 * side.max_far + 64) * sizeof(Level))
-            if far == NULL:
-                return False
-            side.far = far
-            side.max_far = 2 * side.max_far + 64
+        if side.n_far == side.max_far and side.n_dead > side.n_far >> DEAD_SHIFT:
+            for i in range(at):
+                n_dead += far[i].qty == 0
+            at -= n_dead
+            _far_compact(side)
+        if side.n_far == side.max_far and not _far_room(side, 2 * side.max_far + 64):
+            return False
+        far = side.far
         memmove(&far[at + 1], &far[at], (side.n_far - at) * sizeof(Level))
         side.n_far += 1
     far[at].px = px
@@ -248,6 +264,7 @@ cdef void _lay(Ladder* side, px_t touch) noexcept nogil:
         side.slots = <qty_t*>malloc(SLOTS * sizeof(qty_t))
         if side.slots == NULL:
             return
+        memset(side.slots, 0xFF, SLOTS * sizeof(qty_t))  # whatever it says: so all its pages are there, and the process does not grow by where prices go
     side.base = (touch // side.tick - inner) * side.tick
     if side.base < 0:
         side.base = 0
@@ -261,20 +278,15 @@ cdef bint _relay(Ladder* side) noexcept nogil:
     """Lay the ladder anew around the touch, and bring every level to its place. False (and nothing changed) when memory ends."""
     cdef int32_t n = ladder_n_levels(side)
     cdef Level* levels = <Level*>malloc((n + 1) * sizeof(Level))
-    cdef Level* grown
     cdef Walk walk = ladder_walk(side)
     cdef int32_t i = 0
     cdef int64_t unknown = 0
     cdef qty_t before
     if levels == NULL:
         return False
-    if side.max_far < n:  # so that no level can be lost below
-        grown = <Level*>realloc(side.far, n * sizeof(Level))
-        if grown == NULL:
-            free(levels)
-            return False
-        side.far = grown
-        side.max_far = n
+    if not _far_room(side, n):  # so that no level can be lost below
+        free(levels)
+        return False
     while walk_next(&walk, &levels[i]):
         i += 1
     ladder_empty(side)
@@ -347,6 +359,8 @@ cdef bint ladder_load(Ladder* side, const Level* rows, int32_t n) noexcept nogil
         return True
     _lay(side, touch)
     side.n_laid += 1
+    if not _far_room(side, n + n // 2 + 64):  # for all of them, if the price goes away, and for dead ones: a book that stays as large takes no more ever
+        return False
     for i in range(n - 1, -1, -1):  # venues write images best first: from the end, the overflow grows at its end
         if rows[i].qty != 0 and not _set(side, _place_of(side, rows[i].px), rows[i].px, rows[i].qty, &unknown, &before):
             return False

@@ -201,6 +201,32 @@ def test_a_book_far_from_its_touch_churns_as_the_model_does(tick):
     same(book, model)
 
 
+@pytest.mark.parametrize("tick", [1, 10])
+def test_a_book_that_stays_as_large_takes_no_more_memory_however_long_it_churns(tick):
+    """The overflow grew whenever it was full, of dead places too: a book of a thousand levels took more from one quarter of an hour to the next."""
+    draw = random.Random(7)
+    book, model, most = Book(tick), Model(), 1000
+    middle = 10_000_000 // tick * tick
+    sides = [{middle - sign * tick * (1 + round(1.012**n + n)): 1 + n for n in range(most)} for sign in (1, -1)]
+    images = [list(sides[0].items()), list(sides[1].items())]
+    book.load_rows(*images)
+    model.load(*images)
+    at_first = book.room_bytes
+    for turn in range(6000):
+        n = turn & 1
+        there = model.sides[n]
+        changes = [(draw.choice(list(there)), 0)] if len(there) >= most else []
+        away = round(1.012 ** draw.uniform(0, most) + draw.uniform(0, most))
+        changes += [(middle + tick * (1 + away) * (1 if n else -1), draw.randint(1, 9))]
+        rows = [changes, []] if n == 0 else [[], changes]
+        book.apply_rows(*rows)
+        model.apply(*rows)
+    for n in (0, 1):
+        assert book.levels(n) == sorted(model.sides[n].items(), reverse=n == 0)
+        assert len(model.sides[n]) >= most - 1
+    assert book.room_bytes == at_first
+
+
 def test_checksums_of_the_venues_examples():
     def crc(bids, asks):
         book = Book(1)
