@@ -38,6 +38,7 @@ from p9.ops.availability import Availability
 from p9.ops.dashboard.watch import Watch
 from p9.ops.lateness import Lateness
 from p9.ops.local_clock import LocalClock
+from p9.ops.memory import give_back
 from p9.ops.pages import Pages
 from p9.ops.usage import usage
 from p9.presentation import pages_of
@@ -113,6 +114,7 @@ class Appliance:
         self._begin("local clock", self.local_clock.run())
         self.lateness = Lateness(self.outbox, tell=self._tell, settings=lateness_of(config))
         self._begin("lateness", self.lateness.run())
+        self._begin("memory", give_back())
         await self.publisher.start()
         if self._record_to is not None:
             self._recorder = Recorder(self._record_to)

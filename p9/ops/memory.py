@@ -1,8 +1,12 @@
-"""Resident memory of this process, without a library for it."""
+"""Resident memory of this process, without a library for it, and how what was freed goes back to the system."""
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+EVERY_S = 60.0
 
 
 def resident_bytes() -> int:
@@ -31,3 +35,21 @@ def _windows() -> int:
     if not kernel.K32GetProcessMemoryInfo(ctypes.c_void_p(kernel.GetCurrentProcess()), ctypes.byref(counters), counters.cb):
         return 0
     return counters.n1  # WorkingSetSize
+
+
+def _trim() -> Callable[[int], int] | None:
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+async def give_back() -> None:
+    """For ever, until cancelled: once a minute what is free within the heaps. glibc gives back what is free at their ends: after a burst, and in the arena of
+    each thread after the largest job that it ever met, the rest stayed, between small blocks. It costs half a millisecond at a heap of 40 MB, off the loop.
+    Where the allocator is another one, nothing."""
+    trim = _trim()
+    while trim is not None:
+        await asyncio.sleep(EVERY_S)
+        await asyncio.get_running_loop().run_in_executor(None, trim, 0)
