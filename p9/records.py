@@ -3,21 +3,23 @@
 Some thousand dicts that fill for a day are a day's growth of the process, and nobody can tell it from a leak.
 """
 
+import json
+import threading
 from array import array
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 
 class Records:
-    """Oldest first. At most `most` of them and `room` bytes: one more pushes out the oldest; a row longer than all the room is not kept."""
+    """Oldest first. At most `most` of them and `room` bytes: one more pushes out the oldest; a row longer than all the room is not kept. What JSON has no word
+    for is kept as its text. Rows may come from any thread."""
 
     def __init__(self, most: int, room: int):
         self.most, self.room = most, room
         self._bytes = bytearray(room)  # a ring, and the rows' lengths in another
         self._lengths = array("q", bytes(8 * most))
         self._begin = self._used = self._first = self._n = 0
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self._n
@@ -26,9 +28,12 @@ class Records:
         return iter(self.newest(self._n))
 
     def append(self, row: dict[str, Any]) -> None:
-        line = msgspec.json.encode(row, enc_hook=str)
-        if len(line) > self.room:
-            return
+        line = json.dumps(row, default=str, separators=(",", ":")).encode()
+        if len(line) <= self.room:
+            with self._lock:
+                self._put(line)
+
+    def _put(self, line: bytes) -> None:
         while self._n == self.most or self._used + len(line) > self.room:
             self._drop()
         at = (self._begin + self._used) % self.room
@@ -41,15 +46,18 @@ class Records:
 
     def newest(self, n: int) -> list[dict[str, Any]]:
         """As many as there are of the newest `n`, oldest first."""
-        at, rows = self._begin + self._used, []
-        for back in range(1, min(n, self._n) + 1):
-            length = self._lengths[(self._first + self._n - back) % self.most]
-            at -= length
-            rows.append(msgspec.json.decode(self._cut(at % self.room, length)))
-        return rows[::-1]
+        lines = []
+        with self._lock:
+            at = self._begin + self._used
+            for back in range(1, min(n, self._n) + 1):
+                length = self._lengths[(self._first + self._n - back) % self.most]
+                at -= length
+                lines.append(self._cut(at % self.room, length))
+        return [json.loads(line) for line in reversed(lines)]
 
     def clear(self) -> None:
-        self._begin = self._used = self._first = self._n = 0
+        with self._lock:
+            self._begin = self._used = self._first = self._n = 0
 
     def _cut(self, at: int, length: int) -> bytearray:
         return self._bytes[at : at + length] + self._bytes[: max(0, at + length - self.room)]

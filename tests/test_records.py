@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +21,7 @@ def test_they_are_the_newest_of_a_plain_list_that_fit(most, room, texts, n):
     records, model = Records(most, room), []
     for number, text in enumerate(texts):
         row = {"n": number, "text": text, "none": None}
-        size = len(json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode())
+        size = len(json.dumps(row, separators=(",", ":")))
         records.append(row)
         if size <= room:
             model.append((row, size))
@@ -32,6 +33,29 @@ def test_they_are_the_newest_of_a_plain_list_that_fit(most, room, texts, n):
     assert list(records) == [] and len(records) == 0
     records.append({"n": 1})
     assert list(records) == [{"n": 1}][: room >= 7]
+
+
+def test_whatever_is_logged_can_be_kept():
+    """A file's name that is no text, a number beyond 64 bits: a log line must never raise."""
+    recent, error = logs.Recent(), ValueError("x")
+    recent(None, "info", {"event": "odd", "file": "\udc80", "n_": 1 << 80, "share": float("inf"), "error": error})
+    assert list(recent.lines) == [{"n": 1, "event": "odd", "file": "\udc80", "n_": 1 << 80, "share": float("inf"), "error": "x"}]
+
+
+def test_rows_may_come_from_any_thread():
+    records = Records(50, 900)
+
+    def work(name):
+        for n in range(2000):
+            records.append({"by": name, "n": n})
+            assert len(records.newest(3)) >= 1
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work, name) for name in "abcd"]:
+            done.result()
+    assert 30 < len(records) <= 50 and all(row["by"] in "abcd" for row in records)
+    last = {name: [row["n"] for row in records if row["by"] == name] for name in "abcd"}
+    assert all(rows == sorted(rows) for rows in last.values())
 
 
 def log_lines():
