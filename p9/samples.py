@@ -1,7 +1,7 @@
 """Samples over a window: the newest so many exact numbers with their times, in memory that is all there before the first one comes.
 
-Lists that fill for a day are a day's growth of the process, and nobody can tell it from a leak. A number of up to 18 digits takes 17 bytes here, with its time;
-a longer one is kept as the object that it is.
+Lists that fill for a day are a day's growth of the process, and nobody can tell it from a leak. A number of up to 18 digits, or a time in ns, takes 17 bytes
+here, with its time; a longer one is kept as the object that it is.
 """
 
 from array import array
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from p9.number import EXACT
 
-LARGEST = 10**18 - 1
+LARGEST = 2**63 - 1
 
 
 class Samples:

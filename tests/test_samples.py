@@ -23,7 +23,7 @@ MOST_MORE = 5_000  # bytes: the newest sample's own objects and the interpreter'
 
 numbers = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False, places=8), st.integers(-(10**40), 10**40).map(Decimal), st.sampled_from(
-        [Decimal(text) for text in ("0", "0.00", "-0.000000000000000001", "999999999999999999", "1000000000000000000", "-1E+30", "1E-39", "12345678901234567890.1234567890123456789")]
+        [Decimal(text) for text in ("0", "0.00", "-0.000000000000000001", "999999999999999999", "1000000000000000000", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-1E+30", "1E-39", "12345678901234567890.1234567890123456789")]
     ),
 )  # fmt: skip
 
@@ -68,6 +68,12 @@ def agreement() -> tuple[Callable[[int], None], int]:
     return step, KEPT
 
 
+def agreement_of_times() -> tuple[Callable[[int], None], int]:
+    """The next funding's time, in ns: nineteen digits."""
+    one = Agreement(Tolerance(within_s=120.0), 2)
+    return lambda n: one.streamed(Decimal(T + n // 100 * 3600 * S), T + n * S), KEPT
+
+
 def open_interest() -> tuple[Callable[[int], None], int]:
     sheet, record = OpenInterestSheet(Decimal(0)), Record(SimpleNamespace(contract="linear", contract_value="1"))
 
@@ -92,7 +98,7 @@ def venue_delay() -> tuple[Callable[[int], None], int]:
     return step, 600
 
 
-@pytest.mark.parametrize("window", [past, agreement, open_interest, venue_delay])
+@pytest.mark.parametrize("window", [past, agreement, agreement_of_times, open_interest, venue_delay])
 def test_a_window_takes_the_memory_at_first_that_it_takes_for_ever(window):
     """Memory rose for an hour, and would have for a day: each window was a list that filled."""
     step, most = window()
