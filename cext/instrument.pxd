@@ -57,6 +57,7 @@ cdef class Instrument:
     cdef InstrumentCounters n
     cdef int64_t cross_id           # of the last applied depth event
     cdef int32_t depth              # levels a side that the venue keeps or was asked for; 0: no bound
+    cdef ns_t folds_ns              # fills of so long a time may stand in one row
     cdef bint bounded               # live: prune to the valid window; a replay keeps everything
     cdef public bint in_auction     # a crossed book is legal now
     cdef ns_t _moved_recv           # when the frame came that last moved the sequence, by our clock ...

@@ -18,7 +18,7 @@ from cext.heard cimport heard_before, heard_free
 from cext.held cimport held_clear, held_free
 from cext.notice cimport Notices, notices_add
 from cext.outbox cimport Outbox
-from cext.prints cimport Print, prints_add, prints_due, prints_init, prints_rescale
+from cext.prints cimport PRINT_HOLD_NS, Print, prints_add, prints_due, prints_init, prints_rescale
 from cext.quantiles cimport quantiles_add, quantiles_free, quantiles_init
 from cext.sequence cimport (
     LINK_PREV, VERDICT_APPLY, VERDICT_GAP, VERDICT_KEEPALIVE, VERDICT_REPLACE, VERDICT_STALE, VERDICT_TOO_OLD, VERDICT_UNSEEDED, SequenceRule,
@@ -62,7 +62,7 @@ cdef dict counters_named(const InstrumentCounters* n):
 cdef class Instrument:
     """Made by Pipeline.add; `streams` are told of everything in the order given."""
 
-    def __init__(self, bytes venue_symbol, str name, tuple streams, int32_t depth, bint bounded):
+    def __init__(self, bytes venue_symbol, str name, tuple streams, int32_t depth, bint bounded, ns_t folds_ns=0):
         cdef Stream stream
         if len(streams) > 32:
             raise ValueError(f"{name}: more than 32 streams")
@@ -72,6 +72,7 @@ cdef class Instrument:
         self.name = name
         self.depth = depth
         self.bounded = bounded
+        self.folds_ns = folds_ns
         self._keep = streams
         for stream in streams:
             self._streams[self._n_streams] = <void*>stream
@@ -99,7 +100,7 @@ cdef class Instrument:
         self._moved_recv = self.loading_recv = 0
         self._moved_event = NO_TIME
         self.book = Book(symbol.tick)
-        prints_init(&self.prints)
+        prints_init(&self.prints, PRINT_HOLD_NS + self.folds_ns)
         if self.bounded and not rule.rest_seeded:
             self.book.max_levels = self.depth  # the venue's window: it removes what leaves it
         for stream in self._keep:
@@ -137,7 +138,6 @@ cdef class Instrument:
         held_free(&self.held)
         prints_init(&self.prints)  # one that is open has nowhere to be counted
         quantiles_free(&self.print_sizes)
-        prints_init(&self.prints)
         heard_free(&self.heard)
         self.book = Book(self.symbol.tick)
 

@@ -106,8 +106,9 @@ cdef class Pipeline:
         free(self.news.rows)
 
     def add(self, *, bytes venue_symbol, str symbol, int32_t px_scale, int32_t qty_scale, int64_t tick=1, str contract="base",
-            str contract_value="1", int32_t depth=0, aliases=(), streams=()):
-        """One more instrument; its index. `tick` is scaled, `contract_value` decimal text, `depth` the levels a side of an image (0: unknown).
+            str contract_value="1", int32_t depth=0, int32_t folds_ms=0, aliases=(), streams=()):
+        """One more instrument; its index. `tick` is scaled, `contract_value` decimal text, `depth` the levels a side of an image (0: unknown), `folds_ms` how
+        long a time's fills of one price may stand in one row of its trades.
 
         Raises ValueError for a symbol that is taken or a scale out of range.
         """
@@ -119,7 +120,7 @@ cdef class Pipeline:
         cdef void** grown
         for name in aliases:
             self.normalizer.symbols.alias(name, ix)
-        instrument = Instrument(venue_symbol, symbol, tuple(streams), depth, self.prune)
+        instrument = Instrument(venue_symbol, symbol, tuple(streams), depth, self.prune, folds_ms * <ns_t>1_000_000)
         held_init(&instrument.held, self.max_held_bytes, self.max_held_frames)
         instrument.attach(self.normalizer.symbols.row(ix), self.rule, self.numbering, &self.notices, &self.news, self.outbox)
         grown = <void**>realloc(self._instruments, (ix + 1) * sizeof(void*))

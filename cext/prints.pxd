@@ -1,7 +1,8 @@
 """Fills of one taker's burst as the one print that it was: the same side, the same millisecond, and nothing of anybody else's in between.
 
 Fills belong together where their ids follow each other, or where the venue counts them alike (cross_id: some number all fills of one order the
-same). A print is finished by the first fill that is not of it, or when none has come for PRINT_HOLD_NS. A negotiated trade (EVENT_BLOCK) is nobody's
+same). A print is finished by the first fill that is not of it, or when none has come for `hold_ns`: PRINT_HOLD_NS, and the time over which a venue folds
+fills of one price into a row, as the last row of an order is told when that is over. A negotiated trade (EVENT_BLOCK) is nobody's
 burst: it finishes what is open and is no print. Fills that were fetched make prints like the others, which say so in their flags.
 
 An instrument merges once for all its streams (Stream.on_print), and knows how large its prints were over the last day (quantiles.pxd).
@@ -38,8 +39,9 @@ cdef struct Prints:
     Print open              # n_rows 0: none is
     int64_t n_lost          # sums that did not fit: no print
     bint broken             # the open one's did not
+    ns_t hold_ns
 
-cdef void prints_init(Prints* p) noexcept nogil
+cdef void prints_init(Prints* p, ns_t hold_ns=*) noexcept nogil
 cdef bint prints_add(Prints* p, const Symbol* symbol, const Event* trade, ns_t ts_recv, Print* done) noexcept nogil     # True: `done` is finished
 cdef bint prints_due(Prints* p, const Symbol* symbol, ns_t now_ns, Print* done) noexcept nogil                          # the same, by the clock
 cdef void prints_rescale(Prints* p, const Symbol* symbol, int64_t px_factor, int64_t qty_factor) noexcept nogil

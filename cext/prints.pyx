@@ -13,8 +13,9 @@ cdef enum:
     MS = 1_000_000
 
 
-cdef void prints_init(Prints* p) noexcept nogil:
+cdef void prints_init(Prints* p, ns_t hold_ns=PRINT_HOLD_NS) noexcept nogil:
     memset(p, 0, sizeof(Prints))
+    p.hold_ns = hold_ns
 
 
 cdef inline bint _belongs(const Print* p, const Event* trade) noexcept nogil:
@@ -68,7 +69,7 @@ cdef bint prints_add(Prints* p, const Symbol* symbol, const Event* trade, ns_t t
 cdef bint prints_due(Prints* p, const Symbol* symbol, ns_t now_ns, Print* done) noexcept nogil:
     """Every tick of the timer: has the open print waited long enough for more? A clock that stepped back has it wait no longer than it would have."""
     cdef ns_t waited = now_ns - p.open.ts_last
-    return p.open.n_rows > 0 and (waited >= PRINT_HOLD_NS or waited < 0) and _finish(p, symbol, done)
+    return p.open.n_rows > 0 and (waited >= p.hold_ns or waited < 0) and _finish(p, symbol, done)
 
 
 cdef void prints_rescale(Prints* p, const Symbol* symbol, int64_t px_factor, int64_t qty_factor) noexcept nogil:
@@ -85,7 +86,8 @@ cdef void prints_rescale(Prints* p, const Symbol* symbol, int64_t px_factor, int
     open.high_px *= px_factor
 
 
-def merge(list trades, *, int px_scale=0, int qty_scale=0, str contract="base", int64_t contract_value=1, int contract_value_scale=0):
+def merge(list trades, *, int px_scale=0, int qty_scale=0, str contract="base", int64_t contract_value=1, int contract_value_scale=0,
+          ns_t hold_ns=PRINT_HOLD_NS):
     """The prints that these trades make, for tests: (side, ts_event, ts_recv, first_id, last_id, cross_id, px, qty, flags) each; a number alone in
     their place is a tick of the timer at that time. What is open at the end is not told.
     """
@@ -102,7 +104,7 @@ def merge(list trades, *, int px_scale=0, int qty_scale=0, str contract="base", 
     symbol.contract = <Contract><int>{"base": 0, "linear": 1, "inverse": 2}[contract]
     symbol.contract_value = contract_value
     symbol.contract_value_scale = contract_value_scale
-    prints_init(&prints)
+    prints_init(&prints, hold_ns)
     told = []
     for trade in trades:
         if isinstance(trade, int):

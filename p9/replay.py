@@ -72,7 +72,8 @@ class Road:
         aliases = [venue_symbol.lower()] if venue_symbol.lower() != venue_symbol else []
         return pipeline.add(
             venue_symbol=venue_symbol, symbol=instrument.symbol, px_scale=px_scale, qty_scale=qty_scale, tick=tick, contract=instrument.contract,
-            contract_value=instrument.contract_value, depth=self.depth, aliases=aliases, streams=self._streams_of(instrument),
+            contract_value=instrument.contract_value, depth=self.depth, folds_ms=max(form.folds_ms for form in market(pipeline.market).topics),
+            aliases=aliases, streams=self._streams_of(instrument),
         )  # fmt: skip
 
     def learn(self, row: Market, body: bytes) -> None:

@@ -137,6 +137,7 @@ cdef class Momentum(Stream):
         self._ts_recv = ts_recv
 
     cdef void on_state(self, BookState state, Reason reason, int64_t expected_id, int64_t got_id, ns_t now_ns) noexcept nogil:
+        self._pass(now_ns)  # until a book is lost its price was in force
         self._begin(now_ns)
         self.newest.followed = state == BOOK_SYNCED
         self._passed_ns = now_ns

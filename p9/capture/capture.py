@@ -74,6 +74,7 @@ class Capture:
         self.market, self.pipeline, self.known = market, pipeline, known
         self.settings = settings or CaptureSettings()
         self.forms = market.choose(depth=self.settings.depth, speed=self.settings.speed, trades=self.settings.trades, also=self.settings.also)
+        self._prints = next(form for form in self.forms if form.kind == "trades")
         self.depth = self.forms[0].levels or market.image_levels(self.settings.depth)
         self.instruments: dict[int, Instrument] = {}
         self.sockets = Sockets(market, self.forms, self._make_feed)
@@ -178,7 +179,7 @@ class Capture:
         aliases = [lower.encode()] if lower != row.venue_symbol and any("{lower}" in form.template for form in self.forms) else []
         return self.pipeline.add(
             venue_symbol=row.venue_symbol.encode(), symbol=row.symbol, px_scale=row.px_scale, qty_scale=row.qty_scale, tick=row.scaled_tick,
-            contract=row.contract, contract_value=row.contract_value, depth=self.depth, aliases=aliases, streams=list(self._streams_of(row)),
+            contract=row.contract, contract_value=row.contract_value, depth=self.depth, folds_ms=self.folds_ms, aliases=aliases, streams=list(self._streams_of(row)),
         )  # fmt: skip
 
     def _make_parts(self) -> None:
@@ -189,13 +190,12 @@ class Capture:
             self.market, self.pipeline, self._client, self.ledger, instruments=self._rows, feed_of=feed_of, topic_of=self.sockets.topic_of,
             depth=self.depth, settings=self.settings.resync, on_notice=self._on_notice, log=self._log,
         )  # fmt: skip
-        prints = next(form for form in self.forms if form.kind == "trades")
         self.audits = Audits(
-            self.market, self.pipeline, self._client, instruments=self._rows, feed_of=feed_of, depth=self.depth, folds=prints.folds_ms > 0,
+            self.market, self.pipeline, self._client, instruments=self._rows, feed_of=feed_of, depth=self.depth, folds=self.folds_ms > 0,
             settings=self.settings.audits, word=self.settings.audits_word, log=self._log,
         )  # fmt: skip
         self.backfill = Backfill(
-            self.market, prints, self.pipeline, self._client, self.ledger,
+            self.market, self._prints, self.pipeline, self._client, self.ledger,
             instruments=self._rows, feed_of=self.sockets.trades_of, settings=self.settings.backfill, log=self._log,
         )  # fmt: skip
         self.seeding = Seeding(
@@ -290,6 +290,11 @@ class Capture:
             await asyncio.sleep(next_s - loop.time())
             self.pipeline.on_timer(self.pipeline.clock.now())
             self.pipeline.outbox.wake_up()
+
+    @property
+    def folds_ms(self) -> int:
+        """Fills of one price may stand in one row of trades for so long; 0: each has its own."""
+        return self._prints.folds_ms
 
     @property
     def synced(self) -> bool:

@@ -74,6 +74,14 @@ def test_the_clock_finishes_a_print_that_nothing_follows():
     assert [row["first_id"] for row in told] == [10, 11], "a clock that steps back holds nothing up"
 
 
+def test_an_order_whose_last_row_the_venue_folds_for_a_tenth_of_a_second_is_one_print():
+    # it was told in two pieces: the last price's row comes when its time is over, and the print had been closed after 20 ms
+    order = [fill(10, recv_ms=5), T0 + 30 * MS, fill(11, last=12, recv_ms=105)]
+    assert [row["n_rows"] for row in merge([*order, CLOCK])[0]] == [1, 1]
+    assert [row["n_rows"] for row in merge([*order, CLOCK], hold_ns=HOLD + 100 * MS)[0]] == [2]
+    assert merge([*order, T0 + 105 * MS + 119 * MS], hold_ns=HOLD + 100 * MS)[0] == []
+
+
 @pytest.mark.parametrize(
     "contract, value, size",
     [("base", 1, 60837.63 * 2.5), ("linear", 1, 60837.63 * 2.5 * 0.01), ("inverse", 10_000, 2.5 * 100)],
