@@ -1,11 +1,23 @@
 """A consumer like any other, which counts what is wrong with what it hears."""
 
 import asyncio
-from collections import Counter
-from typing import Any
+from collections import Counter, defaultdict, deque
+from typing import Any, NamedTuple
 
 import ujson
 from redis.asyncio import Redis
+
+MEASURED = ("flow", "momentum")  # of which the newest events are kept as they came
+KEPT = 40
+FRAMES = 2_000
+
+
+class Frame(NamedTuple):
+    """An increment of a book as it was heard: when its frame was received, the venue's id, and whether it is a whole image or stands for several."""
+
+    ts_recv: int
+    last_id: int
+    whole: bool
 
 
 class BusWatcher:
@@ -16,6 +28,8 @@ class BusWatcher:
         self.events: Counter[str] = Counter()  # by type
         self.heard: dict[str, set[tuple[str, str]]] = {}  # {type: (exchange, symbol, or symbol:timeframe)}
         self.depths: dict[str, dict[str, Any]] = {}  # the newest increment of each book: of `depth` nothing is kept in Redis
+        self.frames: defaultdict[str, deque[Frame]] = defaultdict(lambda: deque(maxlen=FRAMES))  # of each book
+        self.measured: defaultdict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=KEPT))
         self.flags: Counter[tuple[str, str]] = Counter()  # (exchange, flag)
         self.holes = self.repeats = self.unreadable = 0
         self.examples: list[str] = []
@@ -50,6 +64,9 @@ class BusWatcher:
         self.heard.setdefault(kind, set()).add((exchange, channel.split(":", 2)[2]))
         if kind == "depth":
             self.depths[channel] = event
+            self.frames[channel].append(Frame(event["ts_recv"], event["last_id"], event["conflated"] != 1 or "snapshot" in event.get("flags", ())))
+        elif kind in MEASURED:
+            self.measured[channel].append(payload)
         for flag in event.get("flags", ()):
             self.flags[exchange, flag] += 1
         known = self._seq.get(channel)

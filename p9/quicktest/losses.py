@@ -39,7 +39,7 @@ async def _gaps(trial: Trial, row: Instrument) -> tuple[int, list[str]]:
         found.append("nobody missed trades")
     tape = {fill[0] for fill in await trial.simulator.get(f"/oracle/{row.market}/{row.venue_symbol}/trades?limit={TAPE}")}
     folded = {str(each["id"]) for each in await trial.simulator.get(f"/oracle/{row.market}/{row.venue_symbol}/folded")}
-    folds = any(form.folds_ms for form in trial.appliance.captures[row.market].forms)
+    folds = trial.appliance.captures[row.market].folds_ms
     for event in newest.values():
         if event["state"] != "filled" or event["left"]:
             found.append(f"gap {event['gap']} is {event['state']}, {event['left']} never came")

@@ -1,8 +1,7 @@
-"""News: every coin's index leaps, and every market follows. The momentum of each was as large as what was traded allows, its signal points where it went, and what
-all venues together tell is what their parts make."""
+"""News: every coin's index leaps, and every market follows. The momentum of each was as large as what was traded allows, its signal points where it went, and all
+venues together say so."""
 
 import asyncio
-import math
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +17,6 @@ LOOK_S = 0.5
 READY_S = 150.0  # a momentum of ten seconds is known after a hundred of quotes
 LEAST_SHARE = 0.3  # of the leap, that a mean of ten seconds comes to at its height: books follow in some seconds
 OVER = 1.2  # of the range that was traded: the mid may stand beyond it
-DIGITS = 1e-5  # a score has six
 
 
 async def plant(trial: Trial) -> None:
@@ -91,16 +89,11 @@ async def check(trial: Trial) -> None:
     if not trial.news:
         return
     wrong: list[str] = []
-    n = 0
     told: set[str] = set()
     everybody = {f"{row.exchange}:{row.symbol}" for row in trial.instruments()} | {f"all:{symbol}" for symbol in shared(trial)}
     for news in trial.news:
         told |= everybody - set(await _silent(trial, news))
     wrong += [f"signals:{name} did not tell it" for name in sorted(everybody - told)]
-    for symbol in shared(trial):
-        for event in await trial.stream(f"{trial.word('signals')}:all:{symbol}"):
-            n += 1
-            wrong += [f"signals:all:{symbol}: {text}" for text in _unlike(event)]
     heights: dict[tuple[str, str], float] = {}
     for row in trial.instruments() if trial.enabled("momentum") else ():
         key = (row.exchange, row.symbol)
@@ -108,7 +101,7 @@ async def check(trial: Trial) -> None:
         traded = await _range_bps(trial, row)
         if not LEAST_SHARE * BPS <= height <= OVER * traded:
             wrong.append(f"momentum of {row.market} {row.symbol} was {height:.1f} bps at its height, of {traded:.1f} that were traded")
-    figure = f"{len(trial.news)} times {BPS} bps; {len(told)} signals told it, {n} of all venues are what their parts make"
+    figure = f"{len(trial.news)} times {BPS} bps; {len(told)} signals told it"
     if heights:
         figure += f"; {len(heights)} returns of ten seconds, {min(heights.values()):.0f} to {max(heights.values()):.0f} bps"
     trial.note("news moves every market, and its signals", told and not wrong, "; ".join(wrong[:3]) or figure)
@@ -121,14 +114,3 @@ async def _range_bps(trial: Trial, row: Instrument) -> float:
     bars = await trial.simulator.get(f"/oracle/{row.market}/{row.venue_symbol}/klines?interval=1s&start={start_ms}")
     low, high = min(Decimal(bar["low"]) for bar in bars), max(Decimal(bar["high"]) for bar in bars)
     return float((high - low) / low) * 1e4
-
-
-def _unlike(event: dict[str, Any]) -> list[str]:
-    """The mean of the venues by their confidence, and its direction (docs/events.md)."""
-    parts = [(part["strength"], part["confidence"]) for part in event["parts"]]
-    weight = sum(sure for _, sure in parts)
-    mean = sum(value * sure for value, sure in parts) / weight if weight else 0.0
-    if event["state"] == "ends":
-        return [] if event["strength"] == 0 and event["direction"] == "none" else ["it ended, and has a direction"]
-    found = [] if math.isclose(event["strength"], mean, rel_tol=DIGITS * 10, abs_tol=DIGITS) else [f"a strength of {event['strength']}, not {mean:.6f}"]
-    return found + ([] if event["direction"] == ("up" if Decimal(str(event["strength"])) > 0 else "down") else [f"{event['direction']} with {event['strength']}"])

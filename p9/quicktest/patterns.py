@@ -141,7 +141,7 @@ async def _runs(trial: Trial, row: Instrument, plants: list[Event], events: list
     wrong: list[str] = []
     runs = [event for event in events if event["kind"] == "stop_run_inferred"]
     tape = await trial.simulator.get(f"/oracle/{row.market}/{row.venue_symbol}/trades?limit={TAPE}")
-    fold_ns = max(form.folds_ms for form in trial.appliance.captures[row.market].forms) * MS
+    fold_ns = trial.appliance.captures[row.market].folds_ms * MS
     for run in runs:
         rises = run["side"] == "buy"
         wide, narrow = ([fill for fill in tape if fill[3] == run["side"] and run["since"] - by <= fill[4] // MS * MS <= run["until"] + by] for by in (fold_ns, -fold_ns))

@@ -104,7 +104,7 @@ def faults(trial: Trial) -> list[Plant]:
     for name, fault in (("dropped depth frame", "drop"), ("malformed depth frame", "malformed")):
         found += [(name, frame(market, fault)) for market in markets]
     found.append(("repeated depth frame", frame(markets[0], "duplicate")))
-    folding = [name for name, capture in trial.appliance.captures.items() if any(form.folds_ms for form in capture.forms)]
+    folding = [name for name, capture in trial.appliance.captures.items() if capture.folds_ms]
     if trial.full:  # where trades have no numbers, only a line that was cut shows that some may be missing
         for row in trial.first():
             numbered = trial.appliance.captures[row.market].market.trades_numbered

@@ -24,8 +24,10 @@ from p9.quicktest import (
     deleveraging,
     delivery,
     figures,
+    flow,
     gaps,
     losses,
+    momentum,
     news,
     options,
     orders,
@@ -34,6 +36,7 @@ from p9.quicktest import (
     pools,
     rails,
     reference,
+    signals,
     tape,
     views,
 )
@@ -183,7 +186,7 @@ class QuickTest:
         await self.simulator.post("/oracle/freeze")
         await asyncio.sleep(SETTLE_S)
         self._check_synced()
-        for part in (books, views, candles, tape, figures, pools, deleveraging, options, orders, patterns, news, losses, reference):
+        for part in (books, views, flow, momentum, candles, tape, figures, pools, deleveraging, options, orders, patterns, news, losses, signals, reference):
             await part.check(trial)
 
     def _check_synced(self) -> None:

@@ -17,6 +17,7 @@ from p9.simulate.process import SimulatorProcess
 
 CUTS_BORNE = 20
 FULL_S = 100.0
+CHUNK = 1_000
 # where a channel's section of the configuration has another name
 SECTIONS = {
     "book_ticker": "book_ticker_aggregator", "candles_open": "candles", "snapshots": "periodic_snapshots", "options_iv": "options_iv_monitor",
@@ -41,6 +42,7 @@ class Trial:
         self.news: list[dict[str, Any]] = []  # that broke, with what momentum came to
         self.began_s = time.monotonic()
         self.declined_ns = 0  # when the insurance pools were made to lose
+        self.frames: dict[Instrument, Any] = {}  # of each book, once the simulator is frozen (frames.py)
         self.frozen_ms = 0  # when the simulator was frozen; 0: it is not
 
     def note(self, name: str, passed: object, figure: object) -> None:
@@ -89,14 +91,20 @@ class Trial:
         return event if event is not None and event["epoch"] == self.epoch else None
 
     async def stream(self, channel: str, since_ns: int = 0) -> list[dict[str, Any]]:
-        """What this run wrote into a channel's stream."""
-        events = [ujson.loads(fields[b"e"]) for _, fields in await self._asked(lambda: self.client.xrange(f"stream:{{{channel}}}", min=since_ns // 1_000_000))]
-        return [event for event in events if event["epoch"] == self.epoch]
+        """What this run wrote into a channel's stream; asked for by and by, as the appliance under test runs on the same loop."""
+        found: list[dict[str, Any]] = []
+        since = str(since_ns // 1_000_000).encode()
+        while rows := await self._asked(lambda since=since: self.client.xrange(f"stream:{{{channel}}}", min=since, count=CHUNK)):
+            events = [ujson.loads(fields[b"e"]) for _, fields in rows]
+            found += [event for event in events if event["epoch"] == self.epoch]
+            since = b"(" + rows[-1][0]
+        return found
 
-    async def newest(self, channel: str, n: int) -> list[dict[str, Any]]:
-        """The last `n` of what this run wrote into a channel's stream, newest first."""
-        events = [ujson.loads(fields[b"e"]) for _, fields in await self._asked(lambda: self.client.xrevrange(f"stream:{{{channel}}}", count=n))]
-        return [event for event in events if event["epoch"] == self.epoch]
+    async def oldest(self, channel: str) -> dict[str, Any] | None:
+        """The first event that Redis holds of a channel's stream; None: none of this run."""
+        rows = await self._asked(lambda: self.client.xrange(f"stream:{{{channel}}}", count=1))
+        event = ujson.loads(rows[0][1][b"e"]) if rows else None
+        return event if event is not None and event["epoch"] == self.epoch else None
 
     async def eventually(self, ask: Callable[[], Awaitable[Any]], timeout_s: float) -> Any:
         """The first answer that is something, or the last one there was: of what takes a moment to reach Redis."""

@@ -94,7 +94,7 @@ async def prints_of(trial: Trial, row: Instrument, plant: dict[str, Any]) -> set
     assert trial.simulator is not None
     (played,) = plant["played"]
     side, at_ms = plant["side"], played["at_ns"] // MS
-    if any(form.folds_ms for form in trial.appliance.captures[row.market].forms):
+    if trial.appliance.captures[row.market].folds_ms:
         found = await _folded(trial, row, played, side)
     else:
         tape = await trial.simulator.get(f"/oracle/{row.market}/{row.venue_symbol}/trades?limit={TAPE}&since={at_ms - 1000}")

@@ -136,6 +136,7 @@ class BinanceRest:
             limit = min(limit, 5000)
             self.weights.spend(5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250)
         book = one.old_book() if stale else one.model
+        one.note_top("", book.last_id, book)
         bids, asks = (streams.rows(one, side.top(limit)) for side in book.sides)
         head = f'{{"lastUpdateId":{book.last_id}'
         if self.futures:

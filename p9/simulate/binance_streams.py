@@ -89,6 +89,7 @@ class DiffDepth(Stream):
         levels = changes.take()
         if levels is None:
             return
+        one.note_top(self.name, last)
         bids, asks = levels
         if one.is_spot:
             # A venue numbers single level changes; a turn of ours is one id, so the ids stay without holes.

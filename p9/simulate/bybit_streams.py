@@ -63,6 +63,7 @@ class Orderbook(Topic):
         super().__init__(name, instrument)
         self.period_ms, self.depth, self.u = DEPTH_MS[depth], depth, first_u
         self.window = Window(instrument.model, depth)
+        instrument.note_top(name, first_u)
 
     def on_turns(self, turns: list[Turn]) -> None:
         self.window.note(turns)
@@ -71,6 +72,7 @@ class Orderbook(Topic):
         levels = self.window.take()
         if levels is not None:
             self.u += 1
+            self.instrument.note_top(self.name, self.u)
             self.publish(self._text("delta", levels, now_ms))
 
     def first_frame(self, now_ms: int) -> str:
@@ -80,6 +82,7 @@ class Orderbook(Topic):
         """The service restarts: a fresh book with u = 1."""
         self.window.refill()
         self.u = 1
+        self.instrument.note_top(self.name, self.u)
         self.publish(self.first_frame(now_ms))
 
     def _text(self, form: str, levels, now_ms: int) -> str:

@@ -12,6 +12,7 @@ from p9.simulate.market import Fill, Liquidation, Market, Side
 from p9.simulate.past import Past
 from p9.simulate.path import Path
 from p9.simulate.scale import Scale
+from p9.simulate.tops import Tops
 
 TAPE = 20_000
 EIGHT_HOURS_MS = 8 * 3_600_000
@@ -69,6 +70,7 @@ class Instrument:
         self.candles = Candles(self.past, self.money)
         self.day = Day(self.candles)
         self.streams: list = []
+        self.tops: Tops | None = None  # kept where somebody may ask for them
         self.gone, self.status, self.last_day_ms = False, "", None  # as reference data have it (p9.simulate.reference)
         self.code = 10_000 + zlib.crc32(f"{listing.market} {listing.symbol}".encode()) % 900_000  # outlives a rename
         self._old_books = deque([OldBook(self.model)], maxlen=2)
@@ -93,6 +95,11 @@ class Instrument:
                 self.forced.append(turn.liquidation)
         for stream in list(self.streams):
             stream.on_turns(turns)
+
+    def note_top(self, stream: str, id: int, book: "Market | OldBook | None" = None) -> None:
+        """The venue tells its book as it is now (or that one), with this id."""
+        if self.tops is not None:
+            self.tops.note(stream, id, (book or self.model).sides)
 
     def interest_at(self, ms: int) -> int:
         """The open interest in lots, as it was when the five minutes of `ms` began."""

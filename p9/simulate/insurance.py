@@ -85,7 +85,9 @@ class Insurance:
 
     def truth(self, now_ms: int) -> list[dict]:
         return [
-            {"venue": pool.venue, "pool": pool.name, "asset": pool.asset, "balance": plain(pool.balance(now_ms)), "symbols": pool.symbols}
+            {
+                "venue": pool.venue, "pool": pool.name, "asset": pool.asset, "balance": plain(pool.balance(now_ms)), "had": plain(pool.base), "symbols": pool.symbols,
+            }
             for pool in self.pools
         ]
 

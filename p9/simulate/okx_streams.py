@@ -85,6 +85,7 @@ class Books(Channel):
         super().__init__(instruments)
         self.window = Window(self.instrument.model, self.depth, phantoms=True)
         self.seq_id = self.window.last_id
+        self.instrument.note_top("books", self.seq_id)
         self._sent_ms = 0
 
     def on_turns(self, turns: list[Turn]) -> None:
@@ -99,6 +100,7 @@ class Books(Channel):
             self._sent_ms = self._sent_ms or now_ms
             return
         self.seq_id = self.window.last_id
+        self.instrument.note_top("books", self.seq_id)
         self._push(levels, now_ms, before)
 
     def _push(self, levels, now_ms: int, before: int) -> None:

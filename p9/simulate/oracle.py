@@ -2,6 +2,7 @@
 
 /oracle/{market}/{venue_symbol}           the true book with its ids, the last trade's id, the sums of the tape
 /oracle/{market}/{venue_symbol}/trades    the newest fills        …/klines    the candles        …/figures    mark, index, funding, open interest
+/oracle/{market}/{venue_symbol}/tops      what stood best whenever the venue told its book
 /oracle/options/{market}/{underlying}     the surface that its options are made of, and their texts
 /oracle/insurance                         the insurance pools, which deleveraging follows
 """
@@ -45,6 +46,7 @@ class Oracle:
         router.add_get("/oracle/{market}/{symbol}", self._book)
         router.add_get("/oracle/{market}/{symbol}/klines", self._klines)
         router.add_get("/oracle/{market}/{symbol}/figures", self._figures)
+        router.add_get("/oracle/{market}/{symbol}/tops", self._tops)
         router.add_get("/oracle/{market}/{symbol}/trades", self._trades)
         router.add_get("/oracle/{market}/{symbol}/folded", self._folded)
 
@@ -152,6 +154,16 @@ class Oracle:
             ]
             for fill in one.newest_fills(int(_number(request, "limit", 1000))) if fill.at_ns >= since_ns
         ])  # fmt: skip
+
+    async def _tops(self, request: web.Request) -> web.Response:
+        """What stood best whenever the venue told its book, since the ms `since`: [stream ("": REST), id, ms, bids, asks], the sides [[price, quantity], ...] best first."""
+        one, since_ms = self._find(request), int(_number(request, "since", 0))
+        assert one.tops is not None
+        rows = []
+        for top in one.tops.since(since_ms):
+            levels = [[one.px.trim(tick), one.qty.trim(lots)] for tick, lots in zip(top.levels[::2], top.levels[1::2], strict=True)]
+            rows.append([top.stream, top.id, top.at_ms, levels[: len(levels) // 2], levels[len(levels) // 2 :]])
+        return _json(rows)
 
     async def _folded(self, request: web.Request) -> web.Response:
         """The rows that the venue makes of fills, where it folds those of some time into one, since the ms `since`."""

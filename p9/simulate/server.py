@@ -36,6 +36,7 @@ from p9.simulate.plants import Plants
 from p9.simulate.private_streams import AlgoOrders, ListenKeyStream, OrderSocket, UserDataSocket
 from p9.simulate.reference import ReferenceData
 from p9.simulate.schedule import SLOT_MS, Schedule
+from p9.simulate.tops import Tops
 
 OPTION_COINS = ("BTC", "ETH")
 PHOTO_EVERY = 200  # slots of 10 ms between two photographs of a book
@@ -179,6 +180,7 @@ class Simulator:
                     ID_STEPS.get(market) or ID_STEPS[venue],
                     FIRST_IDS[venue] + place * 1_000_000_007,
                 )
+                one.tops = Tops()
                 markets[market].append(one)
                 self.instruments[market, listing.symbol] = one
         return markets

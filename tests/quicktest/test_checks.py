@@ -18,7 +18,24 @@ from p9.app import Appliance
 from p9.client.event import EventReader
 from p9.config import parse
 from p9.delivery.bus import Bus
-from p9.quicktest import channels, deleveraging, figures, options, orders, patterns, plants, pools, rails, reference, tape, views, whales
+from p9.quicktest import (
+    channels,
+    deleveraging,
+    figures,
+    flow,
+    momentum,
+    options,
+    orders,
+    patterns,
+    plants,
+    pools,
+    rails,
+    reference,
+    signals,
+    tape,
+    views,
+    whales,
+)
 from p9.quicktest.bus_watcher import BusWatcher
 from p9.quicktest.trial import Trial
 from p9.simulate.account import KEY, PASSPHRASE, SECRET
@@ -150,6 +167,7 @@ async def test_every_channel_that_a_venue_has_is_alive_in_redis_and_true_and_a_l
         await bench.simulator.post("/oracle/freeze")
         for check in (
             channels.check, figures.check, pools.check, deleveraging.check, options.check, orders.check, orders.check_stops, orders.check_blocks, patterns.check, reference.check, views.check, tape.check,
+            flow.check, momentum.check, signals.check,
         ):  # fmt: skip
             passed, figure = await bench.verdict(check)
             assert passed, f"{check.__module__}: {figure}"
