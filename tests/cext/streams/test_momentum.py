@@ -181,6 +181,20 @@ def test_it_is_written_four_times_a_second_at_most():
     assert 30 <= event["conflated"] <= 4 * 10 + 1
 
 
+def test_the_last_price_of_a_lost_book_was_in_force_until_it_was_lost():
+    # the sample between the last tick of the timer and the loss was left out, and the mean was a tenth too high from then on
+    one = Follower()
+    one.sync(0, 10_000)
+    for n in range(150):
+        one.move(n / 10 + 0.02, 10_000 + n)
+    one.desk.tick(15.04)
+    before = one.stream.values(START + round(15.04 * S))["horizons"]["1s"]["return_bps"]
+    one.desk.pipeline.disconnected(None, START + round(15.15 * S))
+    one.sync(16, 20_000)
+    after = one.stream.values(START + 16 * S)["horizons"]["1s"]["return_bps"]
+    assert after == pytest.approx(before * math.exp(-0.1), rel=1e-5)
+
+
 def test_what_lies_across_a_break_of_the_book_is_no_return():
     one = Follower(jump_window=30)
     one.sync(0, 10_000)
