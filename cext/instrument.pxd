@@ -62,6 +62,8 @@ cdef class Instrument:
     cdef public bint in_auction     # a crossed book is legal now
     cdef ns_t _moved_recv           # when the frame came that last moved the sequence, by our clock ...
     cdef ns_t _moved_event          # ... and by the venue's; NO_TIME where it told none
+    cdef ns_t _touched_event        # the venue's time of the newest best prices, and their id
+    cdef int64_t _touched_id
     cdef ns_t loading_recv          # while an image and what was held for it are taken in: when the image came; else 0
     cdef Held held
     cdef Held* shadowed             # an audit's: it keeps every depth frame; NULL: there is none
@@ -92,6 +94,7 @@ cdef class Instrument:
     cdef bint _left_behind(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef void _on_applied(self, const Event* event, const Level* levels, ns_t ts_recv, Reason reason) noexcept nogil
     cdef void _on_touch(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil
+    cdef bint told_again(self, const Event* event) noexcept nogil
     cdef bint _worn(self) noexcept nogil
     cdef bint _checksum_holds(self, const Event* event, ns_t ts_recv) noexcept nogil
     cdef bint _compare(self, const Touch* touch, ns_t ts_recv) noexcept nogil

@@ -98,7 +98,8 @@ cdef class Instrument:
         self.reason = REASON_START
         self.cross_id = NO_ID
         self._moved_recv = self.loading_recv = 0
-        self._moved_event = NO_TIME
+        self._moved_event = self._touched_event = NO_TIME
+        self._touched_id = NO_ID
         self.book = Book(symbol.tick)
         prints_init(&self.prints, PRINT_HOLD_NS + self.folds_ns)
         if self.bounded and not rule.rest_seeded:
@@ -437,6 +438,16 @@ cdef class Instrument:
             for i in range(event.asks, event.asks + event.n_asks):
                 high = max(high, levels[i].px)
         self.book.set_window(low, high)
+
+    cdef bint told_again(self, const Event* event) noexcept nogil:
+        """Are these the best prices that were told before? A venue sends them again when nothing has changed for a while, with the time of the change."""
+        if event.kind != EVENT_BBO:
+            return False
+        if event.ts_event == self._touched_event and event.cross_id == self._touched_id:
+            return True
+        self._touched_event = event.ts_event
+        self._touched_id = event.cross_id
+        return False
 
     cdef void _on_touch(self, const Event* event, const Level* levels, ns_t ts_recv) noexcept nogil:
         cdef int32_t i

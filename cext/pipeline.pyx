@@ -180,7 +180,7 @@ cdef class Pipeline:
         self._outcomes[<int>outcome] += 1
         self._n_unknown_enums += self.batch.unknown_enums
         if outcome == OUTCOME_EVENTS:
-            if self.batch.n_events > 0:
+            if self.batch.n_events > 0 and not (<Instrument>self._instruments[self.batch.events[0].instrument]).told_again(&self.batch.events[0]):
                 delays_add(&self.delays, &self.batch.events[0], ts_recv)
             for i in range(self.batch.n_events):
                 event = &self.batch.events[i]

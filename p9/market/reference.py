@@ -33,6 +33,7 @@ class Reference:
         self.rosters: dict[str, Roster] = {}  # by market: whose reference data are published
         self.changes: deque[Change] = deque(maxlen=KEPT_CHANGES)
         self.maintenance: dict[str, Maintenance] = {}
+        self._over_ns: dict[str, int] = {}  # of maintenance that is: when we heard so
         self._sessions: dict[tuple[str, int], Session] = {}
         self._risk: dict[tuple[str, str], dict[str, Any]] = {}  # (market, venue symbol)
         self._outbox = outbox
@@ -79,6 +80,10 @@ class Reference:
         if before is None and fact.state not in OPEN:
             return  # over before we heard of it
         self._put(self.maintenance, fact.id, fact)
+        if fact.state in OPEN:
+            self._over_ns.pop(fact.id, None)
+        else:
+            self._over_ns.setdefault(fact.id, now_ns)
         state = before.state if before is not None else None
         if fact.data and fact.state != state and (fact.state == "ongoing" or state == "ongoing"):
             self._tell("maintenance", f"{self.exchange}: {fact.title}: {fact.state}", source=self.exchange, state=fact.state, previous=state)
@@ -96,8 +101,8 @@ class Reference:
     def publish(self, now_ns: int) -> None:
         """If something is new."""
         for id, fact in list(self.maintenance.items()):
-            if fact.state not in OPEN and (fact.ends_ns or fact.at_ns or 0) < now_ns - KEPT_MAINTENANCE_NS:
-                del self.maintenance[id]
+            if fact.state not in OPEN and (fact.ends_ns or fact.at_ns or self._over_ns[id]) < now_ns - KEPT_MAINTENANCE_NS:
+                del self.maintenance[id], self._over_ns[id]
                 self._changed = True
         for key in [key for key, session in self._sessions.items() if session.ends_ns < now_ns]:
             del self._sessions[key]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from p9.quicktest.episodes import episodes, states, told_of
 from p9.quicktest.spread import spread, told
 from p9.quicktest.trial import Trial
 
@@ -28,17 +29,10 @@ async def check(trial: Trial, found: int) -> dict[str, Any]:
 async def _losses(trial: Trial) -> tuple[list[float], list[float]]:
     """(frame to event, event to valid book) of each valid book that was lost, sorted, in ms."""
     detected_ms, repaired_ms = [], []
-    async for key in trial.client.scan_iter("stream:{integrity:*}", count=1000):
-        lost_ns = None
-        for event in await trial.stream(key.decode().removeprefix("stream:{").removesuffix("}")):
-            if event["kind"] != "book_state":
-                continue
-            if event["state"] == "synced":
-                if lost_ns is not None:
-                    repaired_ms.append((event["ts_pub"] - lost_ns) / 1e6)
-                lost_ns = None
-            elif event["previous"] == "synced":
-                lost_ns = event["ts_pub"]
-                if event["reason"] != "disconnect":  # which no frame tells
-                    detected_ms.append((lost_ns - event["ts_recv"]) / 1e6)
+    for row in trial.instruments():
+        for lost, back in episodes(states(await told_of(trial, row.exchange, row.symbol))):
+            if lost["reason"] != "disconnect":  # which no frame tells
+                detected_ms.append((lost["ts_pub"] - lost["ts_recv"]) / 1e6)
+            if back is not None:
+                repaired_ms.append((back["ts_pub"] - lost["ts_pub"]) / 1e6)
     return sorted(detected_ms), sorted(repaired_ms)

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from p9 import coverage
-from p9.quicktest import news, patterns, whales
+from p9.quicktest import news, notices, patterns, rails, whales
 from p9.quicktest.gaps import REPAIR_S
 from p9.quicktest.pools import DECLINE_PERCENT
 from p9.quicktest.trial import Trial
@@ -81,6 +81,11 @@ def last(trial: Trial) -> list[Plant]:
     return [*found, ("news", lambda: news.plant(trial))] if trial.full else found
 
 
+def beside(trial: Trial) -> list[Coroutine[Any, Any, None]]:
+    """What goes on beside everything else."""
+    return [rails.skew(trial), *([notices.plant(trial)] if trial.full else [])]
+
+
 def faults(trial: Trial) -> list[Plant]:
     assert trial.simulator is not None
     simulator = trial.simulator
@@ -96,6 +101,7 @@ def faults(trial: Trial) -> list[Plant]:
         return plant
 
     async def cut_redis() -> None:
+        trial.cut_ns = trial.appliance.clock.now()
         await trial.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await trial.appliance.publisher.bus.drop_idle()  # our own idle ones are cut too: whoever took one of them next was told so
 

@@ -26,9 +26,11 @@ from p9.quicktest import (
     figures,
     flow,
     gaps,
+    integrity,
     losses,
     momentum,
     news,
+    notices,
     options,
     orders,
     patterns,
@@ -47,6 +49,7 @@ from p9.simulate.process import SimulatorProcess
 READY_S = 5.0  # to the first moment when every book is synced, on simulated venues
 LIVE_READY_S = 60.0
 SETTLE_S = 1.5
+PAUSE_S = 0.1  # of the loop: that is noted
 LAST_S = 15.0  # what the last plants of a full run take
 
 
@@ -113,7 +116,7 @@ class QuickTest:
     async def _capture(self) -> None:
         """Let it run; plant in the first two thirds, then leave it in peace."""
         trial, first_s = self.trial, time.monotonic()
-        clocks = asyncio.create_task(rails.skew(trial)) if self.simulator else None
+        beside = [asyncio.create_task(job) for job in plants.beside(trial)] if self.simulator else []
         waiting = [*plants.orders(trial), *plants.faults(trial), *plants.last(trial)] if self.simulator else []
         ends_s = first_s + max(self.seconds - (time.monotonic() - trial.began_s) - SETTLE_S, 3.0)
         next_s = first_s + 1.0
@@ -137,12 +140,12 @@ class QuickTest:
             self._progress(ends_s)
             await asyncio.sleep(min(0.25, max(0.02, next_s - time.monotonic())) if waiting else 0.25)
         sys.stderr.write("\r\x1b[2K" if sys.stderr.isatty() else "")
-        if clocks is not None:
+        for job in beside:
             if self.stop.is_set():
-                clocks.cancel()
-            await asyncio.wait([clocks])
-            if not clocks.cancelled():
-                clocks.result()
+                job.cancel()
+            await asyncio.wait([job])
+            if not job.cancelled():
+                job.result()
 
     def _progress(self, ends_s: float) -> None:
         if not sys.stderr.isatty():
@@ -160,7 +163,10 @@ class QuickTest:
         while True:
             before_s = loop.time()
             await asyncio.sleep(0.005)
-            self._loop_lag_s = max(self._loop_lag_s, loop.time() - before_s - 0.005)
+            lag_s = loop.time() - before_s - 0.005
+            self._loop_lag_s = max(self._loop_lag_s, lag_s)
+            if lag_s > PAUSE_S:
+                self.trial.pauses.append((time.time_ns(), lag_s))
 
     # ---- the checks
 
@@ -186,7 +192,7 @@ class QuickTest:
         await self.simulator.post("/oracle/freeze")
         await asyncio.sleep(SETTLE_S)
         self._check_synced()
-        for part in (books, views, flow, momentum, candles, tape, figures, pools, deleveraging, options, orders, patterns, news, losses, signals, reference):
+        for part in (books, views, flow, momentum, candles, tape, figures, pools, deleveraging, options, orders, patterns, news, losses, signals, reference, notices, integrity):
             await part.check(trial)
 
     def _check_synced(self) -> None:

@@ -64,6 +64,8 @@ async def change(trial: Trial, file: ConfigFile) -> None:
         file.tree["monitors"] |= {"clock_interval": "1s", "calm": "1s"}
         for section in ("open_interest", "insurance_fund_monitor"):
             analytics[section]["poll_interval"] = "2s"
+        if trial.full:
+            analytics["reference"] |= {"poll_interval": "5s", "instruments_interval": "20s"}
         analytics["spoofing"]["least_adds"] = 100
         analytics["signals"] |= {"total_enter": 0.1, "total_leave": 0.05}  # that venues agree is told, however little they say
         analytics["stop_triggers"] |= {"swing_bar": "1s", "swing_bars": 2}

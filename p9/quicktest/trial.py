@@ -42,6 +42,8 @@ class Trial:
         self.news: list[dict[str, Any]] = []  # that broke, with what momentum came to
         self.began_s = time.monotonic()
         self.declined_ns = 0  # when the insurance pools were made to lose
+        self.cut_ns = 0  # when the connections to Redis were cut
+        self.pauses: list[tuple[int, float]] = []  # (ns, s) in which the loop was not ours for long
         self.frames: dict[Instrument, Any] = {}  # of each book, once the simulator is frozen (frames.py)
         self.frozen_ms = 0  # when the simulator was frozen; 0: it is not
 

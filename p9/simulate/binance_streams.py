@@ -8,6 +8,7 @@ from p9.simulate.blocks import Block
 from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
 from p9.simulate.figures import funding
+from p9.simulate.incidents import Link
 from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
@@ -35,7 +36,7 @@ class Stream:
         self.name, self.instrument = name, instrument
         self.subscribers: set[Connection] = set()
 
-    def publish(self, payload: str) -> None:
+    def publish(self, payload: str, link: Link | None = None) -> None:
         raw = wrapped = None
         one = self.instrument
         symbol, market = (one.symbol, one.market) if one else ("*", "*")
@@ -44,7 +45,7 @@ class Stream:
                 frame = wrapped = wrapped or f'{{"stream":"{self.name}","data":{payload}}}'.encode()
             else:
                 frame = raw = raw or payload.encode()
-            connection.deliver(frame, self.name, market if one else connection.market, symbol, self.kind)
+            connection.deliver(frame, self.name, market if one else connection.market, symbol, self.kind, link, len(self.subscribers))
 
     def on_turns(self, turns: list[Turn]) -> None:
         pass
@@ -76,7 +77,7 @@ class DiffDepth(Stream):
         super().__init__(name, instrument)
         self.period_ms = period_ms
         self._changes = Changes(instrument.model)
-        self._previous = instrument.model.last_id
+        self.told = instrument.model.last_id
 
     def on_turns(self, turns: list[Turn]) -> None:
         self._changes.note(turns)
@@ -93,13 +94,13 @@ class DiffDepth(Stream):
         bids, asks = levels
         if one.is_spot:
             # A venue numbers single level changes; a turn of ours is one id, so the ids stay without holes.
-            head = f'{{"e":"depthUpdate","E":{now_ms},"s":"{one.symbol}","U":{self._previous + 1},"u":{last}'
-            self.publish(f'{head},"b":{rows(one, bids[::-1])},"a":{rows(one, asks)}}}')
+            head = f'{{"e":"depthUpdate","E":{now_ms},"s":"{one.symbol}","U":{self.told + 1},"u":{last}'
+            self.publish(f'{head},"b":{rows(one, bids[::-1])},"a":{rows(one, asks)}}}', Link(self.told, self.told + 1, last + 1))
         else:
             head = f'{{"e":"depthUpdate","E":{now_ms},"T":{at_ms},"s":"{one.symbol}","ps":"{pair(one)}"'
-            ids = f'"U":{first},"u":{last},"pu":{self._previous}'
-            self.publish(f'{head},{ids},"b":{rows(one, bids)},"a":{rows(one, asks)}{suffix(one)}')
-        self._previous = last
+            ids = f'"U":{first},"u":{last},"pu":{self.told}'
+            self.publish(f'{head},{ids},"b":{rows(one, bids)},"a":{rows(one, asks)}{suffix(one)}', Link(self.told, self.told, last))
+        self.told = last
 
 
 class PartialDepth(Stream):

@@ -8,6 +8,7 @@ from p9.simulate.binance_streams import PERIODS as _NAMED
 from p9.simulate.blocks import Block
 from p9.simulate.connection import Connection
 from p9.simulate.figures import funding
+from p9.simulate.incidents import Link
 from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
@@ -33,10 +34,10 @@ class Topic:
         self.name, self.instrument = name, instrument
         self.subscribers: set[Connection] = set()
 
-    def publish(self, text: str) -> None:
+    def publish(self, text: str, link: Link | None = None) -> None:
         frame, one = text.encode(), self.instrument
         for connection in tuple(self.subscribers):
-            connection.deliver(frame, self.name, one.market, one.symbol, self.kind)
+            connection.deliver(frame, self.name, one.market, one.symbol, self.kind, link, len(self.subscribers))
 
     def first_frame(self, now_ms: int) -> str | None:
         return None
@@ -65,6 +66,10 @@ class Orderbook(Topic):
         self.window = Window(instrument.model, depth)
         instrument.note_top(name, first_u)
 
+    @property
+    def told(self) -> int:
+        return self.u
+
     def on_turns(self, turns: list[Turn]) -> None:
         self.window.note(turns)
 
@@ -73,7 +78,7 @@ class Orderbook(Topic):
         if levels is not None:
             self.u += 1
             self.instrument.note_top(self.name, self.u)
-            self.publish(self._text("delta", levels, now_ms))
+            self.publish(self._text("delta", levels, now_ms), Link(self.u - 1, self.u, self.u + 1))
 
     def first_frame(self, now_ms: int) -> str:
         return self._text("snapshot", self.window.levels(), now_ms)

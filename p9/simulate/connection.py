@@ -8,6 +8,7 @@ from itertools import count
 from aiohttp import WSMsgType, web
 
 from p9.simulate.faults import Faults
+from p9.simulate.incidents import Link
 
 MOST_QUEUED = 50_000
 _numbers = count(1)
@@ -39,13 +40,16 @@ class Connection:
         """A control frame: faults leave it alone."""
         self._put(text.encode())
 
-    def deliver(self, frame: bytes, topic: str, market: str, symbol: str, kind: str) -> None:
-        """A data frame: faults may take it."""
+    def deliver(self, frame: bytes, topic: str, market: str, symbol: str, kind: str, link: Link | None = None, copies: int = 1) -> None:
+        """A data frame: faults may take it. `copies`: to so many sockets it is sent."""
         if self.muted_until_s and time.monotonic() < self.muted_until_s:
             self.faults.count("muted_frame", market)
             return
         if not self.faults.quiet or self._held:
             fault = self.faults.of_frame(market, symbol, kind)
+            if fault is not None:
+                more = link._asdict() if link is not None else {}
+                self.faults.incidents.note(fault, market=market, symbol=symbol, kind=kind, topic=topic, connection=self.number, copies=copies, **more)
             if fault == "drop":
                 return
             if fault == "reorder" and topic not in self._held:
@@ -61,21 +65,28 @@ class Connection:
         self._put(frame)
 
     def mute(self, for_s: float) -> None:
+        self._note("mute")
         self.muted_until_s = time.monotonic() + for_s
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """After what is queued, close with this code."""
         if not self._closing:
+            self._note("close")
             self._closing = True
             self._queue.append((code, reason))
             self._wake.set()
 
     def cut(self) -> None:
         """As a broken line: no closing handshake."""
+        if not self._closing:
+            self._note("disconnect")
         self._closing = True
         transport = self.ws._req.transport if self.ws._req is not None else None
         if transport is not None:
             transport.abort()
+
+    def _note(self, fault: str) -> None:
+        self.faults.incidents.note_socket(fault, self.market, self.number, self.subscriptions.values())
 
     async def stop(self) -> None:
         for task in self._tasks:

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from p9.simulate.catalogue import MARKETS, OPTION_MARKETS, listings
+from p9.simulate.incidents import Incidents
 
 FRAME_FAULTS = ("drop", "duplicate", "reorder", "malformed")
 REST_FAULTS = ("stale_snapshot", "http_429", "http_500", "http_418")
@@ -125,6 +126,7 @@ class Faults:
         self._random = random.Random(f"faults {seed}")
         self._by_hand: deque[Rule] = deque()
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.incidents = Incidents()
         self.set(spec)
 
     def set(self, spec: str, instruments: int = 0) -> None:

@@ -7,6 +7,7 @@ from p9.simulate.candles import MINUTE_MS
 from p9.simulate.connection import Connection
 from p9.simulate.figures import funding
 from p9.simulate.history import settled_rate
+from p9.simulate.incidents import Link
 from p9.simulate.instrument import Instrument
 from p9.simulate.market import Fill, Turn
 from p9.simulate.scale import plain
@@ -39,7 +40,7 @@ class Channel:
         self.instrument = instruments[0]
         self.subscribers: dict[Connection, str] = {}
 
-    def publish(self, tail: str, one: Instrument | None = None) -> None:
+    def publish(self, tail: str, one: Instrument | None = None, link: Link | None = None) -> None:
         """`tail` is what follows the arg in the push."""
         one = one or self.instrument
         frames: dict[str, bytes] = {}
@@ -47,7 +48,7 @@ class Channel:
             frame = frames.get(arg)
             if frame is None:
                 frame = frames[arg] = f'{{"arg":{arg},{tail}'.encode()
-            connection.deliver(frame, arg, one.market, one.symbol, self.kind)
+            connection.deliver(frame, arg, one.market, one.symbol, self.kind, link, len(self.subscribers))
 
     def first_tail(self, now_ms: int) -> str | None:
         """What a new subscriber gets at once, if anything."""
@@ -88,6 +89,10 @@ class Books(Channel):
         self.instrument.note_top("books", self.seq_id)
         self._sent_ms = 0
 
+    @property
+    def told(self) -> int:
+        return self.seq_id
+
     def on_turns(self, turns: list[Turn]) -> None:
         self.window.note(turns)
 
@@ -105,7 +110,7 @@ class Books(Channel):
 
     def _push(self, levels, now_ms: int, before: int) -> None:
         self._sent_ms = now_ms
-        self.publish(self._tail("update", levels, now_ms, before))
+        self.publish(self._tail("update", levels, now_ms, before), link=Link(before, before, self.seq_id))
 
     def first_tail(self, now_ms: int) -> str:
         return self._tail("snapshot", self.window.levels(), now_ms, -1)

@@ -9,6 +9,7 @@
 
 import asyncio
 import time
+from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +39,7 @@ class Oracle:
         router.add_post("/oracle/listing/{market}/{symbol}", self._listing)
         router.add_post("/oracle/maintenance", self._maintenance)
         router.add_get("/oracle/faults", self._faults)
+        router.add_get("/oracle/incidents", self._incidents)
         router.add_post("/oracle/faults", self._set_faults)
         router.add_post("/oracle/freeze", self._freeze)
         router.add_post("/oracle/resume", self._resume)
@@ -196,7 +198,9 @@ class Oracle:
         """{"tick", "lot", "contract_value", "status", "last_day_ms", "gone", "rename"}: some of them."""
         one = self._find(request)
         try:
-            self._simulator.reference.change(one, ujson.loads(await request.text()), time.time_ns() // 1_000_000)
+            asked, name = ujson.loads(await request.text()), one.symbol
+            self._simulator.reference.change(one, asked, time.time_ns() // 1_000_000)
+            self._simulator.faults.incidents.note("listing", market=one.market, symbol=name, asked=asked)
         except (ValueError, TypeError, ArithmeticError) as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
         self._simulator.instruments[one.market, one.symbol] = one
@@ -206,6 +210,7 @@ class Oracle:
         """{"venue", "id", "title", "state", "begin_ms", "end_ms", "data"}: maintenance, new or in another state."""
         try:
             work = Work(**ujson.loads(await request.text()))
+            self._simulator.faults.incidents.note("maintenance", **asdict(work), titled=work.venue != "binance")  # which tells no more than that
         except (ValueError, TypeError) as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from error
         self._simulator.reference.announce(work, time.time_ns() // 1_000_000)
@@ -213,6 +218,9 @@ class Oracle:
 
     async def _faults(self, request: web.Request) -> web.Response:
         return _json(self._simulator.faults.report())
+
+    async def _incidents(self, request: web.Request) -> web.Response:
+        return _json(self._simulator.faults.incidents.since(int(_number(request, "since", 0)) * 1_000_000))
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         """{"spec": "drop:0.01"}: these faults from now on; an empty one ends them (a timed one of a socket may begin with the next socket)."""

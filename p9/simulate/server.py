@@ -39,6 +39,7 @@ from p9.simulate.schedule import SLOT_MS, Schedule
 from p9.simulate.tops import Tops
 
 OPTION_COINS = ("BTC", "ETH")
+LATE_S = 0.1  # behind its own time: that is noted
 PHOTO_EVERY = 200  # slots of 10 ms between two photographs of a book
 ID_STEPS = {
     "binance_spot": (1,),
@@ -191,6 +192,8 @@ class Simulator:
         while True:
             now_ns = time.time_ns()
             current = now_ns // (SLOT_MS * 1_000_000)
+            if (late_s := (current - slot - 1) * SLOT_MS / 1000) > LATE_S:
+                self.faults.incidents.note("late", for_s=late_s)
             # After a stall every missed slot is made up for, so that no stream loses its turn.
             for number in range(max(slot + 1, current - 100), current + 1):
                 at_ns = number * SLOT_MS * 1_000_000
@@ -251,6 +254,7 @@ class Simulator:
             hit = [rest for prefix, rest in self._rests.items() if venue in ("*", prefix.split("_")[0])]
             for rest in hit:
                 rest.ahead_s = for_s
+            self.faults.incidents.note(name, market=market, for_s=for_s)
             self.faults.count(name, market)
             return len(hit)
         if name == "announce":  # serverShutdown, notice 64008
@@ -258,12 +262,14 @@ class Simulator:
                 self.binance["binance_spot"].shut_down()
             if venue in ("*", "okx"):
                 self.okx.notice()
+            self.faults.incidents.note(name, market=market)
             self.faults.count(name, market)
             return 1
         if name == "restart":  # u = 1 on one venue, small seqIds on another
             hit = [one for one in self.instruments.values() if scope.covers(one.market, one.symbol, scope.kind)]
             for one in hit:
                 self.faults.count(name, one.market)
+                self.faults.incidents.note(name, market=one.market, symbol=one.symbol)
                 self._restart(one)
             return len(hit)
         return None

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from tests.cext.pipelines import NOW_NS, pipeline_for
 from tests.cext.test_tape import T0, Desk, S
 
 
@@ -35,6 +36,25 @@ def test_a_frame_that_came_before_it_was_sent_tells_that_our_clock_is_behind():
     live(desk, 3, 2 * 86400 * S)
     assert desk.pipeline.take_delays()["trades"][:2] == (3, -1270 * 10**6)
     assert desk.pipeline.impossible_times() == (2, 1)
+
+
+def test_best_prices_that_are_told_again_on_a_quiet_market_were_not_so_long_on_their_way():
+    """The venue repeats them every three seconds with the time of their last change: a market that stood still was called stale."""
+    pipeline = pipeline_for("bybit_linear")
+
+    def best(seq: int, sent_ms: int, recv_ms: int) -> None:
+        data = {"s": "BTCUSDT", "b": [["100", "1"]], "a": [["101", "1"]], "u": seq, "seq": seq}
+        frame = {"topic": "orderbook.1.BTCUSDT", "ts": recv_ms, "type": "snapshot", "data": data, "cts": sent_ms}
+        assert pipeline.feed_bytes(json.dumps(frame).encode(), recv_ms * 1_000_000) == "events"
+
+    now_ms = NOW_NS // 1_000_000
+    best(7, now_ms, now_ms + 4)
+    for again in range(1, 6):
+        best(7, now_ms, now_ms + 3_000 * again)
+    best(8, now_ms + 15_000, now_ms + 15_006)
+    best(9, now_ms + 15_000, now_ms + 15_008)  # another one of the same millisecond
+    n, least, _, p99 = pipeline.take_delays()["best"]
+    assert (n, least) == (3, 4_000_000) and p99 < 20_000_000
 
 
 def test_fetched_trades_tell_nothing_about_the_road():

@@ -42,7 +42,7 @@ class _Ear:
     def __init__(self, hear: Any):
         self._hear = hear
 
-    def deliver(self, frame: bytes, topic: str, market: str, symbol: str, kind: str) -> None:
+    def deliver(self, frame: bytes, topic: str, market: str, symbol: str, kind: str, *of_a_book: object) -> None:
         self._hear(frame)
 
 

@@ -88,6 +88,17 @@ def test_maintenance_of_market_data_is_told_when_it_begins_and_ends():
     assert desk.publish(T + 2 * DAY)[0]["status"] == [], "and forgotten a day later"
 
 
+def test_work_of_which_the_venue_tells_no_times_stays_for_a_day_when_it_is_over():
+    """Its end was taken for 1970: it was gone from the document in the moment in which it was over."""
+    desk = Desk()
+    bare = {"begins_ns": None, "ends_ns": None}
+    desk.reference.take("okx_swap", [work("ongoing", None, **bare)], T)
+    for n in range(3):  # it says so with every answer
+        desk.reference.take("okx_swap", [work("completed", None, **bare)], T + n * S)
+    assert [row["state"] for row in desk.publish(T + DAY)[-1]["status"]] == ["completed"]
+    assert desk.publish(T + DAY + S)[-1]["status"] == []
+
+
 def test_what_does_not_concern_us_what_is_over_and_what_is_older_are_not_told():
     desk = Desk()
     desk.reference.take("okx_swap", [work("ongoing", data=False), work("completed", id="2"), work("canceled", id="3")], T)

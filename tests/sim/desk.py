@@ -58,7 +58,7 @@ class Line:
         if not self.desk.faults.swallows_answer(self):
             self._put(text.encode(), b"", "control", True, 0.0)
 
-    def deliver(self, frame: bytes, topic: str, market: str, symbol: str, kind: str) -> None:
+    def deliver(self, frame: bytes, topic: str, market: str, symbol: str, kind: str, *of_a_book: object) -> None:
         """A data frame, which the world may spoil."""
         if not self.open or (market, symbol) in self.desk.exchange.delisted:
             return
