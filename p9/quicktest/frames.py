@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from p9.instrument import Instrument
 from p9.quicktest.bus_watcher import Frame
+from p9.quicktest.episodes import states, told_of
 from p9.quicktest.trial import Trial
 
 LEVELS = 10
@@ -110,8 +111,7 @@ async def _make(trial: Trial, row: Instrument) -> Frames:
     # of several streams the one that was listened to; where numbers are the book's own, an image by REST has one too
     best = max(told.values(), key=lambda some: sum(frame.last_id in some for frame in heard), default={})
     known, place = images | best, {number: n for n, number in enumerate(best)}
-    events = await trial.stream(f"{trial.word('integrity')}:{row.exchange}:{row.symbol}")
-    synced = {event["ts_recv"] for event in events if event["kind"] == "book_state" and event["state"] == "synced"}
+    synced = {event["ts_recv"] for event in states(await told_of(trial, row.exchange, row.symbol)) if event["state"] == "synced"}
 
     def follows(before: Frame | None, frame: Frame) -> bool:
         if before is None or frame.whole or frame.last_id not in place:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import ujson
 
 from p9.instrument import Instrument
+from p9.quicktest.episodes import episodes, states, told_of
 from p9.quicktest.frames import NS, TENTH_NS, Frames, frames_of, mid
 from p9.quicktest.trial import Trial
 
@@ -21,8 +22,6 @@ LEAST_JUMPS = 269
 MEMORY = 60  # horizons, of the volatility
 LIMITS = {"1s": 6.715, "1m": 5.777}  # Lee, Mykland: 1 % of days, of returns of a second and of a minute
 DIGITS = 2e-5  # six are told
-# where the book was lost for a while: how many samples there were until that was noticed is known but for one
-LOOSE = 0.02
 
 
 class Sample(NamedTuple):
@@ -56,8 +55,7 @@ async def check(trial: Trial) -> None:
 
 async def _losses(trial: Trial, row: Instrument) -> list[int]:
     """When its book was lost."""
-    events = await trial.stream(f"{trial.word('integrity')}:{row.exchange}:{row.symbol}")
-    return [event["ts_pub"] for event in events if event["kind"] == "book_state" and event["previous"] == "synced"]
+    return [lost["ts_recv"] for lost, _ in episodes(states(await told_of(trial, row.exchange, row.symbol)))]
 
 
 def _compare(trial: Trial, row: Instrument, frames: Frames, losses: list[int]) -> tuple[int, int, list[str]]:
@@ -75,7 +73,7 @@ def _compare(trial: Trial, row: Instrument, frames: Frames, losses: list[int]) -
             continue
         told += 1
         moments = range(event["ts_recv"] // TENTH_NS, event["ts_pub"] // TENTH_NS + 1)
-        wrong += min((_unlike(event, paths, moment * TENTH_NS, bool(losses)) for moment in reversed(moments)), key=len)[:1]
+        wrong += min((_unlike(event, paths, moment * TENTH_NS) for moment in reversed(moments)), key=len)[:1]
     return told, unknown, wrong
 
 
@@ -112,7 +110,7 @@ def _moments(frames: Frames) -> list[int]:
     return found
 
 
-def _unlike(event: Event, paths: dict[str, dict[int, Sample]], moment_ns: int, lost: bool) -> list[str]:
+def _unlike(event: Event, paths: dict[str, dict[int, Sample]], moment_ns: int) -> list[str]:
     wrong: list[str] = []
     for name, length_s in HORIZONS_S.items():
         ours, samples = event["horizons"][name], paths[name]
@@ -122,7 +120,7 @@ def _unlike(event: Event, paths: dict[str, dict[int, Sample]], moment_ns: int, l
         return_bps, z = measures(sample)
         for key, true in (("return_bps", return_bps), ("z", z)):
             size = abs(true) if true is not None else 0.0
-            if (ours[key] is None) != (true is None) or (true is not None and abs(ours[key] - true) > (LOOSE if lost else DIGITS) * max(size, 1.0)):
+            if (ours[key] is None) != (true is None) or (true is not None and abs(ours[key] - true) > DIGITS * max(size, 1.0)):
                 wrong.append(f"{key} of {name} is {ours[key]}, not {true}")
         if ours["trend"] != (None if ours["z"] is None else (ours["z"] > 3) - (ours["z"] < -3)):
             wrong.append(f"a trend of {ours['trend']} in {name} at a z of {ours['z']}")

@@ -179,7 +179,7 @@ def moved(**lie) -> dict:
 
 
 async def momentum_check(event: dict, made: Frames | None = None, losses=()):
-    desk = Desk({f"integrity:{NAME}": [{"kind": "book_state", "previous": "synced", "ts_pub": at} for at in losses]}, {}, rows=(ROW,))
+    desk = Desk({f"integrity:{NAME}": [{"kind": "book_state", "previous": "synced", "state": "invalid", "ts_recv": at} for at in losses]}, {}, rows=(ROW,))
     desk.watcher.measured = {f"momentum:{NAME}": [ujson.dumps(event).encode()]}
     desk.frames[ROW] = made or frames_at(steps())
     await momentum.check(desk)

@@ -16,7 +16,6 @@ EVERY_S = 1.0
 RECALLED = 20  # events of one channel, from before we heard it
 
 
-
 class _Heard(NamedTuple):
     """Of one channel: the numbers first to last of an epoch are remembered."""
 
